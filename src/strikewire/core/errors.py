@@ -1,0 +1,133 @@
+"""Every error that crosses a module border, in one tree.
+
+::
+
+    StrikewireError
+    ├── InvalidInputError             a caller asked for something that cannot be
+    │   ├── MalformedRequestError     the body is not even JSON, a header is not what it claims
+    │   ├── UnsupportedMediaError     no representation the caller accepts
+    │   └── SettingsError             a setting is missing or wrong; names the variable
+    ├── NotFoundError                 the thing named is not there (or not the caller's to see)
+    │   └── UnknownSymbolError        no instrument goes by that symbol, name or alias
+    ├── ConflictError                 true of the request, but not with what is already there
+    │   └── DataDirectoryBusyError    another program owns the data directory
+    ├── NotAuthenticatedError         nobody is asking
+    ├── NotPermittedError             somebody is, without the scope
+    ├── RateLimitedError              too often; `retry_after_s` says when
+    ├── DependencyError               something we need is away; `retry_after_s` says when to ask again
+    │   ├── DatabaseUnavailableError  no connection, or it broke
+    │   ├── PoolExhaustedError        every connection was in use for the whole acquire timeout
+    │   └── DatabaseBusyError         a lock or the statement timeout stopped the query
+    ├── FileLayoutError               a file is in no layout we know
+    ├── JournalError                  a journal is not ours, or not readable at all
+    ├── MigrationError                the schema cannot be brought to the wanted revision
+    └── EmbeddedServerError           the embedded PostgreSQL did not start or stop
+
+Each class has a stable `code`, which is what programs compare; the message is for people. Only
+`api/errors.py` maps codes to HTTP statuses. Libraries' exceptions are translated where they enter.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class StrikewireError(Exception):
+    """Something went wrong that Strikewire knows about.
+
+    Parameters
+    ----------
+    message : what was wanted and what was found, for a person.
+    details : the same for a program; JSON-serialisable, never a secret.
+    """
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class InvalidInputError(StrikewireError):
+    code = "validation_failed"
+
+
+class MalformedRequestError(InvalidInputError):
+    code = "malformed_request"
+
+
+class UnsupportedMediaError(InvalidInputError):
+    code = "not_acceptable"
+
+
+class SettingsError(InvalidInputError):
+    code = "settings_invalid"
+
+
+class NotFoundError(StrikewireError):
+    code = "not_found"
+
+
+class UnknownSymbolError(NotFoundError):
+    code = "unknown_symbol"
+
+
+class ConflictError(StrikewireError):
+    code = "conflict"
+
+
+class DataDirectoryBusyError(ConflictError):
+    code = "data_directory_busy"
+
+
+class NotAuthenticatedError(StrikewireError):
+    code = "not_authenticated"
+
+
+class NotPermittedError(StrikewireError):
+    code = "not_permitted"
+
+
+class RateLimitedError(StrikewireError):
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after_s: float, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after_s = retry_after_s
+
+
+class DependencyError(StrikewireError):
+    code = "dependency_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after_s = retry_after_s
+
+
+class DatabaseUnavailableError(DependencyError):
+    code = "database_unavailable"
+
+
+class PoolExhaustedError(DependencyError):
+    code = "pool_exhausted"
+
+
+class DatabaseBusyError(DependencyError):
+    code = "database_busy"
+
+
+class FileLayoutError(StrikewireError):
+    code = "unknown_file_layout"
+
+
+class JournalError(StrikewireError):
+    code = "journal_unreadable"
+
+
+class MigrationError(StrikewireError):
+    code = "migration_failed"
+
+
+class EmbeddedServerError(StrikewireError):
+    code = "embedded_server_failed"

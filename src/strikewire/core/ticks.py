@@ -1,0 +1,86 @@
+"""Ticks: one update of one instrument, sixty-four bytes each, in batches.
+
+A feed turns whatever it hears into one `TickBatch` per frame. No Python object is made per tick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+DEPTH_LEVELS: Final = 5
+
+
+class TickFlag(IntFlag):
+    """What is special about a tick."""
+
+    #: The tick came out of a file's bar, not out of a market: applied, but not counted as a tick.
+    SYNTHETIC = 1
+    #: The values come from the broker's REST quotes, not from its stream.
+    BROKER = 2
+
+
+TICK_DTYPE: Final = np.dtype(
+    [
+        ("instrument_id", "<i4"),  # ours
+        ("flags", "<u4"),  # TickFlag
+        ("ts_event_ns", "<i8"),  # exchange time, UTC
+        ("ts_recv_ns", "<i8"),  # when we learned, UTC
+        ("seq", "<i8"),  # place in the journal, from 1; travels with the tick
+        ("ltp", "<f8"),  # last traded price
+        ("volume", "<f8"),  # cumulative for the day, in units; NaN unknown
+        ("oi", "<f8"),  # open interest, in units; NaN unknown
+        ("average_price", "<f8"),  # of the day's trades; NaN unknown
+    ],
+    align=True,
+)
+assert TICK_DTYPE.itemsize == 64, "one tick is one cache line"
+
+DEPTH_DTYPE: Final = np.dtype(
+    [
+        ("bid_price", "<f8", (DEPTH_LEVELS,)),  # best first; NaN where there is none
+        ("ask_price", "<f8", (DEPTH_LEVELS,)),
+        ("bid_quantity", "<i8", (DEPTH_LEVELS,)),  # units
+        ("ask_quantity", "<i8", (DEPTH_LEVELS,)),
+        ("bid_orders", "<i4", (DEPTH_LEVELS,)),
+        ("ask_orders", "<i4", (DEPTH_LEVELS,)),
+        ("total_bid_quantity", "<i8"),  # of the whole book, units
+        ("total_ask_quantity", "<i8"),
+    ],
+    align=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TickBatch:
+    """The ticks of one frame, in the order they arrived.
+
+    Parameters
+    ----------
+    ticks : TICK_DTYPE (n,).
+    depth : DEPTH_DTYPE (n,), row for row the book behind each tick; None where the feed has none.
+
+    Raises
+    ------
+    ValueError : `depth` has another length than `ticks`.
+    """
+
+    ticks: npt.NDArray[np.void]
+    depth: npt.NDArray[np.void] | None = None
+
+    def __post_init__(self) -> None:
+        if self.depth is not None and len(self.depth) != len(self.ticks):
+            msg = f"one book per tick was wanted: {len(self.ticks)} ticks, {len(self.depth)} books"
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return len(self.ticks)
+
+    @property
+    def last_seq(self) -> int:
+        """The highest journal sequence in the batch; 0 when it is empty."""
+        return int(self.ticks["seq"].max()) if len(self.ticks) else 0

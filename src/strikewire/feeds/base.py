@@ -1,0 +1,35 @@
+"""What every feed is: an endless, or at least long, sequence of tick batches."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from strikewire.core.ticks import TickBatch
+
+
+class Feed(Protocol):
+    """A source of ticks.
+
+    A feed numbers its ticks: `seq` starts at 1 and grows by one per tick, and a feed that can be
+    read again (a file, a journal) gives the same tick the same number each time. That number is the
+    journal's, so a restart knows where to go on.
+    """
+
+    @property
+    def session_key(self) -> str:
+        """Name the recording: the same key finds the same journal again. Safe as a folder name."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """Say what is being heard, in a few words, for logs and summaries."""
+        ...
+
+    def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch]:
+        """Yield the batches that follow tick `after_seq` (0: from the start), in delivery order."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of files and sockets. Closing twice is the same as once."""
+        ...
