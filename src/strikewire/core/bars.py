@@ -19,6 +19,7 @@ class Source(IntEnum):
 
     @property
     def label(self) -> str:
+        """The name people and payloads use: `ticks`, `broker`, `file`."""
         return self.name.lower()
 
 
@@ -65,6 +66,7 @@ class Timeframe(StrEnum):
 
     @property
     def width_ns(self) -> int:
+        """The width, nanoseconds; of a day the calendar's, not the session's."""
         return _WIDTHS_NS[self]
 
 

@@ -18,6 +18,7 @@ class SystemClock:
     """The machine's own clock."""
 
     def now_ns(self) -> int:
+        """Return nanoseconds UTC."""
         return time.time_ns()
 
 
@@ -28,6 +29,7 @@ class ManualClock:
         self._now_ns = now_ns
 
     def now_ns(self) -> int:
+        """Return the instant it was last set to."""
         return self._now_ns
 
     def set(self, now_ns: int) -> None:

@@ -14,12 +14,13 @@
     ├── NotAuthenticatedError         nobody is asking
     ├── NotPermittedError             somebody is, without the scope
     ├── RateLimitedError              too often; `retry_after_s` says when
-    ├── DependencyError               something we need is away; `retry_after_s` says when to ask again
+    ├── DependencyError               something we need is away; `retry_after_s` says when to ask
     │   ├── DatabaseUnavailableError  no connection, or it broke
     │   ├── PoolExhaustedError        every connection was in use for the whole acquire timeout
     │   └── DatabaseBusyError         a lock or the statement timeout stopped the query
     ├── FileLayoutError               a file is in no layout we know
     ├── JournalError                  a journal is not ours, or not readable at all
+    ├── EngineStateError              a checkpoint was written by another version of the engine
     ├── MigrationError                the schema cannot be brought to the wanted revision
     └── EmbeddedServerError           the embedded PostgreSQL did not start or stop
 
@@ -123,6 +124,10 @@ class FileLayoutError(StrikewireError):
 
 class JournalError(StrikewireError):
     code = "journal_unreadable"
+
+
+class EngineStateError(StrikewireError):
+    code = "engine_state_unreadable"
 
 
 class MigrationError(StrikewireError):

@@ -52,7 +52,7 @@ def to_date(instant_ns: int) -> date:
 
 
 def format_rfc3339(instant_ns: int) -> str:
-    """Format as RFC 3339 in UTC, with a fraction only where there is one: `2022-12-30T03:45:00Z`."""
+    """Format as RFC 3339 in UTC, `2022-12-30T03:45:00Z`; a fraction only where there is one."""
     moment = to_datetime(instant_ns)
     spec = "microseconds" if moment.microsecond else "seconds"
     return moment.isoformat(timespec=spec).replace("+00:00", "Z")

@@ -22,6 +22,7 @@ class InstrumentKind(StrEnum):
 
     @property
     def is_option(self) -> bool:
+        """Whether it is a call or a put."""
         return self in (InstrumentKind.CALL, InstrumentKind.PUT)
 
 

@@ -30,7 +30,8 @@ class SessionCalendar:
     def find(self, instants_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the index of the session each instant belongs to, -1 where there is none.
 
-        The minute that starts at the close counts as the session's: a bar there is kept and flagged.
+        The minute that starts at the close counts as the session's: a bar there is kept and
+        flagged.
         """
         index = np.searchsorted(self.opens_ns, instants_ns, side="right") - 1
         last_ns = self.closes_ns[np.maximum(index, 0)] + 60_000_000_000

@@ -79,9 +79,7 @@ class InstrumentRow(Base):
     isin: Mapped[str | None] = mapped_column(Text)
     #: Filled by `reference.symbols.compute_trigrams` only; searched with built-in GIN.
     trigrams: Mapped[list[str]] = mapped_column(ARRAY(Text))
-    created_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now()
-    )
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.now(), onupdate=func.now()
     )
@@ -167,9 +165,7 @@ def _bar_columns() -> list[Column[Any]]:
 
 
 #: Minute bars of every instrument, the canonical series. Partitioned by month.
-minute_bars = Table(
-    "minute_bars", metadata, *_bar_columns(), postgresql_partition_by="RANGE (ts)"
-)
+minute_bars = Table("minute_bars", metadata, *_bar_columns(), postgresql_partition_by="RANGE (ts)")
 
 #: End-of-day bars that came as such from an exchange's file. Partitioned by year.
 daily_bars = Table("daily_bars", metadata, *_bar_columns(), postgresql_partition_by="RANGE (ts)")
