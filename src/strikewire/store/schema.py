@@ -63,6 +63,8 @@ class InstrumentRow(Base):
         CheckConstraint("lot_size > 0", name="lot_size_positive"),
         CheckConstraint("tick_size > 0", name="tick_size_positive"),
         Index("ix_instrument_registry_trigrams", "trigrams", postgresql_using="gin"),
+        # A bare tradingsymbol names no exchange, so the unique key cannot find it.
+        Index("ix_instrument_registry_tradingsymbol", "tradingsymbol"),
         Index("ix_instrument_registry_underlying_expiry", "underlying", "expiry"),
     )
 
@@ -97,7 +99,11 @@ class InstrumentAliasRow(Base):
     """
 
     __tablename__ = "instrument_alias"
-    __table_args__ = (Index("ix_instrument_alias_instrument_id", "instrument_id"),)
+    __table_args__ = (
+        Index("ix_instrument_alias_instrument_id", "instrument_id"),
+        # An alias is looked up under any source, so the primary key cannot find it.
+        Index("ix_instrument_alias_alias", "alias"),
+    )
 
     source: Mapped[str] = mapped_column(Text, primary_key=True)
     alias: Mapped[str] = mapped_column(Text, primary_key=True)
