@@ -1,0 +1,87 @@
+# What a developer, and .ci/run, types. Needs Python 3.11 or newer with its venv module, and nothing
+# else: no compiler, no database, no root.
+#
+#   make setup                the virtual environment, from hashed requirements
+#   make demo [FILE=...]      replay a session and serve it on http://127.0.0.1:8081
+#   make check                format, lint, types, import contracts, docstrings, unit tests
+#   make test                 everything, database and the real program included, with coverage
+#   make bench [ONLY=name]    measure against named peers
+#   make soak [SEED=n]        the long tests
+#   make web                  the page
+#   make lock                 write requirements/*.txt again (needs uv)
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+DATA_DIR ?= strikewire-data
+FILE ?= $(firstword $(wildcard ../shared/data/banknifty_1min_20221230/bnf_20221230.parquet) examples/session.csv)
+ONLY ?=
+SEED ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
+PYTEST := $(BIN)/python -m pytest
+
+# Coverage cannot see inside a compiled kernel: these run a second time with the compiler off.
+KERNEL_TESTS := $(wildcard tests/unit/engine tests/unit/analytics)
+
+.PHONY: setup demo check test bench soak web lock clean
+.DELETE_ON_ERROR:
+
+setup: $(STAMP)
+
+$(STAMP): requirements/test.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(INSTALL) -r requirements/test.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(BENCH_STAMP): $(STAMP) requirements/bench.txt
+	$(INSTALL) -r requirements/bench.txt
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/strikewire replay $(FILE) --speed max --data-dir $(DATA_DIR)
+	$(BIN)/strikewire serve --data-dir $(DATA_DIR)
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.check_docstrings src
+	$(PYTEST) tests/unit -n $(WORKERS) --dist loadgroup -m "not soak"
+
+test: $(STAMP)
+	$(BIN)/coverage erase
+	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/coverage run -m pytest $(KERNEL_TESTS) -n $(WORKERS) --dist loadgroup -m "not soak"
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadgroup -m "not soak" --durations 10
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+bench: $(BENCH_STAMP)
+	$(BIN)/python -m benchmarks $(ONLY)
+
+soak: $(STAMP)
+	HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak $(if $(SEED),--seed $(SEED)) -s
+
+web:
+	@echo "This version has no page to build: it comes with the sources in web/."
+
+# Wheels only, for every platform and Python from 3.11 on; no index, no path, no host is written.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --only-binary :all: \
+	--custom-compile-command "make lock"
+
+lock:
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
+	$(LOCK) pyproject.toml --output-file requirements/runtime.txt
+	$(LOCK) pyproject.toml --group test --constraint requirements/runtime.txt --output-file requirements/test.txt
+	$(LOCK) pyproject.toml --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
+
+clean:
+	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
