@@ -1,0 +1,87 @@
+"""The demo principal: the person at the machine's own keyboard, while there are no accounts.
+
+It is the only source of identity for now, so it is drawn narrowly. A request gets it only when
+the setting allows it, the server listens on loopback alone, the connection comes from loopback, no
+proxy stands in between, and the `Host` names this machine. The last one matters in a browser: a
+page of another site can make its own name resolve to 127.0.0.1 (DNS rebinding) and would then read
+as if it were ours, but it cannot choose the `Host` that its requests carry.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+from strikewire.auth.principal import Principal
+from strikewire.auth.scopes import Role, Scope
+
+_DEMO: Final = Principal(subject="demo", roles=frozenset(Role), scopes=frozenset(Scope))
+_READING: Final = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a transport knows of a request's sender, before anybody believes a word of it.
+
+    Parameters
+    ----------
+    address : the peer's IP address; None for a transport without one.
+    host : the `Host` header, port included.
+    is_forwarded : a proxy says that it speaks for somebody else.
+    is_cross_site : a browser says that another site's page sent it (`Sec-Fetch-Site`).
+    """
+
+    address: str | None
+    method: str
+    host: str
+    is_forwarded: bool
+    is_cross_site: bool
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or address means this machine and nothing else."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _without_port(host: str) -> str:
+    """Cut the port off a `Host` header: `[::1]:8081`, `localhost:8081`, `127.0.0.1`."""
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+class DemoIdentity:
+    """Tells the demo principal from nobody.
+
+    Parameters
+    ----------
+    is_allowed : the setting.
+    bind_host : where the server listens; anything but loopback switches the demo principal off.
+    """
+
+    def __init__(self, *, is_allowed: bool, bind_host: str) -> None:
+        self._is_enabled = is_allowed and is_loopback(bind_host)
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether anybody at all can be the demo principal."""
+        return self._is_enabled
+
+    def find_principal(self, caller: Caller) -> Principal | None:
+        """Return the demo principal, or None for nobody."""
+        if (
+            not self._is_enabled
+            or caller.address is None
+            or caller.is_forwarded
+            or not is_loopback(caller.address)
+            or not is_loopback(_without_port(caller.host.lower()))
+            or (caller.is_cross_site and caller.method not in _READING)
+        ):
+            return None
+        return _DEMO

@@ -1,0 +1,146 @@
+"""Structured logs: one JSON object a line, with level, time and correlation id.
+
+Everything goes through one chain, the standard library's loggers (uvicorn, SQLAlchemy, Alembic)
+included, so that a line looks the same whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Final
+
+import orjson
+import structlog
+
+from strikewire.core.clock import Clock
+from strikewire.core.instants import format_rfc3339
+from strikewire.observability.correlation import correlation_id
+from strikewire.observability.sampling import Sampler
+
+EventDict = MutableMapping[str, Any]
+
+_SECRET_KEY: Final = re.compile(
+    r"password|passwd|secret|token|authorization|api_key|cookie", re.IGNORECASE
+)
+_URL_PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")
+_REDACTED: Final = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """What is logged, and how much of the same.
+
+    Parameters
+    ----------
+    level : the standard library's names, `DEBUG` to `CRITICAL`.
+    sample_burst : lines of one sampled event that pass in one interval; 0 means all.
+    sample_interval_s : seconds.
+    """
+
+    level: str = "INFO"
+    sample_burst: int = 20
+    sample_interval_s: float = 10.0
+
+
+def redact(text: str) -> str:
+    """Blank the password of every URL in a text."""
+    return _URL_PASSWORD.sub(rf"\1:{_REDACTED}@", text)
+
+
+class _Stamp:
+    """Adds the time and, where there is one, the correlation id."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
+        event["timestamp"] = format_rfc3339(self._clock.now_ns())
+        current = correlation_id.get()
+        if current is not None:
+            event.setdefault("correlation_id", current)
+        return event
+
+
+class _Sample:
+    """Drops what its sampler does not admit: events that carry a `sample` key."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+
+    def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
+        key = event.pop("sample", None)
+        if key is not None:
+            suppressed = self._sampler.admit(str(key))
+            if suppressed is None:
+                raise structlog.DropEvent
+            if suppressed:
+                event["suppressed"] = suppressed
+        return event
+
+
+def _redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Blank what looks like a secret, by its key or inside a URL."""
+    for key, value in event.items():
+        if _SECRET_KEY.search(key):
+            event[key] = _REDACTED
+        elif isinstance(value, str) and "://" in value:
+            event[key] = redact(value)
+    return event
+
+
+def _render(_logger: Any, _method: str, event: EventDict) -> bytes:
+    """Serialise; a value JSON does not know is shown as text rather than lost."""
+    return orjson.dumps(dict(event), default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+class _Forward(logging.Handler):
+    """Hands the standard library's records to the same chain."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event: dict[str, Any] = {"logger": record.name}
+        if record.exc_info:
+            event["exc_info"] = record.exc_info
+        structlog.get_logger().log(max(record.levelno, 10), record.getMessage(), **event)
+
+
+def configure_logging(config: LogConfig, *, clock: Clock, stream: BinaryIO) -> None:
+    """Send every log line of this process to `stream`, as JSON.
+
+    The one function here that touches the process; only a program's entry point calls it.
+    """
+    level = logging.getLevelNamesMapping()[config.level]
+    sampler = Sampler(clock=clock, burst=config.sample_burst, interval_s=config.sample_interval_s)
+    structlog.configure(
+        processors=[
+            _Sample(sampler),
+            structlog.processors.add_log_level,
+            _Stamp(clock),
+            structlog.processors.format_exc_info,
+            _redact_event,
+            _render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Forward()]
+    root.setLevel(level)
+    # uvicorn repeats at INFO what our own start and stop lines say.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(max(level, logging.WARNING))
+    # Alembic and SQLAlchemy tell a debugger's story at INFO.
+    for name in ("alembic", "sqlalchemy"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    """Return a logger whose lines carry `logger=name`."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    return logger

@@ -1,0 +1,190 @@
+"""The catalogue of metrics: every name that `/metrics` may show, in one place.
+
+Alert rules and dashboards are written against these names; a metric that is not here does not
+exist. Two kinds: those an owner counts as it goes along (fields of `Metrics`), and those whose
+truth already lives in a component and is asked for at each scrape (`SampledFamily`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+# Half a millisecond is a warm history; ten seconds is beyond every timeout we have.
+_REQUEST_BUCKETS_S: Final = (
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+_FLUSH_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+#: One sample: label values, in the family's order, and the number.
+Sample = tuple[Sequence[str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class SampledFamily:
+    """A metric that is read from its owner when somebody asks.
+
+    Parameters
+    ----------
+    name : without the `_total` a counter gets.
+    help : one sentence, units included.
+    kind : a counter never falls; a gauge may.
+    labels : label names.
+    """
+
+    name: str
+    help: str
+    kind: Literal["counter", "gauge"]
+    labels: tuple[str, ...] = ()
+
+
+POOL_CONNECTIONS: Final = SampledFamily(
+    "strikewire_pool_connections",
+    "Database connections of the pool, by state (idle, in_use).",
+    "gauge",
+    ("state",),
+)
+POOL_SIZE_MAX: Final = SampledFamily(
+    "strikewire_pool_size_max", "The most connections the pool may open.", "gauge"
+)
+POOL_EXHAUSTED: Final = SampledFamily(
+    "strikewire_pool_exhausted",
+    "Callers that waited the whole acquire timeout for a connection in vain.",
+    "counter",
+)
+DEPENDENCY_UP: Final = SampledFamily(
+    "strikewire_dependency_up",
+    "1 connected, 0 disconnected; a disabled dependency has no sample.",
+    "gauge",
+    ("dependency",),
+)
+CACHE_HITS: Final = SampledFamily(
+    "strikewire_cache_hits", "Look-ups a cache could answer.", "counter", ("cache",)
+)
+CACHE_MISSES: Final = SampledFamily(
+    "strikewire_cache_misses", "Look-ups a cache could not answer.", "counter", ("cache",)
+)
+CACHE_BYTES: Final = SampledFamily(
+    "strikewire_cache_bytes", "Bytes a cache holds.", "gauge", ("cache",)
+)
+TASK_UP: Final = SampledFamily(
+    "strikewire_task_up", "1 while a supervised task runs, 0 while it is down.", "gauge", ("task",)
+)
+TASK_RESTARTS: Final = SampledFamily(
+    "strikewire_task_restarts", "Times a supervised task was started again.", "counter", ("task",)
+)
+UPTIME: Final = SampledFamily(
+    "strikewire_uptime_seconds", "Seconds since the program started.", "gauge"
+)
+TICKS: Final = SampledFamily("strikewire_ticks", "Ticks the engine applied.", "counter")
+LATE_TICKS: Final = SampledFamily(
+    "strikewire_ticks_late", "Ticks that came after the lateness window, and changed no bar.",
+    "counter",
+)  # fmt: skip
+DUPLICATE_TICKS: Final = SampledFamily(
+    "strikewire_ticks_duplicate", "Ticks that had been applied before.", "counter"
+)
+BARS: Final = SampledFamily("strikewire_bars", "Minute bars the engine closed.", "counter")
+JOURNAL_BYTES: Final = SampledFamily(
+    "strikewire_journal_bytes", "Bytes written to the journal.", "counter"
+)
+RECORDER_QUEUE: Final = SampledFamily(
+    "strikewire_recorder_queue_bars", "Closed bars waiting to be committed.", "gauge"
+)
+
+#: Every sampled family, for the documentation and the test that compares it.
+SAMPLED_FAMILIES: Final = (
+    POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
+    CACHE_BYTES, TASK_UP, TASK_RESTARTS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS, BARS,
+    JOURNAL_BYTES, RECORDER_QUEUE,
+)  # fmt: skip
+
+
+class _Sampled(Collector):
+    """One family and whoever knows its numbers."""
+
+    def __init__(self, family: SampledFamily, read: Callable[[], Iterable[Sample]]) -> None:
+        self._family = family
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        family = self._family
+        kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
+        metric = kind(family.name, family.help, labels=family.labels)
+        for labels, value in self._read():
+            metric.add_metric(list(labels), value)
+        yield metric
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The metrics of one program, on a registry of its own.
+
+    `requests` counts by method, route template and status; `request_seconds` times by method and
+    route template; `recorder_flush_seconds` is one commit of bars and checkpoint.
+    """
+
+    registry: CollectorRegistry
+    requests: Counter
+    request_seconds: Histogram
+    requests_in_flight: Gauge
+    recorder_flush_seconds: Histogram
+
+    def sample(self, family: SampledFamily, read: Callable[[], Iterable[Sample]]) -> None:
+        """Show a family, asking `read` for its samples at each scrape.
+
+        Raises
+        ------
+        ValueError : the family is shown already.
+        """
+        self.registry.register(_Sampled(family, read))
+
+    def sample_value(self, family: SampledFamily, read: Callable[[], float]) -> None:
+        """Show a family that has one value and no labels."""
+        self.sample(family, lambda: [((), read())])
+
+
+def build_metrics(*, version: str) -> Metrics:
+    """Make the catalogue on a fresh registry, with the process's own figures beside it."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    build = Gauge(
+        "strikewire_build_info", "Always 1; the version is a label.", ["version"],
+        registry=registry,
+    )  # fmt: skip
+    build.labels(version).set(1)
+    return Metrics(
+        registry=registry,
+        requests=Counter(
+            "strikewire_requests",
+            "HTTP requests, by method, route template and status.",
+            ["method", "route", "status"],
+            registry=registry,
+        ),
+        request_seconds=Histogram(
+            "strikewire_request_seconds",
+            "Seconds from a request's head to its response's last byte.",
+            ["method", "route"],
+            buckets=_REQUEST_BUCKETS_S,
+            registry=registry,
+        ),
+        requests_in_flight=Gauge(
+            "strikewire_requests_in_flight", "HTTP requests being answered.", registry=registry
+        ),
+        recorder_flush_seconds=Histogram(
+            "strikewire_recorder_flush_seconds",
+            "Seconds one commit of bars and checkpoint took.",
+            buckets=_FLUSH_BUCKETS_S,
+            registry=registry,
+        ),
+    )
