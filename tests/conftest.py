@@ -8,12 +8,15 @@ fails instead, because a check that nobody notices is not running checks nothing
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import hypothesis
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,10 +26,28 @@ _IS_CI = os.environ.get("CI", "").lower() in ("1", "true")
 # test, not drawn. Compiling a kernel or starting a database takes longer than any deadline.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 hypothesis.settings.register_profile("dev", deadline=None, print_blob=True)
+# Without the compiler a kernel is a thousand times slower; coverage needs its lines, no search.
+hypothesis.settings.register_profile("nojit", derandomize=True, deadline=None, max_examples=10)
 hypothesis.settings.register_profile("soak", deadline=None, print_blob=True, max_examples=2_000)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if _IS_CI else "dev"),
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=None, help="the seed of the soak tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A soak draws its seed, so that each run looks elsewhere, and prints it, so that the run can be
+    # had again; the ordinary run is the same every time.
+    is_soak = config.option.markexpr == "soak"
+    if config.option.seed is None:
+        config.option.seed = secrets.randbelow(2**32) if is_soak else 0
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seed: {config.option.seed}"
 
 
 def _miss(part: str) -> NoReturn:
@@ -62,6 +83,13 @@ def shared_data() -> Callable[[str], Path]:
         return found if found.exists() else _miss(f"recorded data {path}")
 
     return find
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """Return a generator of this test's own, derived from the run's seed and the test's name."""
+    name = zlib.crc32(request.node.nodeid.encode())
+    return np.random.default_rng([request.config.option.seed, name])
 
 
 @pytest.fixture(scope="session")
