@@ -48,12 +48,24 @@ demo: $(STAMP)
 	$(BIN)/strikewire replay $(FILE) --speed max --data-dir $(DATA_DIR)
 	$(BIN)/strikewire serve --data-dir $(DATA_DIR)
 
-check: $(STAMP)
+# `make -k check` goes through all of them, whatever fails.
+CHECKS := check-format check-lint check-types check-imports check-docstrings check-units
+.PHONY: $(CHECKS)
+$(CHECKS): $(STAMP)
+
+check: $(CHECKS)
+
+check-format:
 	$(BIN)/ruff format --check .
+check-lint:
 	$(BIN)/ruff check .
+check-types:
 	$(BIN)/mypy
+check-imports:
 	$(BIN)/lint-imports
+check-docstrings:
 	$(BIN)/python -m tools.check_docstrings src
+check-units:
 	$(PYTEST) tests/unit -n $(WORKERS) --dist loadgroup -m "not soak"
 
 test: $(STAMP)
