@@ -45,11 +45,14 @@ BAR_DTYPE: Final = np.dtype(
         ("close", "<f8"),
         ("volume", "<f8"),  # units traded in the bar; NaN unknown
         ("oi", "<f8"),  # open interest at the bar's end, units; NaN unknown
-        ("revision", "<i2"),  # 0, and one more for each later correction by a backfill
-        ("source", "u1"),  # Source
-        ("flags", "u1"),  # BarFlag
+        ("revision", "<i4"),  # 0, and one more for each later correction by a backfill
+        ("source", "<i2"),  # Source
+        ("flags", "<i2"),  # BarFlag
     ],
     align=True,
+)
+assert BAR_DTYPE.itemsize == sum(BAR_DTYPE[n].itemsize for n in BAR_DTYPE.names or ()), (
+    "no padding: equal bars are equal bytes"
 )
 
 
