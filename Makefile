@@ -66,12 +66,12 @@ check-imports:
 check-docstrings:
 	$(BIN)/python -m tools.check_docstrings src
 check-units:
-	$(PYTEST) tests/unit -n $(WORKERS) --dist loadgroup -m "not soak"
+	$(PYTEST) tests/unit -n $(WORKERS) --dist loadgroup
 
 test: $(STAMP)
 	$(BIN)/coverage erase
-	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/coverage run -m pytest $(KERNEL_TESTS) -n $(WORKERS) --dist loadgroup -m "not soak"
-	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadgroup -m "not soak" --durations 10
+	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/coverage run -m pytest $(KERNEL_TESTS) -n $(WORKERS) --dist loadgroup
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadgroup --durations 10
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
