@@ -100,7 +100,7 @@ class _Forward(logging.Handler):
     """Hands the standard library's records to the same chain."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        event: dict[str, Any] = {"logger": record.name}
+        event: dict[str, Any] = {"component": record.name}
         if record.exc_info:
             event["exc_info"] = record.exc_info
         structlog.get_logger().log(max(record.levelno, 10), record.getMessage(), **event)
@@ -141,6 +141,6 @@ def configure_logging(config: LogConfig, *, clock: Clock, stream: BinaryIO) -> N
 
 
 def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """Return a logger whose lines carry `logger=name`."""
-    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(logger=name)
+    """Return a logger whose lines carry `component`."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(component=name)
     return logger

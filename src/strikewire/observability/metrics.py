@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.platform_collector import PlatformCollector
@@ -115,10 +122,17 @@ class _Sampled(Collector):
         self._family = family
         self._read = read
 
-    def collect(self) -> Iterable[Metric]:
+    def _make(self) -> CounterMetricFamily | GaugeMetricFamily:
         family = self._family
         kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
-        metric = kind(family.name, family.help, labels=family.labels)
+        return kind(family.name, family.help, labels=family.labels)
+
+    def describe(self) -> Iterable[Metric]:
+        """Give the name without samples: the registry asks, to find one shown twice."""
+        yield self._make()
+
+    def collect(self) -> Iterable[Metric]:
+        metric = self._make()
         for labels, value in self._read():
             metric.add_metric(list(labels), value)
         yield metric
@@ -143,9 +157,13 @@ class Metrics:
 
         Raises
         ------
-        ValueError : the family is shown already.
+        ValueError : the family is shown already; names it.
         """
         self.registry.register(_Sampled(family, read))
+
+    def expose(self) -> tuple[bytes, str]:
+        """Return every metric in Prometheus' text format, and that format's content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
 
     def sample_value(self, family: SampledFamily, read: Callable[[], float]) -> None:
         """Show a family that has one value and no labels."""

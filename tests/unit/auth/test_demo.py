@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from strikewire.auth.demo import Caller, DemoIdentity, is_loopback
+from strikewire.auth.principal import Principal
+from strikewire.auth.scopes import Scope
+from strikewire.core.errors import NotPermittedError
+
+LOCAL = Caller(
+    address="127.0.0.1",
+    method="GET",
+    host="localhost:8081",
+    is_forwarded=False,
+    is_cross_site=False,
+)
+
+
+def find(caller, *, is_allowed=True, bind_host="127.0.0.1"):
+    return DemoIdentity(is_allowed=is_allowed, bind_host=bind_host).find_principal(caller)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8081", "LOCALHOST", "[::1]:8081", "127.0.0.1"])
+def test_caller_at_this_machine_is_the_demo_principal(host):
+    principal = find(replace(LOCAL, host=host))
+
+    assert principal is not None
+    assert principal.scopes == frozenset(Scope)
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        replace(LOCAL, address="192.0.2.7"),
+        replace(LOCAL, address=None),
+        replace(LOCAL, is_forwarded=True),
+        replace(LOCAL, host="desk.example.com"),
+        replace(LOCAL, host="127.0.0.1.example.com"),
+        replace(LOCAL, host=""),
+        replace(LOCAL, method="POST", is_cross_site=True),
+    ],
+    ids=["remote", "unknown", "proxied", "rebound", "rebound-prefix", "no-host", "cross-site"],
+)
+def test_caller_from_elsewhere_is_nobody(caller):
+    assert find(caller) is None
+
+
+ALL_ADDRESSES = ["0.0.0.0", "::"]  # noqa: S104 - what must not be trusted
+
+
+@pytest.mark.parametrize("bind_host", [*ALL_ADDRESSES, "192.0.2.1", "desk.example.com"])
+def test_nobody_is_the_demo_principal_beyond_loopback(bind_host):
+    assert find(LOCAL, bind_host=bind_host) is None
+
+
+def test_nobody_is_the_demo_principal_when_switched_off():
+    assert find(LOCAL, is_allowed=False) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [("127.0.0.1", True), ("127.8.9.1", True), ("::1", True), ("localhost", True),
+     ("10.0.0.1", False), ("localhost.example.com", False), ("", False)],
+)  # fmt: skip
+def test_is_loopback(host, wanted):
+    assert is_loopback(host) is wanted
+
+
+def test_principal_without_a_scope_is_refused():
+    principal = Principal("somebody", scopes=frozenset({Scope.BARS_READ}))
+
+    principal.require(Scope.BARS_READ)
+    with pytest.raises(NotPermittedError, match="replay:control"):
+        principal.require(Scope.REPLAY_CONTROL)
