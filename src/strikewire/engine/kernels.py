@@ -308,12 +308,13 @@ def apply_ticks_nb(
         if not flags & _SYNTHETIC:
             fingerprint = _fingerprint_nb(ts_ns, ltp, volume, oi)
             count = bar["tick_count"]
-            # A plain list, read without an early exit: LLVM compares four at a time, and nothing
-            # is cleared when a bar begins. In a function of its own the slice's reference count
-            # alone doubled the cost of a tick.
             is_repeat = False
-            for known_place in range(min(count, SEEN_PLACES)):
-                is_repeat |= seen[slot, place, known_place] == fingerprint
+            if not is_new and ts_ns <= bar["close_ns"]:
+                # Later than everything heard is no repeat; only the rest need the list. It is read
+                # without an early exit, so that LLVM compares four at a time, and here rather than
+                # in a function: the slice's reference count alone doubled the cost of a tick.
+                for known_place in range(min(count, SEEN_PLACES)):
+                    is_repeat |= seen[slot, place, known_place] == fingerprint
             if is_repeat:
                 counters[_DUPLICATES] += 1
                 continue

@@ -1,0 +1,1 @@
+"""Speed, measured against a named peer or a named limit, in one run."""
