@@ -30,7 +30,6 @@ while True:
 """
 
 
-@pytest.mark.promise("F1")
 def test_kill_9_loses_at_most_what_was_not_flushed(tmp_path, rng):
     last_seq = 0
     for lines in rng.integers(1, 60, 8):

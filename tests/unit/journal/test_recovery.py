@@ -16,7 +16,6 @@ from tests.unit.journal.recordings import (
 )
 
 
-@pytest.mark.promise("F1")
 @pytest.mark.parametrize("has_depth", [False, True])
 def test_tail_torn_at_any_byte_is_cut_off(tmp_path, has_depth):
     batches = make_batches([3, 2, 2], depth_every=2 if has_depth else 0)
