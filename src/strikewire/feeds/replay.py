@@ -1,0 +1,297 @@
+"""Play a recording or a file as if it were the market: paced, paused, sought, or at full speed."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from strikewire.core.errors import ConflictError, InvalidInputError
+from strikewire.core.ticks import TickBatch
+from strikewire.feeds.replay_clock import ReplayClock
+from strikewire.feeds.tick_source import TickSource
+
+#: As fast as the listener takes them.
+MAX_SPEED: Final = math.inf
+#: Undelayed batches in a row before the event loop gets a turn.
+_BATCHES_PER_TURN: Final = 8
+#: A timer may fire a little early; waiting again for less than this would only spin.
+_EARLY_S: Final = 1e-6
+
+
+class ReplayState(StrEnum):
+    """What a replay is doing."""
+
+    PLAYING = "playing"
+    PAUSED = "paused"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStatus:
+    """Where a replay stands.
+
+    Parameters
+    ----------
+    state : see `ReplayState`.
+    speed : seconds of market time a second; `MAX_SPEED` (infinity) is as fast as possible.
+    clock_ns : the instant reached.
+    first_ns, last_ns : the instants of the first and the last frame.
+    position_seq, total : the last tick delivered, and the last there is.
+    generation : counts the times it started again from the first tick.
+    """
+
+    state: ReplayState
+    speed: float
+    clock_ns: int
+    first_ns: int
+    last_ns: int
+    position_seq: int
+    total: int
+    generation: int
+
+
+def parse_speed(text: str) -> float:
+    """Read a speed as a person writes it: `1x`, `10x`, `2.5`, `max`.
+
+    Raises
+    ------
+    InvalidInputError : none of these, or not positive.
+    """
+    plain = text.strip().lower()
+    if plain == "max":
+        return MAX_SPEED
+    try:
+        speed = float(plain.removesuffix("x"))
+    except ValueError:
+        speed = math.nan
+    if not (speed > 0 and math.isfinite(speed)):
+        msg = f"a speed is a positive number such as 1x or 10x, or max, was {text!r}"
+        raise InvalidInputError(msg, speed=text)
+    return speed
+
+
+class ReplayFeed:
+    """A feed of ticks that can be read again.
+
+    A frame is due at the receive time of its last tick. `seek` goes forward by delivering
+    everything up to the instant without a pause. It goes backward by starting again from the first
+    tick, without a pause up to the instant; `generation` grows before the first batch of the new
+    pass is yielded, and whoever listens forgets, on that batch, what it built from the old one.
+    Every batch is yielded in every pass, in the same order, with the same numbers.
+
+    Parameters
+    ----------
+    source : what is played.
+    speed : seconds of market time a second, or `MAX_SPEED`.
+    is_paused : wait for `play` before the first batch.
+    is_held_at_end : wait behind the last batch for a `seek` or `aclose`; otherwise `batches` ends.
+    monotonic : returns seconds that only grow, at the pace of real time.
+
+    Raises
+    ------
+    InvalidInputError : the speed is not positive.
+
+    Notes
+    -----
+    Not thread-safe: everything is called on the event loop that runs `batches`.
+    """
+
+    def __init__(
+        self,
+        source: TickSource,
+        *,
+        speed: float = 1.0,
+        is_paused: bool = False,
+        is_held_at_end: bool = False,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source = source
+        self._speed = _check_speed(speed)
+        self._is_paused = is_paused
+        self._is_held_at_end = is_held_at_end
+        self._clock = ReplayClock(start_ns=source.first_ns, monotonic=monotonic)
+        self._seek_ns: int | None = None
+        self._must_restart = False
+        self._is_reading = self._is_finished = self._is_closed = False
+        self._position_seq = 0
+        self._generation = 0
+        # Set by everything that may change how long the next frame has to wait.
+        self._wake = asyncio.Event()
+
+    @property
+    def session_key(self) -> str:
+        """Name the recording: the same source has the same key."""
+        return self._source.session_key
+
+    @property
+    def description(self) -> str:
+        """Say what is being played."""
+        return self._source.description
+
+    @property
+    def clock(self) -> ReplayClock:
+        """The time of day for everything behind this feed."""
+        return self._clock
+
+    @property
+    def generation(self) -> int:
+        """Counts the passes that started again from the first tick; 0 in the first pass."""
+        return self._generation
+
+    def status(self) -> ReplayStatus:
+        """Return where the replay stands."""
+        state = ReplayState.PAUSED if self._is_paused else ReplayState.PLAYING
+        return ReplayStatus(
+            state=ReplayState.FINISHED if self._is_finished else state,
+            speed=self._speed,
+            clock_ns=self._clock.now_ns(),
+            first_ns=self._source.first_ns,
+            last_ns=self._source.last_ns,
+            position_seq=self._position_seq,
+            total=self._source.total,
+            generation=self._generation,
+        )
+
+    def pause(self) -> None:
+        """Stop where it is; a seek under way still goes on to its instant."""
+        self._is_paused = True
+        self._change_pace()
+
+    def play(self) -> None:
+        """Go on at the speed set."""
+        self._is_paused = False
+        self._change_pace()
+
+    def set_speed(self, speed: float) -> None:
+        """Go on faster or slower from here.
+
+        Raises
+        ------
+        InvalidInputError : the speed is not positive.
+        """
+        self._speed = _check_speed(speed)
+        self._change_pace()
+
+    def seek(self, instant_ns: int) -> None:
+        """Go to an instant, forward or backward; before the first frame or behind the last, there.
+
+        Returns at once: the batches that lead there are still to be yielded. Playing or paused, it
+        is the same afterwards.
+
+        Raises
+        ------
+        ConflictError : nothing is being played, or it has ended.
+        """
+        if self._is_closed or not self._is_reading:
+            msg = "the replay is not running: there is nothing to seek in"
+            raise ConflictError(msg)
+        self._seek_ns = min(max(instant_ns, self._source.first_ns), self._source.last_ns)
+        self._must_restart = self._seek_ns < self._clock.delivered_ns
+        self._change_pace()
+
+    async def aclose(self) -> None:
+        """End `batches`, where it waits or with the next batch it is asked for."""
+        self._is_closed = True
+        self._wake.set()
+
+    async def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch]:
+        """Yield the batches that follow tick `after_seq`, each when it is due.
+
+        The first is due at once: a replay that goes on later goes on where it was.
+
+        Raises
+        ------
+        ConflictError : they are being read already.
+        """
+        if self._is_reading:
+            msg = "the replay is being listened to already"
+            raise ConflictError(msg)
+        self._is_reading = True
+        self._is_finished = False
+        frames, upcoming = self._begin_pass(after_seq)
+        undelayed = 0
+        try:
+            while not self._is_closed:
+                if self._must_restart:
+                    self._must_restart = False
+                    self._generation += 1
+                    frames, upcoming = self._begin_pass(0)
+                self._is_finished = upcoming is None
+                if upcoming is None:
+                    self._seek_ns = None
+                    if not self._is_held_at_end:
+                        return
+                    await self._wait(math.inf)
+                    continue
+                frame_ns = _find_due_ns(upcoming)
+                delay_s = self._compute_delay_s(frame_ns)
+                if delay_s > _EARLY_S:
+                    undelayed = 0
+                    await self._wait(delay_s)
+                    continue
+                if undelayed >= _BATCHES_PER_TURN:
+                    undelayed = 0
+                    # Whoever gets the turn may pause or seek: look at everything again.
+                    await asyncio.sleep(0)
+                    continue
+                undelayed += 1
+                batch, upcoming = upcoming, next(frames, None)
+                self._position_seq = batch.last_seq
+                self._clock.arrive(frame_ns)
+                self._clock.expect(frame_ns if upcoming is None else _find_due_ns(upcoming))
+                yield batch
+        finally:
+            self._is_reading = False
+            self._clock.set_rate(0.0)
+
+    def _begin_pass(self, after_seq: int) -> tuple[Iterator[TickBatch], TickBatch | None]:
+        """Open the source behind a tick, with the clock at the frame that follows."""
+        frames = self._source.read(after_seq)
+        upcoming = next(frames, None)
+        self._position_seq = after_seq
+        self._clock.move_to(self._source.last_ns if upcoming is None else _find_due_ns(upcoming))
+        self._change_pace()
+        return frames, upcoming
+
+    def _compute_delay_s(self, frame_ns: int) -> float:
+        """Return how long a frame has to wait: 0 when it is due, inf while nothing moves."""
+        if self._seek_ns is not None:
+            if frame_ns <= self._seek_ns:
+                return 0.0
+            self._clock.move_to(max(self._seek_ns, self._clock.delivered_ns))
+            self._clock.expect(frame_ns)
+            self._seek_ns = None
+            self._change_pace()
+        if not self._is_paused and self._speed == MAX_SPEED:
+            return 0.0
+        return self._clock.compute_delay_s(frame_ns)
+
+    def _change_pace(self) -> None:
+        is_paced = not self._is_paused and self._speed != MAX_SPEED and self._seek_ns is None
+        self._clock.set_rate(self._speed if is_paced else 0.0)
+        self._wake.set()
+
+    async def _wait(self, delay_s: float) -> None:
+        """Wait for so long, or until somebody changes something."""
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(delay_s if math.isfinite(delay_s) else None):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+
+def _check_speed(speed: float) -> float:
+    if not speed > 0:
+        msg = f"a speed must be positive, was {speed}"
+        raise InvalidInputError(msg, speed=speed)
+    return speed
+
+
+def _find_due_ns(batch: TickBatch) -> int:
+    return int(batch.ticks["ts_recv_ns"][-1])
