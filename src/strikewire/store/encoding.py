@@ -59,9 +59,12 @@ class Page:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class PageSlice:
-    """The bars `[start, stop)` of a page; at least one."""
+    """The bars `[start, stop)` of a page; at least one.
+
+    Not frozen only because a frozen one takes twice as long to make, and a chart asks for many.
+    """
 
     page: Page
     start: int
@@ -147,17 +150,13 @@ def join_columns(
 
 
 def cut_pages(pages: Sequence[Page], from_ns: int, to_ns: int) -> list[PageSlice]:
-    """Return the part of each page that lies in `[from_ns, to_ns)`, where there is any."""
-    slices = []
-    for page in pages:
-        start, stop = 0, len(page)
-        if stop and page.instants_ns[0] < from_ns:
-            start = int(page.instants_ns.searchsorted(from_ns))
-        if stop and page.instants_ns[-1] >= to_ns:
-            stop = int(page.instants_ns.searchsorted(to_ns))
-        if start < stop:
-            slices.append(PageSlice(page, start, stop))
-    return slices
+    """Return the bars of `[from_ns, to_ns)`; only the first and the last page hold others."""
+    pages = [page for page in pages if len(page.instants_ns)]
+    slices = [PageSlice(page, 0, len(page.instants_ns)) for page in pages]
+    if pages:
+        slices[0].start = int(pages[0].instants_ns.searchsorted(from_ns))
+        slices[-1].stop = int(pages[-1].instants_ns.searchsorted(to_ns))
+    return [piece for piece in slices if piece.start < piece.stop]
 
 
 def drop_first(slices: list[PageSlice], count: int) -> list[PageSlice]:

@@ -60,6 +60,7 @@ class Shelf:
         # The minute that starts at the close is the session's.
         self._settled_ns = (calendar.closes_ns + MINUTE_NS + settle_ns).tolist()
         self._days_ns = calendar.days_ns.tolist()
+        self._longest_ns = int((calendar.closes_ns - calendar.opens_ns).max(initial=0))
         self.minute_cuts_ns = _cut_nights(calendar)
         self._spans = self._list_months() if is_daily else self._list_days()
         self._starts_ns = [span.start_ns for span in self._spans]
@@ -99,8 +100,7 @@ class Shelf:
         """Return how many bars of a width fit on a page: the longest session's, or a month's."""
         if self.is_daily:
             return _DAYS_PER_MONTH
-        lengths_ns = self.calendar.closes_ns - self.calendar.opens_ns
-        return max(int(lengths_ns.max(initial=0)) // width_ns, 1)
+        return max(self._longest_ns // width_ns, 1)
 
     def find_open_ns(self, now_ns: int) -> int:
         """Return where the first session that is not over starts, in stamps of this shelf.
