@@ -137,8 +137,7 @@ class DerivativesLayout(DailyLayout):
         by_pair = infer_lot_sizes(turnover, places.astype(np.int64), len(pairs))
         # When lots are revised, the expiries listed before keep the old one: then the rows of an
         # underlying contradict each other, and those of one expiry do not.
-        lots = by_symbol[symbols.codes]
-        self._lots_per_row = np.where(np.isnan(lots), by_pair[places], lots)
+        self._lots_per_row = np.where(np.isnan(by_symbol), by_pair, by_symbol)
         self._lots = {
             pairs[place]: int(lot)
             for place, lot in zip(places, self._lots_per_row, strict=True)
