@@ -2,7 +2,7 @@
 # else: no compiler, no database, no root.
 #
 #   make setup                the virtual environment, from hashed requirements
-#   make demo [FILE=...]      replay a session and serve it on http://127.0.0.1:8081
+#   make demo                 an invented session, served on http://127.0.0.1:8081
 #   make check                format, lint, types, import contracts, docstrings, unit tests
 #   make test                 everything, database and the real program included, with coverage
 #   make bench [ONLY=name]    measure against named peers
@@ -13,8 +13,6 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
-DATA_DIR ?= strikewire-data
-FILE ?= $(firstword $(wildcard ../shared/data/banknifty_1min_20221230/bnf_20221230.parquet) examples/session.csv)
 ONLY ?=
 SEED ?=
 
@@ -45,8 +43,7 @@ $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/strikewire replay $(FILE) --speed max --data-dir $(DATA_DIR)
-	$(BIN)/strikewire serve --data-dir $(DATA_DIR)
+	$(BIN)/strikewire demo
 
 # `make -k check` goes through all of them, whatever fails.
 CHECKS := check-format check-lint check-types check-imports check-docstrings check-units

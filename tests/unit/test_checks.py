@@ -1,19 +1,12 @@
-"""The scripts of tools/ find, and write, what they are there to find and write."""
+"""The checks of tools/ find what they are there to find."""
 
 from __future__ import annotations
-
-import csv
-import io
-from pathlib import Path
 
 import grimp
 import pytest
 
 from tools.check_docstrings import iterate_faults, main
 from tools.import_contracts import OnlyContract
-from tools.make_example import write
-
-ROOT = Path(__file__).resolve().parents[2]
 
 FUNCTION = '''
 def price(strikes, *, spot):
@@ -88,19 +81,3 @@ def test_only_contract_allows_what_is_named(imported, is_kept):
     check = contract.check(graph, verbose=False)
     assert check.kept is is_kept
     assert check.metadata["strangers"] == ([] if is_kept else [f"house.core.ticks -> {imported}"])
-
-
-def test_example_session_is_what_its_script_writes():
-    written = io.StringIO()
-    write(written)
-    fresh = list(csv.DictReader(io.StringIO(written.getvalue())))
-    checked_in = list(csv.DictReader((ROOT / "examples/session.csv").open()))
-    assert len(checked_in) == 6 * 375
-    for ours, theirs in zip(fresh, checked_in, strict=True):
-        assert [ours[name] for name in ("symbol", "timestamp", "volume", "oi")] == [
-            theirs[name] for name in ("symbol", "timestamp", "volume", "oi")
-        ]
-        for name in ("open", "high", "low", "close"):
-            assert abs(float(ours[name]) - float(theirs[name])) < 0.051
-        assert float(theirs["low"]) <= float(theirs["open"]) <= float(theirs["high"])
-        assert float(theirs["low"]) <= float(theirs["close"]) <= float(theirs["high"])
