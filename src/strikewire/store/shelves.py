@@ -142,7 +142,8 @@ class Shelf:
         months = self.calendar.days_ns.astype("M8[ns]").astype("M8[M]")
         starts, firsts = np.unique(months, return_index=True)
         stops = np.append(firsts[1:], len(months)).tolist()
-        bounds = np.append(starts, starts[-1] + 1).astype("M8[ns]").astype(np.int64).tolist()
+        end = starts[-1] + np.timedelta64(1, "M")
+        bounds = np.append(starts, end).astype("M8[ns]").astype(np.int64).tolist()
         return [
             self._make_span(bounds[i], bounds[i], bounds[i + 1], first, stop)
             for i, (first, stop) in enumerate(zip(firsts.tolist(), stops, strict=True))
