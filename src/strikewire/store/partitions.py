@@ -85,7 +85,8 @@ async def _find_missing(session: WriteSession, table: Table, names: Iterable[str
 
 async def _attach(session: WriteSession, table: Table, name: str, period: np.datetime64) -> None:
     """Make a partition beside the table, then attach it. Names are made of our own and a date."""
-    bounds = [_format_bound(period), _format_bound(period + 1)]
+    one = np.timedelta64(1, np.datetime_data(period.dtype)[0])
+    bounds = [_format_bound(period), _format_bound(period + one)]
     await session.execute(
         text(f"CREATE TABLE {PARTITION_SCHEMA}.{name} (LIKE {table.name} INCLUDING ALL)")
     )
@@ -98,7 +99,7 @@ async def _attach(session: WriteSession, table: Table, name: str, period: np.dat
 
 
 def _find_period(instant_ns: int, unit: str) -> np.datetime64:
-    return np.datetime64(instant_ns, "ns").astype(f"M8[{unit}]")
+    return np.datetime64(np.datetime64(instant_ns, "ns"), unit)
 
 
 def _format_bound(period: np.datetime64) -> str:
