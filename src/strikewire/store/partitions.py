@@ -85,8 +85,8 @@ async def _find_missing(session: WriteSession, table: Table, names: Iterable[str
 
 async def _attach(session: WriteSession, table: Table, name: str, period: np.datetime64) -> None:
     """Make a partition beside the table, then attach it. Names are made of our own and a date."""
-    one = np.timedelta64(1, np.datetime_data(period.dtype)[0])
-    bounds = [_format_bound(period), _format_bound(period + one)]
+    following = (period.astype(np.int64) + 1).astype(period.dtype)
+    bounds = [_format_bound(period), _format_bound(following)]
     await session.execute(
         text(f"CREATE TABLE {PARTITION_SCHEMA}.{name} (LIKE {table.name} INCLUDING ALL)")
     )
