@@ -128,6 +128,20 @@ def test_damage_inside_is_reported_and_left_where_it_is(tmp_path, at):
     assert reader.damages == (damage,)
 
 
+def test_record_in_another_one_s_place_is_not_taken_for_it(tmp_path):
+    directory = write(tmp_path, make_batches([2, 2, 2]))
+    path, offset, end = find_record_bounds(directory)[1]
+    data = path.read_bytes()
+    path.write_bytes(data[:offset] + data[end:] + data[end:])
+
+    recovered = recover(directory)
+
+    (damage,) = recovered.damages
+    assert (damage.offset, damage.length) == (offset, end - offset)
+    assert (damage.first_lost_seq, damage.last_lost_seq) == (3, 4)
+    assert (recovered.last_seq, recovered.truncated_bytes) == (6, 0)
+
+
 def test_damage_before_the_tick_asked_for_does_not_matter(tmp_path):
     batches = make_batches([3, 3, 2, 2])
     directory = write(tmp_path, batches)
