@@ -12,7 +12,7 @@ import numpy.typing as npt
 from strikewire.core.bars import BAR_DTYPE, Source, Timeframe
 from strikewire.core.instants import MINUTE_NS, format_rfc3339
 from strikewire.core.instruments import InstrumentSpec
-from strikewire.feeds.files.columns import to_numbers
+from strikewire.feeds.files.columns import to_numbers, to_text
 from strikewire.feeds.files.rows import BlockFaults, RowBlock
 from strikewire.feeds.files.tables import Alias, BarTable
 
@@ -53,7 +53,7 @@ class BarRows:
 
 def show(block: RowBlock, name: str, row: int) -> str:
     """Return a value as it stands in the file, short enough for a message."""
-    text = str(block.columns[name][row].as_py())
+    text = to_text(block.columns[name], row)
     return repr(text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}...")
 
 

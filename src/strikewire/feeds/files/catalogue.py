@@ -42,7 +42,8 @@ def find_layout(names: Sequence[str]) -> type[Layout]:
                 msg = f"each column once was wanted, found more of {', '.join(repeated)}"
                 raise FileLayoutError(msg)
             return layout
-    shown = [name[:_SHOWN_NAMES] for name in names[:_SHOWN_NAMES]]
+    # Escaped: what stands where a header should be may be anything.
+    shown = [repr(name[:_SHOWN_NAMES])[1:-1] for name in names[:_SHOWN_NAMES]]
     known = "; ".join(
         f"{layout.name}: {', '.join(layout.columns[name][0] for name in sorted(layout.required))}"
         for layout in LAYOUTS

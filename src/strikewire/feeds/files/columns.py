@@ -82,14 +82,32 @@ class Codes:
 
 
 def to_texts(array: ArrowArray) -> ArrowArray:
-    """Return any column as trimmed text, nothing as empty text."""
+    """Return any column as trimmed text, nothing as empty text.
+
+    Raises
+    ------
+    FileLayoutError : it cannot be read as text at all.
+    """
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if not pa.types.is_string(array.type):
         array = _cast(array, pa.string())
     if array.null_count:
         array = pc.fill_null(array, "")
-    return pc.utf8_trim_whitespace(array)
+    try:
+        return pc.utf8_trim_whitespace(array)
+    except pa.ArrowInvalid as error:
+        msg = f"text in UTF-8 was wanted: {error}"
+        raise FileLayoutError(msg) from error
+
+
+def to_text(array: ArrowArray, row: int) -> str:
+    """Return one value as text, whatever it is; for messages."""
+    try:
+        return str(array.slice(row, 1).cast(pa.string())[0].as_py())
+    except pa.ArrowException:
+        # By Arrow, not by Python, whose dates end at 9999 and know no nanoseconds.
+        return f"something of type {array.type}"
 
 
 def to_codes(array: ArrowArray) -> Codes:
@@ -129,7 +147,7 @@ def to_instants(array: ArrowArray) -> Instants:
     kind = array.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         has_zone = pa.types.is_timestamp(kind) and kind.tz is not None
-        values = _to_int64(_cast(array, pa.timestamp("ns", "UTC" if has_zone else None)))
+        values = _scale_timestamps(array)
         return _check(values, np.full(len(values), has_zone))
     if _is_number(kind):
         epochs = _to_int64(array) if pa.types.is_integer(kind) else to_numbers(array).values
@@ -177,16 +195,19 @@ def to_times_of_day(array: ArrowArray) -> Numbers:
 def parse_day(text: str) -> date | None:
     """Read `2019-08-29`, `20190829`, `29-Aug-2019`, `29-AUG-19`; None for anything else.
 
-    A day of digits and slashes is not read: nobody can tell 03/04 from 04/03.
+    A day of digits and slashes is not read: nobody can tell 03/04 from 04/03. Nor is one before
+    1990 or after 2099.
     """
     parts = text.lower().split("-")
     try:
         if len(parts) == 3 and parts[1] in _MONTHS:
             year = int(parts[2]) + (2000 if len(parts[2]) == 2 else 0)
-            return date(year, _MONTHS[parts[1]], int(parts[0]))
-        return date.fromisoformat(text)
+            day = date(year, _MONTHS[parts[1]], int(parts[0]))
+        else:
+            day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if EARLIEST_NS <= from_date(day) < LATEST_NS else None
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -196,14 +217,14 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _cast(array: ArrowArray, wanted: pa.DataType) -> ArrowArray:
-    """Cast by type, letting values lose what they cannot keep.
+    """Cast by type; a number may lose digits.
 
     Raises
     ------
     FileLayoutError : there is no such cast: the column is of a type that makes no sense here.
     """
     try:
-        return pc.cast(array, wanted, safe=False)
+        return pc.cast(array, wanted, safe=pa.types.is_string(wanted))
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
         msg = f"a column that can be read as {wanted} was wanted, found {array.type}: {error}"
         raise FileLayoutError(msg) from error
@@ -225,6 +246,19 @@ def _read_numbers(texts: ArrowArray) -> tuple[npt.NDArray[np.float64], npt.NDArr
         values = readable.cast(pa.float64()).to_numpy(zero_copy_only=False)
         is_bad = ~pc.or_(is_number, is_unknown).to_numpy(zero_copy_only=False)
         return values.astype(np.float64), is_bad
+
+
+def _scale_timestamps(array: ArrowArray) -> npt.NDArray[np.int64]:
+    """Return timestamps and dates of any unit as nanoseconds; `_INVALID` where they do not fit.
+
+    Not by a cast, which lets the year 9999 wrap around to one that looks sound.
+    """
+    if pa.types.is_date(array.type):
+        array = array.cast(pa.timestamp("s"))
+    unit_ns = {"s": SECOND_NS, "ms": 1_000_000, "us": MICROSECOND_NS, "ns": 1}[array.type.unit]
+    values = _to_int64(array)
+    fits = (values >= 0) & (values < LATEST_NS // unit_ns)
+    return np.where(fits, np.where(fits, values, 0) * unit_ns, _INVALID)
 
 
 def _scale_epochs(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
@@ -255,11 +289,11 @@ def _parse_instant(text: str) -> tuple[int, bool]:
         return int(_scale_epochs(np.array([number]))[0]), True
     try:
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return from_datetime(moment), True
+        has_zone = moment.tzinfo is not None
+        value = from_datetime(moment if has_zone else moment.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         return _INVALID, False
-    return from_datetime(moment.replace(tzinfo=UTC)), False
+    return (value if EARLIEST_NS <= value < LATEST_NS else _INVALID), has_zone
 
 
 def _parse_time(text: str) -> float:

@@ -96,12 +96,12 @@ def read_blocks(
         text = kept + data
         cut = len(text) if is_last else text.rfind(b"\n") + 1
         text, kept = text[:cut], text[cut:]
-        if len(kept) > limits.max_line_bytes:
-            msg = f"a line may have at most {limits.max_line_bytes} bytes, line {line} has more"
-            raise FileLayoutError(msg)
         if text:
             yield _parse(text, line, head.names, wanted, source.fraction_read)
             line += text.count(b"\n")
+        if len(kept) > limits.max_line_bytes:
+            msg = f"a line may have at most {limits.max_line_bytes} bytes, line {line} has more"
+            raise FileLayoutError(msg)
         if is_last:
             return
         data = b""
@@ -132,22 +132,29 @@ def _parse(
         return "skip"
 
     present = [name for name in names if name in wanted]
+    columns: dict[str, Any] = dict.fromkeys(present, pa.array([], pa.string()))
     if len(lines):
-        table = pa_csv.read_csv(
-            cast("Any", pa.BufferReader(text)),  # the stubs know only files
-            read_options=pa_csv.ReadOptions(
-                column_names=list(names), use_threads=False, block_size=len(text) + 1
-            ),
-            parse_options=pa_csv.ParseOptions(invalid_row_handler=skip),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                include_columns=present,
-                strings_can_be_null=False,
-            ),
-        )
+        try:
+            table = pa_csv.read_csv(
+                cast("Any", pa.BufferReader(text)),  # the stubs know only files
+                read_options=pa_csv.ReadOptions(
+                    column_names=list(names), use_threads=False, block_size=len(text) + 1
+                ),
+                parse_options=pa_csv.ParseOptions(invalid_row_handler=skip),
+                convert_options=pa_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    include_columns=present,
+                    strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            msg = f"lines {lines[0]} to {lines[-1]} cannot be cut into columns: {error}"
+            raise FileLayoutError(msg) from error
         columns = {name: table.column(name).combine_chunks() for name in present}
-    else:
-        columns = {name: pa.array([], pa.string()) for name in present}
+        # The numbers of the lines are counted here and the rows there: never let them drift apart.
+        if table.num_rows + len(skipped) != len(lines):
+            msg = f"lines {lines[0]} to {lines[-1]} cannot be told apart as rows"
+            raise FileLayoutError(msg)
     return RowBlock(columns, np.delete(lines, skipped), tuple(broken), fraction_read)
 
 
@@ -160,6 +167,9 @@ def _drop_unreadable(
     -------
     The remaining text, the number of each line in it, and number and reason of the broken ones.
     """
+    # The parser takes a byte order mark at the front for no text at all.
+    while text.startswith(_BOM):
+        text = text.removeprefix(_BOM)
     symbols = np.frombuffer(text, dtype=np.uint8)
     ends = np.flatnonzero(symbols == _NEWLINE)
     if not len(ends) or ends[-1] != len(text) - 1:
@@ -169,6 +179,24 @@ def _drop_unreadable(
     is_blank = lengths == 0
     for short in np.flatnonzero((lengths > 0) & (lengths <= 8)):
         is_blank[short] = not text[starts[short] : ends[short]].strip()
+    reasons = _find_broken(text, symbols, starts, ends)
+    is_kept = ~is_blank
+    is_kept[list(reasons)] = False
+    broken = [(line + at, reason) for at, reason in reasons.items()]
+    lines = line + np.flatnonzero(is_kept)
+    if not is_kept.all():
+        kept = np.flatnonzero(is_kept)
+        text = b"\n".join(text[starts[row] : ends[row]] for row in kept) + b"\n"
+    return text, lines, broken
+
+
+def _find_broken(
+    text: bytes,
+    symbols: npt.NDArray[np.uint8],
+    starts: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+) -> dict[int, str]:
+    """Return the lines, by their place, that would shift or stop the parser, and why."""
     reasons: dict[int, str] = {}
     for at in _find_lines(ends, symbols == _QUOTE):
         if not _QUOTED_LINE.fullmatch(text, starts[at], ends[at]):
@@ -182,14 +210,7 @@ def _drop_unreadable(
         for at in range(len(ends)):
             if not _is_utf8(text[starts[at] : ends[at]]):
                 reasons[at] = "text in UTF-8 was wanted, found other bytes"
-    is_kept = ~is_blank
-    is_kept[list(reasons)] = False
-    broken = [(line + at, reason) for at, reason in reasons.items()]
-    lines = line + np.flatnonzero(is_kept)
-    if not is_kept.all():
-        kept = np.flatnonzero(is_kept)
-        text = b"\n".join(text[starts[row] : ends[row]] for row in kept) + b"\n"
-    return text, lines, broken
+    return reasons
 
 
 def _find_lines(ends: npt.NDArray[np.int64], is_symbol: npt.NDArray[np.bool_]) -> list[int]:

@@ -20,7 +20,8 @@ from strikewire.core.errors import FileLayoutError
 
 _GIB: Final = 1024**3
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_ZIP_MAGIC: Final = b"PK\x03\x04"
+#: Of an archive with files, and of one without.
+_ZIP_MAGICS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _PARQUET_MAGIC: Final = b"PAR1"
 
 
@@ -134,7 +135,7 @@ def open_text(path: Path, limits: FileLimits) -> Iterator[ByteSource]:
         if magic.startswith(_GZIP_MAGIC):
             with gzip.GzipFile(fileobj=raw) as unpacked:
                 yield ByteSource(cast("BinaryIO", unpacked), raw, size, limits)
-        elif magic == _ZIP_MAGIC:
+        elif magic in _ZIP_MAGICS:
             with translate_library_errors():
                 archive = zipfile.ZipFile(raw)
             with archive:
