@@ -14,8 +14,11 @@ from strikewire.core.instants import DAY_NS, MINUTE_NS, parse_rfc3339
 from strikewire.store.bar_merges import MergeResult
 from strikewire.store.bar_reader import BarReader
 from strikewire.store.bars import BarStore
+from strikewire.store.partitions import ensure_partitions_of
 from strikewire.store.retries import retry_deadlock
+from strikewire.store.schema import minute_bars
 from tests.arrays import assert_same_bars
+from tests.eventually import eventually
 
 OPEN = parse_rfc3339("2022-12-30T03:45:00Z")
 END = OPEN + 1_000 * DAY_NS
@@ -234,13 +237,27 @@ async def test_merges_racing_for_the_same_bars_leave_one_each(registered):
     assert set(loaded["revision"].tolist()) == {sum(r.updated for r in results) // 400}
 
 
-async def test_merges_that_start_straight_at_the_same_time_both_arrive(registered):
+async def test_straight_copy_that_meets_another_ones_bars_merges_instead(registered):
     bars = np.concatenate([make_bars(300, instrument_id=i) for i in range(1, 51)])
+    async with registered.write() as session:
+        await ensure_partitions_of(session, minute_bars, bars["ts_ns"])
+    is_waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
 
-    results = await asyncio.gather(*(merge(registered, bars) for _ in range(3)))
+    async with registered.write() as session:
+        await STORE.append(session, bars[-1:])
+        # It looks, finds nothing, copies, and waits for the one row we have not committed yet.
+        second = asyncio.create_task(merge(registered, bars))
 
-    assert sum(result.inserted for result in results) == 15_000
-    assert sum(result.unchanged for result in results) == 30_000
+        async def is_second_waiting() -> bool:
+            async with registered.read() as reader:
+                return bool(await reader.scalar(is_waiting))
+
+        await eventually(is_second_waiting)
+
+    assert await second == MergeResult(inserted=14_999, updated=0, unchanged=1)
 
 
 async def test_last_bars_are_those_before_an_instant_oldest_first(registered):

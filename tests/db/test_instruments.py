@@ -192,8 +192,11 @@ async def test_instrument_is_found_by_every_name_it_has(filled, symbol, spec):
 
 async def test_unknown_symbol_is_an_error_that_says_so(filled):
     async with filled.read() as session:
+        known = await STORE.get(session, "RELIANCE")
         with pytest.raises(UnknownSymbolError, match="'NOSUCH'"):
             await STORE.get(session, "NOSUCH")
+
+    assert known.spec == SHARE
 
 
 async def test_instruments_come_in_the_order_of_their_ids(filled):

@@ -87,7 +87,7 @@ class BarStore:
         table = _find_table(timeframe)
         if not len(bars):
             return
-        bars = bars[_sort_by_key(bars)]
+        bars = _sort_by_key(bars)
         await _check_registered(session, bars)
         await ensure_partitions_of(session, table, bars["ts_ns"])
         await self._copy(session, table, bars)
@@ -189,14 +189,20 @@ def _find_table(timeframe: Timeframe) -> Table:
     return table
 
 
-def _sort_by_key(bars: npt.NDArray[np.void]) -> npt.NDArray[np.intp]:
-    """Return the order of instrument and time; equal keys stay as they are."""
-    return np.lexsort((bars["ts_ns"], bars["instrument_id"]))
+def _sort_by_key(bars: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """Return the bars ordered by instrument and time; equal keys stay as they are."""
+    ids, instants_ns = bars["instrument_id"], bars["ts_ns"]
+    is_later = (ids[1:] > ids[:-1]) | (
+        (ids[1:] == ids[:-1]) & (instants_ns[1:] >= instants_ns[:-1])
+    )
+    if is_later.all():  # as files are; sorting takes twenty times as long as asking
+        return bars
+    return bars[np.lexsort((bars["ts_ns"], bars["instrument_id"]))]
 
 
 def _keep_last(bars: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """Return the bars in key order, of those with the same key only the last."""
-    bars = bars[_sort_by_key(bars)]
+    bars = _sort_by_key(bars)
     is_last = np.ones(len(bars), np.bool_)
     is_last[:-1] = (bars["instrument_id"][1:] != bars["instrument_id"][:-1]) | (
         bars["ts_ns"][1:] != bars["ts_ns"][:-1]

@@ -22,8 +22,9 @@ from strikewire.store.database import WriteSession, driver_connection
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _TRAILER: Final = b"\xff\xff"
 
-#: Rows encoded at a time: half a megabyte stays in the cache, and is what the event loop waits for.
-_BLOCK_ROWS: Final = 4_096
+#: Rows encoded at a time: a quarter of a megabyte stays in the cache, and takes the event loop a
+#: tenth of a millisecond.
+_BLOCK_ROWS: Final = 2_048
 
 
 class WireType(Enum):
@@ -57,7 +58,7 @@ class CopyLayout:
         for name in self.names:
             self._template[f"{name}_length"] = self.row_dtype[name].itemsize
 
-    def encode_blocks(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Iterator[bytes | memoryview]:
+    def encode_blocks(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Iterator[bytes]:
         """Yield the buffer piece by piece: header, rows, trailer.
 
         Parameters
@@ -68,10 +69,13 @@ class CopyLayout:
         row_count = len(arrays[self.names[0]])
         for start in range(0, row_count, _BLOCK_ROWS):
             stop = min(start + _BLOCK_ROWS, row_count)
-            rows = np.full(stop - start, self._template)
+            # Repeating bytes takes 5 ns a row, np.full of a structure 65: most of the whole.
+            rows = np.frombuffer(
+                bytearray(self._template.tobytes()) * (stop - start), self.row_dtype
+            )
             for name in self.names:
                 rows[name] = arrays[name][start:stop]
-            yield rows.view(np.uint8).data
+            yield rows.tobytes()
         yield _TRAILER
 
     def decode(self, buffer: bytes | bytearray | memoryview) -> npt.NDArray[np.void]:
@@ -157,7 +161,7 @@ async def copy_in(
     session: WriteSession,
     table_name: str,
     columns: Sequence[str],
-    blocks: Iterable[bytes | memoryview],
+    blocks: Iterable[bytes],
 ) -> None:
     """COPY a binary buffer into a table, on the session's own connection and in its transaction.
 
@@ -172,7 +176,7 @@ async def copy_in(
         back.
     """
 
-    async def send() -> AsyncIterator[bytes | memoryview]:
+    async def send() -> AsyncIterator[bytes]:
         for block in blocks:
             yield block
 

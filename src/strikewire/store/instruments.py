@@ -139,7 +139,7 @@ class InstrumentStore:
         return await self.get_by_ids(session, ids), total
 
 
-def _make_instrument(row: Row[Any]) -> Instrument:
+def _make_instrument(row: Row[*tuple[Any, ...]]) -> Instrument:
     spec = InstrumentSpec(
         exchange=row.exchange,
         tradingsymbol=row.tradingsymbol,

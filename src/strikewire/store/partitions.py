@@ -49,9 +49,9 @@ async def ensure_partitions(session: WriteSession, table: Table, from_ns: int, t
     ------
     DatabaseBusyError : another transaction was making partitions for longer than the lock timeout.
     """
-    unit = _PERIODS[table.name]
-    first, last = _find_period(from_ns, unit), _find_period(to_ns - 1, unit)
-    await _ensure(session, table, np.arange(first, last + 1) if from_ns < to_ns else [])
+    if from_ns < to_ns:
+        first, last = _count_periods(table, np.array([from_ns, to_ns - 1])).tolist()
+        await _ensure(session, table, range(first, last + 1))
 
 
 async def ensure_partitions_of(
@@ -63,12 +63,11 @@ async def ensure_partitions_of(
     ----------
     instants_ns : int64 (n,), in any order.
     """
-    unit = _PERIODS[table.name]
-    await _ensure(session, table, np.unique(instants_ns.view("M8[ns]").astype(f"M8[{unit}]")))
+    await _ensure(session, table, np.unique(_count_periods(table, instants_ns)).tolist())
 
 
-async def _ensure(session: WriteSession, table: Table, periods: Iterable[np.datetime64]) -> None:
-    wanted = {f"{table.name}_{period}".replace("-", "_"): period for period in periods}
+async def _ensure(session: WriteSession, table: Table, periods: Iterable[int]) -> None:
+    wanted = {f"{table.name}_{_name_period(table, each)}": each for each in periods}
     if not await _find_missing(session, table, wanted):
         return
     await session.execute(_LOCK, {"key": _LOCK_KEY})
@@ -83,10 +82,9 @@ async def _find_missing(session: WriteSession, table: Table, names: Iterable[str
     return sorted(set(names) - set(found)) if found else []
 
 
-async def _attach(session: WriteSession, table: Table, name: str, period: np.datetime64) -> None:
+async def _attach(session: WriteSession, table: Table, name: str, period: int) -> None:
     """Make a partition beside the table, then attach it. Names are made of our own and a date."""
-    following = (period.astype(np.int64) + 1).astype(period.dtype)
-    bounds = [_format_bound(period), _format_bound(following)]
+    bounds = [f"{_find_start(table, each)} 00:00:00+00" for each in (period, period + 1)]
     await session.execute(
         text(f"CREATE TABLE {PARTITION_SCHEMA}.{name} (LIKE {table.name} INCLUDING ALL)")
     )
@@ -98,9 +96,17 @@ async def _attach(session: WriteSession, table: Table, name: str, period: np.dat
     )
 
 
-def _find_period(instant_ns: int, unit: str) -> np.datetime64:
-    return np.datetime64(np.datetime64(instant_ns, "ns"), unit)
+def _count_periods(table: Table, instants_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the month or the year of each instant, counted from 1970."""
+    periods = instants_ns.astype("M8[ns]").astype(f"M8[{_PERIODS[table.name]}]")
+    return periods.astype(np.int64)
 
 
-def _format_bound(period: np.datetime64) -> str:
-    return f"{period.astype('M8[D]')} 00:00:00+00"
+def _name_period(table: Table, period: int) -> str:
+    """Return `2022_12` for a month, `2022` for a year."""
+    return str(np.array(period).astype(f"M8[{_PERIODS[table.name]}]")).replace("-", "_")
+
+
+def _find_start(table: Table, period: int) -> str:
+    """Return the first day of a month or a year, `2022-12-01`."""
+    return str(np.array(period).astype(f"M8[{_PERIODS[table.name]}]").astype("M8[D]"))

@@ -429,16 +429,33 @@ async def test_years_without_a_trade_are_jumped_over():
     assert cache.compute_statistics().page_count < 20
 
 
+async def test_month_whose_first_session_is_not_over_is_not_told():
+    calendar = make_calendar()
+    first_of_january = int(np.searchsorted(calendar.days_ns, parse_rfc3339("2023-01-01T00:00:00Z")))
+    shop = Shop(make_minutes(calendar))
+    cache = make_cache(shop, now_ns=int(calendar.opens_ns[first_of_january]))
+
+    slices = await cache.read(7, 0, END_OF_TIME_NS, Timeframe.D1, calendar=calendar)
+
+    assert gather(slices)["ts_ns"].tolist() == calendar.days_ns[:first_of_january].tolist()
+    # The month's own page, and the time before the calendar: nothing of January.
+    assert max(to_ns for _, to_ns, _ in shop.loads) <= calendar.opens_ns[first_of_january]
+
+
 async def test_calendar_without_sessions_leaves_the_rows_as_they_are():
     calendar = make_calendar(0)
     minutes = make_minutes(make_calendar(2))
-    cache = make_cache(Shop(minutes))
+    daily = make_bars(make_calendar(2).days_ns)
+    cache = make_cache(Shop(minutes, daily))
 
-    as_minutes = await cache.read(7, 0, END_OF_TIME_NS, Timeframe.M1, calendar=calendar)
-    as_hours = await cache.read(7, 0, END_OF_TIME_NS, Timeframe.H1, calendar=calendar)
+    answers = [
+        gather(await cache.read(7, 0, END_OF_TIME_NS, timeframe, calendar=calendar))
+        for timeframe in (Timeframe.M1, Timeframe.D1, Timeframe.H1)
+    ]
 
-    assert_same_bars(gather(as_minutes), minutes)
-    assert as_hours == []
+    assert_same_bars(answers[0], minutes)
+    assert_same_bars(answers[1], daily)
+    assert len(answers[2]) == 0
 
 
 async def test_closed_cache_stops_its_loads():
