@@ -1,0 +1,63 @@
+"""`strikewire`: the group, and the one place where an error becomes an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from strikewire import __version__
+from strikewire.core.errors import StrikewireError
+
+#: Each command and where it is: a command's libraries are imported when it is used, not before.
+_COMMANDS: Final = {
+    "db": "strikewire.cli.db:db",
+    "demo": "strikewire.cli.serving:demo_command",
+    "import": "strikewire.cli.importing:import_command",
+    "replay": "strikewire.cli.replaying:replay_command",
+    "serve": "strikewire.cli.serving:serve_command",
+}
+
+#: What a command ends with when it could not do what was asked.
+EXIT_REFUSED: Final = 2
+
+
+class _Commands(click.Group):
+    """Commands by name, loaded when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="strikewire")
+def strikewire() -> None:
+    """Market ticks in; charts, chains and strategies out."""
+
+
+def main() -> None:
+    """Run the command line; a known error is one line on standard error and exit status 2."""
+    try:
+        strikewire.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as refusal:
+        refusal.show()
+        sys.exit(EXIT_REFUSED)
+    except StrikewireError as error:
+        click.echo(f"strikewire: {error.message}", err=True)
+        sys.exit(EXIT_REFUSED)

@@ -1,0 +1,145 @@
+"""The bar log: one recording's bars and its checkpoint, written in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from strikewire.core.bars import BarFlag, Timeframe
+from strikewire.core.errors import ConflictError
+from strikewire.observability.logs import get_logger
+from strikewire.resilience.failpoints import Failpoints
+from strikewire.store.bar_merges import MergeResult
+from strikewire.store.bars import BarStore
+from strikewire.store.checkpoints import Checkpoint, CheckpointStore
+from strikewire.store.database import Database, WriteSession
+
+_log: Final = get_logger("recorder")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointState:
+    """Where an engine stands: what the log adds its own key and count to."""
+
+    last_seq: int
+    as_of_ns: int
+    is_complete: bool
+    engine_state: bytes
+
+
+class BarLog:
+    """Write the bars of one recording.
+
+    Bars that were never published before are new to the store as well, because the checkpoint they
+    rest on was committed with every earlier one: they go in by a plain COPY. Should the store have
+    some all the same (another file, an earlier replay), the COPY is refused as a whole, and this
+    and every later batch of the recording is merged instead.
+
+    Parameters
+    ----------
+    session_key : names the recording, as the journal does.
+    """
+
+    def __init__(
+        self,
+        *,
+        session_key: str,
+        database: Database,
+        bars: BarStore,
+        checkpoints: CheckpointStore,
+        failpoints: Failpoints,
+    ) -> None:
+        self._session_key = session_key
+        self._database = database
+        self._bars = bars
+        self._checkpoints = checkpoints
+        self._failpoints = failpoints
+        self._is_merging = False
+        self._bar_count = 0
+
+    async def load_checkpoint(self) -> Checkpoint | None:
+        """Return how far the recording was committed; None where it never was."""
+        async with self._database.read() as session:
+            checkpoint = await self._checkpoints.load(session, self._session_key)
+        self._bar_count = checkpoint.bar_count if checkpoint else 0
+        return checkpoint
+
+    async def forget_checkpoint(self) -> None:
+        """Begin the recording anew; its bars stay, and are compared."""
+        async with self._database.write() as session:
+            await self._checkpoints.delete(session, self._session_key)
+
+    async def write(self, bars: npt.NDArray[np.void], state: CheckpointState) -> MergeResult:
+        """Commit bars, BAR_DTYPE in order of publication, with the state they lead to.
+
+        Raises
+        ------
+        DependencyError : the store is away or busy; nothing was committed.
+        """
+        new, known = _split(bars)
+        checkpoint = Checkpoint(
+            session_key=self._session_key,
+            last_seq=state.last_seq,
+            as_of_ns=state.as_of_ns,
+            bar_count=self._bar_count + len(new),
+            is_complete=state.is_complete,
+            engine_state=state.engine_state,
+        )
+        try:
+            result = await self._write(new, known, checkpoint)
+        except ConflictError:
+            _log.info("the store has bars of this session: they are compared from here on")
+            self._is_merging = True
+            result = await self._write(new, known, checkpoint)
+        self._failpoints.hit("recorder.committed")
+        self._bar_count = checkpoint.bar_count
+        return result
+
+    async def _write(
+        self, new: npt.NDArray[np.void], known: npt.NDArray[np.void], checkpoint: Checkpoint
+    ) -> MergeResult:
+        async with self._database.write() as session:
+            self._failpoints.hit("recorder.begun")
+            result = await self._add(session, new)
+            if len(known):
+                result += await self._bars.merge(session, known, timeframe=Timeframe.M1)
+            await self._checkpoints.save(session, checkpoint)
+            self._failpoints.hit("recorder.written")
+        return result
+
+    async def _add(self, session: WriteSession, new: npt.NDArray[np.void]) -> MergeResult:
+        if self._is_merging:
+            return await self._bars.merge(session, new, timeframe=Timeframe.M1)
+        if len(new):
+            await self._bars.append(session, new, timeframe=Timeframe.M1)
+        return MergeResult(inserted=len(new), updated=0, unchanged=0)
+
+
+def keep_newest(bars: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """Return the last of each key's bars, in key order; `bars` is in order of publication."""
+    return bars[_find_newest(bars)[0]]
+
+
+def _find_newest(
+    bars: npt.NDArray[np.void],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return where each key's last bar is, and whether none of that key is an amendment only."""
+    order = np.lexsort((np.arange(len(bars)), bars["ts_ns"], bars["instrument_id"]))
+    ids, stamps = bars["instrument_id"][order], bars["ts_ns"][order]
+    is_first = np.ones(len(bars), bool)
+    is_first[1:] = (ids[1:] != ids[:-1]) | (stamps[1:] != stamps[:-1])
+    is_last = np.roll(is_first, -1)
+    # A key is new to the store when its first publication is in this very batch.
+    is_new = (bars["flags"][order[is_first]] & BarFlag.AMENDED) == 0
+    return order[is_last], is_new
+
+
+def _split(bars: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], npt.NDArray[np.void]]:
+    """Return one bar per key, apart: new to the store, and amendments of what it has."""
+    newest, is_new = _find_newest(bars)
+    new = bars[newest[is_new]]
+    new["flags"] &= ~np.int16(BarFlag.AMENDED)
+    return new, bars[newest[~is_new]]

@@ -1,0 +1,172 @@
+"""The recorder: closed bars into the store, together with how far the journal is done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from strikewire.core.bars import BAR_DTYPE
+from strikewire.core.errors import DependencyError
+from strikewire.core.instruments import InstrumentId
+from strikewire.engine.view import Update
+from strikewire.live.bar_log import BarLog, CheckpointState, keep_newest
+from strikewire.observability.logs import get_logger
+from strikewire.observability.metrics import Metrics
+from strikewire.store.bar_merges import MergeResult
+from strikewire.store.checkpoints import Checkpoint
+
+_log: Final = get_logger("recorder")
+_NO_BARS: Final = np.zeros(0, BAR_DTYPE)
+
+
+class EngineState(Protocol):
+    """What the recorder asks of the engine: to say where it stands."""
+
+    @property
+    def last_seq(self) -> int:
+        """The latest journal sequence applied."""
+        ...
+
+    @property
+    def as_of_ns(self) -> int:
+        """The latest exchange time applied."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """Return the whole state at `last_seq`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderConfig:
+    """How often the recorder commits, and how much it holds.
+
+    Parameters
+    ----------
+    flush_interval_s : how long a closed bar waits for company. What a crash costs is re-read from
+        the journal, so this is a matter of load, not of loss.
+    max_pending_bars : with so many waiting the session waits too: nothing is dropped. At 72 bytes
+        a bar the default holds 72 MB.
+    retry_s : how long to wait when the database is away.
+    """
+
+    flush_interval_s: float = 1.0
+    max_pending_bars: int = 1_000_000
+    retry_s: float = 0.5
+
+
+class Recorder:
+    """Collect closed bars, commit them in one transaction with a checkpoint of the engine.
+
+    An `UpdateSink`: `on_update` only appends to a list. `run` commits, and so does whoever ends
+    the session.
+
+    Parameters
+    ----------
+    log : where bars and checkpoint go.
+    engine : says where it stands.
+    flush_journal : makes sure the journal has what the checkpoint will speak of.
+    on_committed : told of every committed batch, BAR_DTYPE: caches forget what it changes.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: RecorderConfig,
+        log: BarLog,
+        engine: EngineState,
+        flush_journal: Callable[[], object],
+        on_committed: Callable[[npt.NDArray[np.void]], None],
+        metrics: Metrics,
+    ) -> None:
+        self._config = config
+        self._bar_log = log
+        self._engine = engine
+        self._flush_journal = flush_journal
+        self._on_committed = on_committed
+        self._metrics = metrics
+        self._pending: list[npt.NDArray[np.void]] = []
+        self._pending_count = 0
+        self._in_flight = _NO_BARS
+        self._committing = asyncio.Lock()
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._result = MergeResult(inserted=0, updated=0, unchanged=0)
+
+    # -- the sink -------------------------------------------------------------------------------
+
+    def on_update(self, update: Update) -> None:
+        """Keep the update's bars until the next commit."""
+        if len(update.bars):
+            self._pending.append(update.bars)
+            self._pending_count += len(update.bars)
+            if self.pending_bars >= self._config.max_pending_bars:
+                self._has_room.clear()
+
+    @property
+    def result(self) -> MergeResult:
+        """What became of the bars committed so far."""
+        return self._result
+
+    @property
+    def pending_bars(self) -> int:
+        """Bars published and not committed yet."""
+        return self._pending_count + len(self._in_flight)
+
+    def find_pending(self, instrument_id: InstrumentId) -> npt.NDArray[np.void]:
+        """Return one instrument's bars that are on their way to the store, oldest first.
+
+        BAR_DTYPE (n,), one per stamp, the newest version of each. Cost: linear in `pending_bars`.
+        """
+        waiting = [self._in_flight, *self._pending]
+        mine = np.concatenate([bars[bars["instrument_id"] == instrument_id] for bars in waiting])
+        return keep_newest(mine)
+
+    async def wait_for_room(self) -> None:
+        """Wait while too many bars are waiting: the policy of this queue is to hold its feed."""
+        await self._has_room.wait()
+
+    # -- the task -------------------------------------------------------------------------------
+
+    async def load_checkpoint(self) -> Checkpoint | None:
+        """Return how far this recording was committed; None where it never was."""
+        return await self._bar_log.load_checkpoint()
+
+    async def run(self) -> None:
+        """Commit what is waiting, again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(self._config.flush_interval_s)
+            if self._pending:
+                await self.commit()
+
+    async def commit(self, *, is_complete: bool = False) -> None:
+        """Commit what is waiting and a checkpoint; wait for the database as long as it takes."""
+        async with self._committing:
+            started_s = time.perf_counter()
+            self._flush_journal()
+            fresh = np.concatenate([_NO_BARS, *self._pending])
+            self._pending, self._pending_count = [], 0
+            self._in_flight = fresh
+            state = CheckpointState(
+                last_seq=self._engine.last_seq,
+                as_of_ns=self._engine.as_of_ns,
+                is_complete=is_complete,
+                engine_state=self._engine.snapshot(),
+            )
+            while True:
+                try:
+                    self._result += await self._bar_log.write(fresh, state)
+                    break
+                except DependencyError as error:
+                    _log.warning("bars wait for the database", bars=len(fresh), error=str(error))
+                    await asyncio.sleep(self._config.retry_s)
+            self._on_committed(fresh)
+            self._in_flight = _NO_BARS
+            self._has_room.set()
+            self._metrics.recorder_flush_seconds.observe(time.perf_counter() - started_s)

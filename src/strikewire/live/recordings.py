@@ -1,0 +1,112 @@
+"""Recordings: for a feed, its journal, engine, recorder, and the session that runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from strikewire.engine.engine import Engine, EngineConfig
+from strikewire.engine.view import UpdateSink
+from strikewire.feeds.base import Feed
+from strikewire.journal import JournalConfig, JournalWriter, check_session_key
+from strikewire.live.bar_log import BarLog
+from strikewire.live.recorder import Recorder, RecorderConfig
+from strikewire.live.session import Session, SessionConfig
+from strikewire.observability.metrics import Metrics
+from strikewire.reference.market_rules import MarketRules
+from strikewire.store.bars import BarStore
+from strikewire.store.checkpoints import CheckpointStore
+from strikewire.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingConfig:
+    """How feeds are recorded.
+
+    Parameters
+    ----------
+    journal_root : the folder of all journals.
+    """
+
+    journal_root: Path
+    engine: EngineConfig = field(default_factory=EngineConfig)
+    recorder: RecorderConfig = field(default_factory=RecorderConfig)
+    session: SessionConfig = field(default_factory=SessionConfig)
+    journal: JournalConfig = field(default_factory=JournalConfig)
+
+
+class Recordings:
+    """Opens the session of a feed, taking up what an earlier run of it left."""
+
+    def __init__(
+        self,
+        *,
+        config: RecordingConfig,
+        database: Database,
+        rules: MarketRules,
+        metrics: Metrics,
+    ) -> None:
+        self._config = config
+        self._database = database
+        self._rules = rules
+        self._metrics = metrics
+
+    async def open(
+        self,
+        feed: Feed,
+        *,
+        on_committed: Callable[[npt.NDArray[np.void]], None],
+        sinks: Sequence[UpdateSink] = (),
+    ) -> Session:
+        """Return the session of a feed: call its `resume`, then its `run`.
+
+        A recording that has ended is begun anew: its journal goes, its bars stay in the store and
+        are compared with what comes.
+
+        Raises
+        ------
+        JournalError : the journal is not this feed's, is being written by another program, or
+            cannot be written.
+        DependencyError : the store is away.
+        """
+        config = self._config
+        bar_log = BarLog(
+            session_key=feed.session_key,
+            database=self._database,
+            bars=BarStore(),
+            checkpoints=CheckpointStore(),
+            failpoints=config.session.failpoints,
+        )
+        checkpoint = await bar_log.load_checkpoint()
+        if checkpoint is not None and checkpoint.is_complete:
+            folder = config.journal_root / check_session_key(feed.session_key)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await bar_log.forget_checkpoint()
+        journal = await asyncio.to_thread(
+            lambda: JournalWriter(
+                config.journal_root, feed.session_key, feed.description, config=config.journal
+            )
+        )
+        engine = Engine(config=config.engine, find_calendar=self._rules.calendar)
+        recorder = Recorder(
+            config=config.recorder,
+            log=bar_log,
+            engine=engine,
+            flush_journal=journal.flush,
+            on_committed=on_committed,
+            metrics=self._metrics,
+        )
+        return Session(
+            feed=feed,
+            journal=journal,
+            engine=engine,
+            recorder=recorder,
+            sinks=sinks,
+            config=config.session,
+        )

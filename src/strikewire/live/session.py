@@ -1,0 +1,223 @@
+"""A session: the order of events, from a feed's frame to the sinks. Nobody else knows it.
+
+    frame ─► journal ─► engine ─► sinks, in their order
+
+Live and replay are this one path. Nothing on it reads a clock or draws a random number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from strikewire.core.errors import EngineStateError, JournalError
+from strikewire.core.instants import MINUTE_NS
+from strikewire.core.instruments import Instrument
+from strikewire.core.ticks import TickBatch
+from strikewire.engine.engine import Engine
+from strikewire.engine.view import Update, UpdateSink
+from strikewire.feeds.base import Feed
+from strikewire.journal import JournalReader, JournalWriter, RecordKind
+from strikewire.live.recorder import Recorder
+from strikewire.observability.logs import get_logger
+from strikewire.resilience.failpoints import Failpoints
+
+_log: Final = get_logger("session")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """How a session is kept.
+
+    Parameters
+    ----------
+    journal_flush_s : what a `kill -9` may cost of the journal.
+    stop_timeout_s : how long a session that is told to stop waits for the store. What is not
+        committed by then is in the journal, and the next start commits it.
+    failpoints : where a test lets the program die.
+    """
+
+    journal_flush_s: float = 0.1
+    stop_timeout_s: float = 10.0
+    failpoints: Failpoints = field(default_factory=Failpoints)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where a session goes on.
+
+    Parameters
+    ----------
+    committed_seq : the last tick whose bars the store had; 0: none.
+    journal_seq : the last tick the journal had; the feed goes on behind it.
+    truncated_bytes : what the crash left torn at the journal's end.
+    """
+
+    committed_seq: int
+    journal_seq: int
+    truncated_bytes: int
+
+    @property
+    def is_fresh(self) -> bool:
+        """Nothing was there: this is a beginning."""
+        return self.committed_seq == 0 and self.journal_seq == 0
+
+
+class Session:
+    """Run one feed through journal, engine and sinks until it ends or is told to stop.
+
+    Parameters
+    ----------
+    sinks : told of each step in this order, after the recorder.
+    """
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        journal: JournalWriter,
+        engine: Engine,
+        recorder: Recorder,
+        sinks: Sequence[UpdateSink],
+        config: SessionConfig,
+    ) -> None:
+        self._feed = feed
+        self._journal = journal
+        self._engine = engine
+        self._recorder = recorder
+        self._sinks: tuple[UpdateSink, ...] = (recorder, *sinks)
+        self._config = config
+        self._failpoints = config.failpoints
+        self._is_stopping = False
+
+    @property
+    def engine(self) -> Engine:
+        """The engine this session writes."""
+        return self._engine
+
+    @property
+    def recorder(self) -> Recorder:
+        """Where this session's bars are on their way to the store."""
+        return self._recorder
+
+    async def resume(self, instruments: Sequence[Instrument]) -> Resumption:
+        """Bring the engine to where the journal ends: from the checkpoint, then from the journal.
+
+        Bars closed after the checkpoint are published again to the sinks, as they were.
+
+        Parameters
+        ----------
+        instruments : whose ticks the feed brings.
+
+        Raises
+        ------
+        JournalError : the journal is damaged inside.
+        DependencyError : the store is away.
+        """
+        checkpoint = await self._recorder.load_checkpoint()
+        recovered = self._journal.recovered
+        # A journal shorter than its checkpoint was cut by a power failure: the state is still good,
+        # but ticks behind it could not be journaled without a hole. Start over; bars are compared.
+        if checkpoint is not None and 0 < checkpoint.last_seq <= recovered.last_seq:
+            try:
+                self._engine.restore(checkpoint.engine_state)
+            except EngineStateError as error:
+                _log.warning("the journal is read from its start", error=str(error))
+        committed_seq = self._engine.last_seq
+        self._engine.register(instruments)
+        if recovered.last_seq > 0:
+            for record in JournalReader(self._journal.directory).records(after_seq=committed_seq):
+                if record.batch is not None:
+                    self._publish(self._engine.apply(record.batch))
+                elif record.kind == RecordKind.CLOCK:
+                    self._publish(self._engine.advance(record.ts_recv_ns))
+                await self._recorder.wait_for_room()
+        resumption = Resumption(
+            committed_seq=committed_seq,
+            journal_seq=recovered.last_seq,
+            truncated_bytes=recovered.truncated_bytes,
+        )
+        if not resumption.is_fresh:
+            _log.info(
+                "session resumed",
+                feed=self._feed.description,
+                committed_seq=resumption.committed_seq,
+                journal_seq=resumption.journal_seq,
+                truncated_bytes=resumption.truncated_bytes,
+            )
+        return resumption
+
+    async def run(self) -> None:
+        """Run until the feed ends, or `stop` is called. Call `resume` first.
+
+        At the feed's end every bar is closed and the recording is complete; stopped before it, the
+        forming bars are stored as partial, and the next run goes on behind the last tick.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            flusher = tasks.create_task(self._flush_journal(), name="journal flush")
+            recorder = tasks.create_task(self._recorder.run(), name="recorder")
+            try:
+                await self._follow_feed()
+                await self._finish()
+            finally:
+                flusher.cancel()
+                recorder.cancel()
+                await self._feed.aclose()
+
+    async def stop(self) -> None:
+        """Ask the session to end where it is; `run` returns when everything is stored."""
+        self._is_stopping = True
+        await self._feed.aclose()
+
+    async def _follow_feed(self) -> None:
+        async for batch in self._feed.batches(after_seq=self._journal.last_seq):
+            if self._is_stopping:
+                return
+            self._step(batch)
+            await self._recorder.wait_for_room()
+
+    def _step(self, batch: TickBatch) -> None:
+        # A feed whose numbers fall back was sought backwards: the engine is ahead of it.
+        if len(batch) and int(batch.ticks["seq"][0]) <= self._engine.last_seq:
+            self._engine.reset()
+        if batch.last_seq > self._journal.last_seq:
+            self._journal.append(batch)
+        self._failpoints.hit("session.journaled")
+        self._publish(self._engine.apply(batch))
+        self._failpoints.hit("session.applied")
+
+    def _publish(self, update: Update) -> None:
+        for sink in self._sinks:
+            sink.on_update(update)
+
+    async def _finish(self) -> None:
+        if self._is_stopping:
+            await self._break_off()
+            return
+        now_ns = (self._engine.as_of_ns // MINUTE_NS + 1) * MINUTE_NS
+        if not self._journal.is_complete:
+            self._journal.append_clock(now_ns)
+        self._publish(self._engine.advance(now_ns))
+        await self._recorder.commit(is_complete=True)
+        self._failpoints.hit("session.finished")
+        self._journal.close(complete=True)
+
+    async def _break_off(self) -> None:
+        self._publish(self._engine.flush())
+        try:
+            async with asyncio.timeout(self._config.stop_timeout_s):
+                await self._recorder.commit()
+        except TimeoutError:
+            _log.warning("the store is away: the next start commits what the journal has")
+        self._journal.close()
+
+    async def _flush_journal(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.journal_flush_s)
+            try:
+                self._journal.flush()
+            except JournalError as error:
+                # Nothing is lost yet: the buffer is kept, and a full disk may be emptied.
+                _log.exception("the journal cannot be written", error=str(error))
