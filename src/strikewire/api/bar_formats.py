@@ -70,7 +70,7 @@ def encode_rows(bars: npt.NDArray[np.void]) -> bytes:
     )  # fmt: skip
 
 
-def _build_table(bars: npt.NDArray[np.void], symbol: str, ts: pa.Array) -> pa.Table:
+def _build_table(bars: npt.NDArray[np.void], symbol: str, ts: pa.Array[Any]) -> pa.Table:
     columns: dict[str, Any] = {
         "symbol": pa.array([symbol] * len(bars), pa.string()),
         "ts": ts,

@@ -128,6 +128,10 @@ class Health:
         """Seconds since the program was built."""
         return (self._clock.now_ns() - self._started_ns) / SECOND_NS
 
+    def caches(self) -> Mapping[str, Mapping[str, float]]:
+        """Return each cache's statistics by its name."""
+        return self._caches()
+
     def begin_drain(self) -> None:
         """From now on the program is not ready; there is no way back."""
         self._is_draining = True

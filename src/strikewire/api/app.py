@@ -1,0 +1,114 @@
+"""The application: routes, errors and what surrounds every request, on one runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from strikewire.api import health
+from strikewire.api.errors import describe, log_failure, render
+from strikewire.api.middleware import BodyLimit, RequestEnvelope
+from strikewire.api.routes import PUBLIC, Routes, build_openapi
+from strikewire.api.udf import endpoints as udf
+from strikewire.api.v1 import bars, coverage, instruments, replay
+from strikewire.auth.scopes import Scope
+from strikewire.core.errors import StrikewireError
+from strikewire.runtime import Runtime
+
+_DESCRIPTION: Final = (
+    "Bars, instruments and charts of a derivatives desk. Times are RFC 3339 in UTC, quantities are "
+    "units, prices are numbers in the instrument's currency; unknown is null. Every failure has "
+    "the same body, and every response an `X-Correlation-ID`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiConfig:
+    """What the application allows.
+
+    Parameters
+    ----------
+    max_body_bytes : a longer request body is refused.
+    is_metrics_public : whether `/metrics` answers anybody.
+    """
+
+    max_body_bytes: int = 1024 * 1024
+    is_metrics_public: bool = True
+
+
+class Application(FastAPI):
+    """FastAPI whose OpenAPI document knows the hot routes too."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI 3.1 document, made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = build_openapi(self)
+        return self.openapi_schema
+
+
+def create_app(runtime: Runtime, config: ApiConfig) -> Application:
+    """Build the application on what is running. Starts nothing and owns nothing.
+
+    Raises
+    ------
+    ValueError : a route is public without being on the list of public routes.
+    """
+    app = Application(
+        title="Strikewire",
+        version=runtime.version,
+        description=_DESCRIPTION,
+        # The document is served by a route of our own, with a scope like any other; pages that
+        # load scripts from elsewhere are not served at all.
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(RequestEnvelope, metrics=runtime.metrics, clock=runtime.clock),
+            Middleware(BodyLimit, max_bytes=config.max_body_bytes),
+        ],
+        exception_handlers=dict.fromkeys(
+            (StrikewireError, RequestValidationError, ValidationError, HTTPException),
+            _answer_with_error_body,
+        ),
+    )
+    app.state.runtime = runtime
+    routes = Routes(app)
+    udf.add_routes(routes)
+    bars.add_routes(routes)
+    instruments.add_routes(routes)
+    coverage.add_routes(routes)
+    replay.add_routes(routes)
+    health.add_routes(
+        routes, metrics_access=PUBLIC if config.is_metrics_public else Scope.METRICS_READ
+    )
+    routes.add(
+        "GET", "/api/v1/openapi.json", _serve_document(app), access=PUBLIC, tag="about",
+        include_in_schema=False,
+    )  # fmt: skip
+    return app
+
+
+def _serve_document(app: Application) -> Callable[[], Awaitable[JSONResponse]]:
+    async def get_openapi_document() -> JSONResponse:
+        """Serve this interface's own description."""
+        return JSONResponse(app.openapi())
+
+    return get_openapi_document
+
+
+async def _answer_with_error_body(request: Request, error: Exception) -> Response:
+    """Answer what a handler raised; bugs go on to the envelope."""
+    runtime: Runtime = request.app.state.runtime
+    failure = describe(error)
+    log_failure(error, failure, method=request.method, path=request.url.path)
+    return render(failure, clock=runtime.clock)

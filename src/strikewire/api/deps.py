@@ -1,0 +1,75 @@
+"""What request handlers are given. Identity proper will be put here, behind `authorize`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection, Request
+
+from strikewire.auth.demo import Caller
+from strikewire.auth.principal import Principal
+from strikewire.auth.scopes import Scope
+from strikewire.core.errors import NotAuthenticatedError
+from strikewire.runtime import Runtime
+
+# What a proxy adds when it speaks for somebody else.
+_FORWARDING = frozenset({b"x-forwarded-for", b"x-real-ip", b"forwarded"})
+
+
+def get_runtime(connection: HTTPConnection) -> Runtime:
+    """Return what is running. Tests build the application on a runtime of their own."""
+    runtime: Runtime = connection.app.state.runtime
+    return runtime
+
+
+def describe_caller(connection: HTTPConnection) -> Caller:
+    """Collect what the transport knows of the sender."""
+    scope = connection.scope
+    host, is_forwarded, site = "", False, b""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = value.decode("latin-1")
+        elif name == b"sec-fetch-site":
+            site = value
+        elif name in _FORWARDING:
+            is_forwarded = True
+    client = scope.get("client")
+    return Caller(
+        address=client[0] if client else None,
+        method=scope.get("method", "GET"),
+        host=host,
+        is_forwarded=is_forwarded,
+        is_cross_site=site == b"cross-site",
+    )
+
+
+def authorize(connection: HTTPConnection, scope: Scope) -> Principal:
+    """Establish who is asking and that they may.
+
+    Raises
+    ------
+    NotAuthenticatedError : nobody is asking.
+    NotPermittedError : somebody without the scope is.
+    """
+    identity = get_runtime(connection).identity
+    principal = identity.find_principal(describe_caller(connection))
+    if principal is None:
+        msg = "this route needs an identity, and the request carries none"
+        raise NotAuthenticatedError(msg)
+    principal.require(scope)
+    return principal
+
+
+class Requires:
+    """The dependency that demands a scope of a route's caller, and gives the handler who it is."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+
+    async def __call__(self, request: Request) -> Principal:
+        """Return the caller, or raise as `authorize` does."""
+        return authorize(request, self.scope)
+
+
+RuntimeDep = Annotated[Runtime, Depends(get_runtime)]

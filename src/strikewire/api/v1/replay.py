@@ -1,0 +1,113 @@
+"""`/api/v1/replay`: how a replay is getting on, and its controls."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import Field, model_validator
+
+from strikewire.api import schemas
+from strikewire.api.deps import RuntimeDep
+from strikewire.api.instants import Instant
+from strikewire.api.routes import Routes
+from strikewire.auth.scopes import Scope
+from strikewire.core.errors import NotFoundError
+from strikewire.core.instants import format_rfc3339
+from strikewire.feeds.replay import ReplayFeed, ReplayState, parse_speed
+from strikewire.runtime import Runtime
+
+_TAG = "replay"
+
+
+class ReplayBody(schemas.Body):
+    """Where a replay stands."""
+
+    description: str = Field(description="What is being played.")
+    state: ReplayState
+    speed: float | None = Field(description="Market seconds a second; null: as fast as possible.")
+    time: str = Field(description="The market's time reached, RFC 3339.")
+    first: str = Field(description="The recording's first instant.")
+    last: str = Field(description="The recording's last instant.")
+    position: int = Field(description="Ticks delivered.")
+    total: int = Field(description="Ticks there are.")
+    generation: int = Field(description="How often it started again from the first tick.")
+
+
+class ReplayCommand(schemas.Body):
+    """What the replay is to do."""
+
+    action: Literal["play", "pause", "seek", "speed"]
+    to: Instant | None = Field(default=None, description="For `seek`: where to, RFC 3339.")
+    speed: str | float | None = Field(
+        default=None, description="For `speed`: 1, 2.5, `10x`, or `max`.", examples=["10x"]
+    )
+
+    @model_validator(mode="after")
+    def _check_argument(self) -> ReplayCommand:
+        wanted = {"seek": "to", "speed": "speed"}.get(self.action)
+        given = {name for name in ("to", "speed") if getattr(self, name) is not None}
+        if given != ({wanted} if wanted else set()):
+            what = f"{wanted} and nothing else" if wanted else "no argument"
+            msg = f"{self.action} takes {what}"
+            raise ValueError(msg)
+        return self
+
+
+def _get_feed(runtime: Runtime) -> ReplayFeed:
+    if runtime.replay is None:
+        msg = "no replay runs; start one with: strikewire serve --replay FILE"
+        raise NotFoundError(msg)
+    return runtime.replay
+
+
+def _describe(feed: ReplayFeed) -> dict[str, Any]:
+    status = feed.status()
+    return {
+        "description": feed.description,
+        "state": status.state,
+        "speed": status.speed if math.isfinite(status.speed) else None,
+        "time": format_rfc3339(status.clock_ns),
+        "first": format_rfc3339(status.first_ns),
+        "last": format_rfc3339(status.last_ns),
+        "position": status.position_seq,
+        "total": status.total,
+        "generation": status.generation,
+    }
+
+
+async def get_replay(
+    runtime: RuntimeDep, _query: Annotated[schemas.Query, Query()]
+) -> dict[str, Any]:
+    """Show where the replay stands; 404 when none runs."""
+    return _describe(_get_feed(runtime))
+
+
+async def control_replay(
+    runtime: RuntimeDep, _query: Annotated[schemas.Query, Query()], command: ReplayCommand
+) -> dict[str, Any]:
+    """Play, pause, seek or change the speed; 404 when no replay runs, 409 when it has ended."""
+    feed = _get_feed(runtime)
+    match command.action:
+        case "play":
+            feed.play()
+        case "pause":
+            feed.pause()
+        case "seek" if command.to is not None:
+            feed.seek(command.to)
+        case _:
+            feed.set_speed(parse_speed(str(command.speed)))
+    return _describe(feed)
+
+
+def add_routes(routes: Routes) -> None:
+    """Add the replay's routes."""
+    routes.add(
+        "GET", "/api/v1/replay", get_replay,
+        access=Scope.REPLAY_READ, tag=_TAG, response_model=ReplayBody,
+    )  # fmt: skip
+    routes.add(
+        "POST", "/api/v1/replay", control_replay,
+        access=Scope.REPLAY_CONTROL, tag=_TAG, response_model=ReplayBody,
+    )  # fmt: skip

@@ -1,0 +1,337 @@
+"""History: closed bars from the store's pages, and what ticks can still change from the engine.
+
+What `/history` says of the last bars and what the engine says of them is the same thing, because
+it is the same array: the engine's recent bars are laid over the store's, and rollups are made from
+the mixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from strikewire.analytics.rollups import roll_up
+from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
+from strikewire.core.clock import Clock
+from strikewire.core.instants import DAY_NS, MINUTE_NS
+from strikewire.core.instruments import Instrument, InstrumentId
+from strikewire.reference.sessions import SessionCalendar
+from strikewire.store.encoding import PageSlice, encode_page, join_columns
+from strikewire.store.page_loads import LoadBars
+from strikewire.store.pages import PageCache
+
+# Before and after every bar, with room to add a day to without leaving int64: 1823 and 2116.
+_START_NS: Final = -(2**62)
+_END_NS: Final = 2**62
+_NO_BARS: Final = np.zeros(0, BAR_DTYPE)
+_UDF_COLUMNS: Final = ("t", "o", "h", "l", "c", "v")
+#: Sessions that a forward read looks at first, beyond what a full one would need.
+_SPARE_SESSIONS: Final = 2
+
+
+class OpenBars(Protocol):
+    """The bars of the open session that the store may not have yet."""
+
+    def find_pending(self, instrument_id: InstrumentId) -> npt.NDArray[np.void]:
+        """Return BAR_DTYPE (n,), oldest first: closed, and on their way to the store."""
+        ...
+
+    def recent_bars(self, instrument_id: InstrumentId) -> npt.NDArray[np.void]:
+        """Return BAR_DTYPE (n,), oldest first, the forming bar last."""
+        ...
+
+
+class NoOpenBars:
+    """Nobody hears ticks: the store has all there is."""
+
+    def find_pending(self, instrument_id: InstrumentId) -> npt.NDArray[np.void]:  # noqa: ARG002
+        """Return no bars."""
+        return _NO_BARS
+
+    def recent_bars(self, instrument_id: InstrumentId) -> npt.NDArray[np.void]:  # noqa: ARG002
+        """Return no bars."""
+        return _NO_BARS
+
+
+@dataclass(frozen=True, slots=True)
+class BarRange:
+    """Which bars are wanted.
+
+    Parameters
+    ----------
+    limit : the most bars.
+    from_ns, to_ns : stamps in `[from, to)`; None is the beginning and the end of all there is.
+    is_from_end : when there are more than `limit`, the last ones are given, else the first ones.
+    """
+
+    limit: int
+    timeframe: Timeframe = Timeframe.M1
+    from_ns: int | None = None
+    to_ns: int | None = None
+    is_from_end: bool = True
+
+    def with_timeframe(self, timeframe: Timeframe) -> BarRange:
+        """Return the same range in another width."""
+        return replace(self, timeframe=timeframe)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BarSeries:
+    """Bars, oldest first, in pieces that know their own JSON.
+
+    Parameters
+    ----------
+    as_of_ns : exchange time of the newest thing the bars tell of; 0 when there are none.
+    next_ns : the stamp of the first bar that was left out for the limit's sake, going forward.
+    """
+
+    slices: tuple[PageSlice, ...]
+    as_of_ns: int
+    next_ns: int | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self.slices))
+
+    def to_array(self) -> npt.NDArray[np.void]:
+        """Return BAR_DTYPE (n,)."""
+        if not self.slices:
+            return _NO_BARS
+        return np.concatenate([piece.bars for piece in self.slices])
+
+    def to_udf(self) -> bytes:
+        """Return the bars as the charting library reads them: a copy of memory, page by page."""
+        return join_columns(self.slices, _UDF_COLUMNS, head=b'{"s":"ok",', tail=b"}")
+
+
+class BarHistory:
+    """One instrument's bars in any width, whoever holds them.
+
+    Parameters
+    ----------
+    pages : the closed sessions.
+    load_bars : loads rows of the store, for the open session.
+    find_calendar : the sessions of a venue; the same object while its rules are the same.
+    open_bars : what ticks can still change, or what is not committed yet.
+    clock : the market's time. No bar that opens after it is shown: a replay does not tell the
+        future, whatever the store has of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        pages: PageCache,
+        load_bars: LoadBars,
+        find_calendar: Callable[[str], SessionCalendar],
+        open_bars: OpenBars,
+        clock: Clock,
+    ) -> None:
+        self._pages = pages
+        self._load_bars = load_bars
+        self._find_calendar = find_calendar
+        self._open_bars = open_bars
+        self._clock = clock
+
+    async def load(self, instrument: Instrument, wanted: BarRange) -> BarSeries:
+        """Return the bars of a range.
+
+        Raises
+        ------
+        DependencyError : the store was needed and did not answer.
+        NotFoundError : the instrument's venue has no market rules.
+        """
+        calendar = self._find_calendar(instrument.spec.exchange)
+        if wanted.is_from_end:
+            slices = await self._load_last(instrument, wanted, calendar)
+            next_ns = None
+        else:
+            slices = await self._load_first(instrument, wanted, calendar)
+            slices, next_ns = _cut_after(slices, wanted.limit)
+        as_of_ns = self._find_as_of(slices, wanted.timeframe, calendar)
+        return BarSeries(slices=tuple(slices), as_of_ns=as_of_ns, next_ns=next_ns)
+
+    async def find_before(self, instrument: Instrument, wanted: BarRange) -> int | None:
+        """Return the stamp of the last bar before a range; None where there is none."""
+        if wanted.from_ns is None:
+            return None
+        before = replace(wanted, from_ns=None, to_ns=wanted.from_ns, limit=1, is_from_end=True)
+        found = (await self.load(instrument, before)).to_array()
+        return int(found["ts_ns"][-1]) if len(found) else None
+
+    async def _load_last(
+        self, instrument: Instrument, wanted: BarRange, calendar: SessionCalendar
+    ) -> list[PageSlice]:
+        from_ns = _START_NS if wanted.from_ns is None else wanted.from_ns
+        to_ns = _END_NS if wanted.to_ns is None else wanted.to_ns
+        width = wanted.timeframe
+        open_ns = self._pages.find_open_ns(calendar, width)
+        tail: list[PageSlice] = []
+        if to_ns > open_ns:
+            bars = await self._load_open(instrument, width, calendar)
+            tail = _slice(bars, max(from_ns, open_ns), to_ns)
+        missing = wanted.limit - sum(map(len, tail))
+        if missing <= 0:
+            return _keep_last(tail, wanted.limit)
+        to_ns = min(to_ns, open_ns)
+        if from_ns >= to_ns:
+            return tail
+        if _estimate_bars(calendar, width, from_ns, to_ns) <= missing:
+            head = await self._pages.read(instrument.id, from_ns, to_ns, width, calendar=calendar)
+        else:
+            head = await self._pages.read_last(
+                instrument.id, to_ns, missing, width, calendar=calendar
+            )
+            head = _drop_before(head, from_ns)
+        return _keep_last(head + tail, wanted.limit)
+
+    async def _load_first(
+        self, instrument: Instrument, wanted: BarRange, calendar: SessionCalendar
+    ) -> list[PageSlice]:
+        """Go forward until one bar more than wanted is there, in growing steps of sessions."""
+        width = wanted.timeframe
+        to_ns = _END_NS if wanted.to_ns is None else wanted.to_ns
+        start_ns = _START_NS if wanted.from_ns is None else wanted.from_ns
+        open_ns = self._pages.find_open_ns(calendar, width)
+        stop_ns = min(to_ns, open_ns)
+        count = wanted.limit // _count_per_session(calendar, width) + _SPARE_SESSIONS
+        found: list[PageSlice] = []
+        while start_ns < stop_ns and sum(map(len, found)) <= wanted.limit:
+            step_ns = min(stop_ns, _step_forward(calendar, start_ns, count))
+            found += await self._pages.read(
+                instrument.id, start_ns, step_ns, width, calendar=calendar
+            )
+            start_ns, count = step_ns, count * 2
+        if sum(map(len, found)) <= wanted.limit and to_ns > open_ns:
+            bars = await self._load_open(instrument, width, calendar)
+            found += _slice(bars, max(start_ns, open_ns), to_ns)
+        return found
+
+    async def _load_open(
+        self, instrument: Instrument, timeframe: Timeframe, calendar: SessionCalendar
+    ) -> npt.NDArray[np.void]:
+        """Return the open session's bars: the store's, and over them what the engine holds."""
+        now_ns = self._clock.now_ns()
+        open_ns = self._pages.find_open_ns(calendar, Timeframe.M1)
+        # Before the store is asked: what is committed while it answers would be in neither.
+        pending = self._open_bars.find_pending(instrument.id)
+        stored = await self._load_bars(instrument.id, open_ns, now_ns + 1, Timeframe.M1)
+        # And again after: what the engine says then is as new as the answer.
+        minutes = overlay(
+            pending,
+            stored,
+            self._open_bars.find_pending(instrument.id),
+            self._open_bars.recent_bars(instrument.id),
+        )
+        minutes = minutes[minutes["ts_ns"] >= open_ns]
+        if timeframe is Timeframe.M1:
+            return minutes
+        rolled = roll_up(
+            minutes, timeframe,
+            days_ns=calendar.days_ns, opens_ns=calendar.opens_ns, closes_ns=calendar.closes_ns,
+        )  # fmt: skip
+        if timeframe is not Timeframe.D1:
+            return rolled
+        day_ns = self._pages.find_open_ns(calendar, Timeframe.D1)
+        daily = await self._load_bars(instrument.id, day_ns, now_ns + 1, Timeframe.D1)
+        return overlay(daily, rolled)
+
+    def _find_as_of(
+        self, slices: list[PageSlice], timeframe: Timeframe, calendar: SessionCalendar
+    ) -> int:
+        """Return the last bar's end, or now where that is earlier: a bar may still be forming."""
+        if not slices:
+            return 0
+        opened_ns = int(slices[-1].bars["ts_ns"][-1])
+        if timeframe is Timeframe.D1:
+            session = int(np.searchsorted(calendar.days_ns, opened_ns))
+            is_known = session < len(calendar.days_ns) and calendar.days_ns[session] == opened_ns
+            end_ns = int(calendar.closes_ns[session]) if is_known else opened_ns + DAY_NS
+        else:
+            end_ns = opened_ns + timeframe.width_ns
+        return min(end_ns, self._clock.now_ns())
+
+
+def overlay(*layers: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """Lay bars of one instrument over each other: where two have a stamp, the later layer counts.
+
+    Parameters
+    ----------
+    layers : BAR_DTYPE, each oldest first.
+
+    Returns
+    -------
+    BAR_DTYPE (n,), oldest first, each stamp once, without the flag AMENDED, which only travels.
+    """
+    bars = np.concatenate([_NO_BARS, *layers])
+    bars = bars[np.argsort(bars["ts_ns"], kind="stable")]
+    stamps_ns = bars["ts_ns"]
+    is_last = np.ones(len(bars), np.bool_)
+    is_last[:-1] = stamps_ns[1:] != stamps_ns[:-1]
+    bars = bars[is_last]
+    bars["flags"] &= ~int(BarFlag.AMENDED)
+    return bars
+
+
+def _slice(bars: npt.NDArray[np.void], from_ns: int, to_ns: int) -> list[PageSlice]:
+    start, stop = np.searchsorted(bars["ts_ns"], [from_ns, to_ns]).tolist()
+    if start >= stop:
+        return []
+    return [PageSlice(encode_page(bars[start:stop]), 0, stop - start)]
+
+
+def _keep_last(slices: list[PageSlice], count: int) -> list[PageSlice]:
+    surplus = sum(map(len, slices)) - count
+    kept: list[PageSlice] = []
+    for piece in slices:
+        dropped = min(max(surplus, 0), len(piece))
+        surplus -= dropped
+        if dropped < len(piece):
+            kept.append(PageSlice(piece.page, piece.start + dropped, piece.stop))
+    return kept
+
+
+def _drop_before(slices: list[PageSlice], from_ns: int) -> list[PageSlice]:
+    kept: list[PageSlice] = []
+    for piece in slices:
+        start = max(piece.start, int(np.searchsorted(piece.page.instants_ns, from_ns)))
+        if start < piece.stop:
+            kept.append(PageSlice(piece.page, start, piece.stop))
+    return kept
+
+
+def _cut_after(slices: list[PageSlice], count: int) -> tuple[list[PageSlice], int | None]:
+    """Keep the first `count` bars, and return the stamp of the one after them."""
+    kept: list[PageSlice] = []
+    for piece in slices:
+        if len(piece) > count:
+            if count:
+                kept.append(PageSlice(piece.page, piece.start, piece.start + count))
+            return kept, int(piece.page.instants_ns[piece.start + count])
+        kept.append(piece)
+        count -= len(piece)
+    return kept, None
+
+
+def _count_per_session(calendar: SessionCalendar, timeframe: Timeframe) -> int:
+    """Return how many bars the longest session has room for, the one after its close included."""
+    if timeframe is Timeframe.D1 or not len(calendar.opens_ns):
+        return 1
+    longest_ns = int((calendar.closes_ns - calendar.opens_ns).max()) + MINUTE_NS
+    return -(-longest_ns // timeframe.width_ns)
+
+
+def _estimate_bars(
+    calendar: SessionCalendar, timeframe: Timeframe, from_ns: int, to_ns: int
+) -> int:
+    """Return the most bars a range can have by its sessions."""
+    first, last = np.searchsorted(calendar.opens_ns, [from_ns - DAY_NS, to_ns])
+    return int(last - first) * _count_per_session(calendar, timeframe)
+
+
+def _step_forward(calendar: SessionCalendar, from_ns: int, count: int) -> int:
+    """Return where the session opens that is `count` sessions after an instant."""
+    index = int(np.searchsorted(calendar.opens_ns, from_ns)) + count
+    return int(calendar.opens_ns[index]) if index < len(calendar.opens_ns) else _END_NS

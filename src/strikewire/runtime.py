@@ -1,0 +1,50 @@
+"""What is running: the one thing request handlers depend on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strikewire.auth.demo import DemoIdentity
+from strikewire.core.clock import Clock
+from strikewire.engine.view import EngineView
+from strikewire.feeds.replay import ReplayFeed
+from strikewire.live.coverage import CoverageReader
+from strikewire.live.directory import InstrumentDirectory
+from strikewire.live.history import BarHistory
+from strikewire.live.quotes import QuoteBoard
+from strikewire.observability.health import Health
+from strikewire.observability.metrics import Metrics
+from strikewire.reference.market_rules import MarketRules
+from strikewire.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The parts of one program, put together by `bootstrap.build_runtime`.
+
+    A test that wants another part makes a copy with `dataclasses.replace` and builds the
+    application on that.
+
+    Parameters
+    ----------
+    clock : the machine's time.
+    market_clock : the market's time: the replay's while one runs, else the machine's.
+    identity : who may be asking.
+    view : None when nobody hears ticks.
+    replay : None when no replay runs.
+    """
+
+    version: str
+    clock: Clock
+    market_clock: Clock
+    identity: DemoIdentity
+    metrics: Metrics
+    health: Health
+    database: Database
+    rules: MarketRules
+    instruments: InstrumentDirectory
+    history: BarHistory
+    quotes: QuoteBoard
+    coverage: CoverageReader
+    view: EngineView | None = None
+    replay: ReplayFeed | None = None

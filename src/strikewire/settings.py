@@ -1,0 +1,368 @@
+"""Settings: the environment, secret files and `.env`, checked before anything starts.
+
+Every setting `x` is read from `STRIKEWIRE_X`; those with a customary name (`DATABASE_URL`, `PORT`,
+...) also from that. `<NAME>_FILE` names a file that holds the value, for secrets that are mounted
+as files. What is given on the command line wins over the environment, and that over `.env`. A value
+that cannot be stops the program, with the variable's name and what it wants.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import Field, JsonValue, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from strikewire.api.app import ApiConfig
+from strikewire.auth.demo import DemoIdentity
+from strikewire.core.errors import SettingsError
+from strikewire.core.instants import SECOND_NS
+from strikewire.engine.engine import EngineConfig
+from strikewire.live.directory import DirectoryConfig
+from strikewire.live.recorder import RecorderConfig
+from strikewire.live.recordings import RecordingConfig
+from strikewire.live.session import SessionConfig
+from strikewire.observability.logs import LogConfig
+from strikewire.resilience.failpoints import Failpoints
+from strikewire.store.database import DatabaseConfig
+from strikewire.store.pages import PageCacheConfig
+
+_PREFIX: Final = "STRIKEWIRE_"
+_DATABASE_SCHEMES: Final = ("postgresql", "postgresql+asyncpg", "postgresql+psycopg")
+_REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
+# A secret is a line; a mistaken path to something large must not be read into memory.
+_MAX_SECRET_BYTES: Final = 64 * 1024
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _setting(default: Any, description: str, *, customary: str | None = None, **rules: Any) -> Any:
+    """Declare a setting: its default, what it does, its limits, and a customary name of it."""
+    extra: dict[str, JsonValue] = {"customary": customary} if customary else {}
+    return Field(default, description=description, json_schema_extra=extra, **rules)
+
+
+class Settings(BaseSettings):
+    """Every setting there is. No secret has a default."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    host: str = _setting("127.0.0.1", "Where the server listens.", min_length=1)
+    port: int = _setting(8081, "The server's port.", customary="PORT", ge=1, le=65_535)
+    data_dir: Path = _setting(
+        Path("strikewire-data"), "Where the journal and the embedded database live."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = _setting(
+        "INFO", "The least important lines that are logged.", customary="LOG_LEVEL"
+    )
+    log_sample_burst: int = _setting(
+        20, "Lines of one noisy event that are logged per interval; 0 logs all.", ge=0
+    )
+    log_sample_interval_s: Seconds = _setting(10.0, "That interval, seconds.")
+
+    database_url: SecretStr | None = _setting(
+        None,
+        "PostgreSQL, as postgresql://, postgresql+asyncpg:// or postgresql+psycopg://; without it "
+        "the embedded server in the data directory.",
+        customary="DATABASE_URL",
+    )
+    database_migrate: Literal["auto", "off"] = _setting(
+        "auto",
+        "Whether the schema is brought up to date at start; off leaves it to `strikewire db`.",
+        customary="DATABASE_MIGRATE",
+    )
+    database_pool_size: int = _setting(
+        20, "Connections that are kept.", customary="DATABASE_POOL_SIZE", ge=1, le=1_000
+    )
+    database_max_overflow: int = _setting(
+        10,
+        "Connections beyond those, while they are needed.",
+        customary="DATABASE_MAX_OVERFLOW",
+        ge=0,
+        le=1_000,
+    )
+    database_pool_min: int = _setting(
+        2, "Connections opened at start.", customary="DATABASE_POOL_MIN", ge=0, le=1_000
+    )
+    database_acquire_timeout_s: Seconds = _setting(
+        5.0, "How long a request waits for a connection, seconds."
+    )
+    database_recycle_s: Seconds = _setting(3_600.0, "How old a connection may become, seconds.")
+    database_idle_lifetime_s: Seconds = _setting(
+        300.0, "How long a connection may go unused, seconds."
+    )
+    database_statement_timeout_s: Seconds = _setting(30.0, "How long a statement may run, seconds.")
+    database_lock_timeout_s: Seconds = _setting(
+        0.75, "How long a read waits for a lock, seconds; then it answers 503."
+    )
+    database_watch_interval_s: Seconds = _setting(
+        2.0, "How often the database is asked whether it is there, seconds."
+    )
+    embedded_port: int | None = _setting(
+        None, "The embedded server's port on loopback; by default a free one.", ge=1, le=65_535
+    )
+    redis_url: SecretStr | None = _setting(
+        None,
+        "Redis, as redis://, rediss:// or unix://. Nothing uses it yet: it is reported as "
+        "disabled.",
+        customary="REDIS_URL",
+    )
+
+    demo_principal: bool = _setting(
+        default=True,
+        description="Whether whoever asks from this machine may do everything, while the server "
+        "listens on loopback alone.",
+    )
+    metrics_public: bool = _setting(
+        default=True, description="Whether /metrics answers without an identity."
+    )
+    max_body_bytes: int = _setting(
+        1024 * 1024, "The longest request body.", ge=1_024, le=1024 * 1024 * 1024
+    )
+    drain_notice_s: float = _setting(
+        1.0, "How long the server says that it is not ready before it stops listening, seconds.",
+        ge=0, le=10,
+    )  # fmt: skip
+    drain_timeout_s: float = _setting(
+        10.0, "How long requests under way may take to finish at the end, seconds.", gt=0, le=12
+    )
+
+    page_cache_bytes: int = _setting(
+        256 * 1024 * 1024, "Memory for bars that are ready to be sent.", ge=1024 * 1024
+    )
+    page_cache_ttl_s: Seconds = _setting(
+        300.0, "How long such bars are believed, for another program may change them, seconds."
+    )
+    lateness_s: float = _setting(
+        30.0, "How late a tick may be and still change its bar, seconds.", ge=0, le=3_600
+    )
+    journal_flush_s: Seconds = _setting(
+        0.1, "How much of the journal a killed program may lose, seconds."
+    )
+    recorder_flush_s: Seconds = _setting(
+        1.0, "How long a closed bar may wait to be committed together with others, seconds."
+    )
+    failpoint: str = _setting(
+        "", "Where the program kills itself, as name or name:count; for tests of crashes."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take our own source in place of pydantic's: it knows customary names and files."""
+        return init_settings, _VariableSource(settings_cls)
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _raise_case(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
+        return _check_url(value, _DATABASE_SCHEMES, needs_path=True)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
+        return _check_url(value, _REDIS_SCHEMES, needs_path=False)
+
+    @model_validator(mode="after")
+    def _check_pool(self) -> Self:
+        most = self.database_pool_size + self.database_max_overflow
+        if self.database_pool_min > most:
+            msg = (
+                f"DATABASE_POOL_MIN must not be above DATABASE_POOL_SIZE + DATABASE_MAX_OVERFLOW "
+                f"({most}), was {self.database_pool_min}"
+            )
+            raise ValueError(msg)
+        if self.database_lock_timeout_s > self.database_acquire_timeout_s:
+            msg = (
+                "STRIKEWIRE_DATABASE_LOCK_TIMEOUT_S must not be above "
+                f"STRIKEWIRE_DATABASE_ACQUIRE_TIMEOUT_S ({self.database_acquire_timeout_s}), "
+                f"was {self.database_lock_timeout_s}"
+            )
+            raise ValueError(msg)
+        return self
+
+    def to_database(self, url: str) -> DatabaseConfig:
+        """Return the store's configuration for a server that is known by now."""
+        return DatabaseConfig(
+            url=url,
+            pool_size=self.database_pool_size,
+            max_overflow=self.database_max_overflow,
+            pool_min=self.database_pool_min,
+            acquire_timeout_s=self.database_acquire_timeout_s,
+            recycle_s=self.database_recycle_s,
+            idle_lifetime_s=self.database_idle_lifetime_s,
+            statement_timeout_s=self.database_statement_timeout_s,
+            lock_timeout_s=self.database_lock_timeout_s,
+        )
+
+    def to_logs(self) -> LogConfig:
+        """Return the logs' configuration."""
+        return LogConfig(
+            level=self.log_level,
+            sample_burst=self.log_sample_burst,
+            sample_interval_s=self.log_sample_interval_s,
+        )
+
+    def to_api(self) -> ApiConfig:
+        """Return the application's configuration."""
+        return ApiConfig(max_body_bytes=self.max_body_bytes, is_metrics_public=self.metrics_public)
+
+    def to_pages(self) -> PageCacheConfig:
+        """Return the page cache's configuration."""
+        return PageCacheConfig(max_bytes=self.page_cache_bytes, ttl_s=self.page_cache_ttl_s)
+
+    def to_directory(self) -> DirectoryConfig:
+        """Return the instrument directory's configuration."""
+        return DirectoryConfig()
+
+    def to_engine(self) -> EngineConfig:
+        """Return the engine's configuration."""
+        return EngineConfig(lateness_ns=int(self.lateness_s * SECOND_NS))
+
+    def to_recordings(self) -> RecordingConfig:
+        """Return how feeds are recorded."""
+        return RecordingConfig(
+            journal_root=self.data_dir / "journal",
+            engine=self.to_engine(),
+            recorder=RecorderConfig(flush_interval_s=self.recorder_flush_s),
+            session=SessionConfig(
+                journal_flush_s=self.journal_flush_s, failpoints=Failpoints(self.failpoint)
+            ),
+        )
+
+    def to_identity(self) -> DemoIdentity:
+        """Return the one source of identity there is."""
+        return DemoIdentity(is_allowed=self.demo_principal, bind_host=self.host)
+
+
+def list_variables(name: str) -> tuple[str, ...]:
+    """Return the variables a setting is read from, the one that wins first."""
+    return _list_variables(name, Settings.model_fields[name])
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read and check every setting.
+
+    Parameters
+    ----------
+    given : what the command line says, by the settings' names; None means it says nothing.
+
+    Raises
+    ------
+    SettingsError : a value is missing or wrong; one line for each, with the variable's name.
+    """
+    known = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**known)
+    except ValidationError as error:
+        faults = [
+            (str(each["loc"][0]) if each["loc"] else "", str(each["msg"]))
+            for each in error.errors(include_input=False, include_url=False)
+        ]
+    raise SettingsError("; ".join(_describe_fault(name, message) for name, message in faults))
+
+
+def _describe_fault(name: str, message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if name not in Settings.model_fields:
+        return message if not name else f"{name}: {message}"
+    variables = " or ".join(reversed(list_variables(name)))
+    return f"{variables}: {message[0].lower()}{message[1:]}"
+
+
+def _list_variables(name: str, field: FieldInfo) -> tuple[str, ...]:
+    own = f"{_PREFIX}{name.upper()}"
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "customary" in extra:
+        return own, str(extra["customary"])
+    return (own,)
+
+
+def _check_url(
+    value: SecretStr | None, schemes: tuple[str, ...], *, needs_path: bool
+) -> SecretStr | None:
+    """Check what can be checked without asking the server; the message never holds the URL."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value.get_secret_value())
+        parts.port  # noqa: B018 - the property raises on a port that is none
+    except ValueError:
+        msg = "a URL was wanted, and its host or port cannot be read"
+        raise ValueError(msg) from None
+    if parts.scheme not in schemes:
+        wanted = ", ".join(f"{scheme}://" for scheme in schemes)
+        msg = f"a URL that starts with one of {wanted} was wanted, was {parts.scheme[:32]}://"
+        raise ValueError(msg)
+    if needs_path and not parts.path.strip("/"):
+        msg = "the URL must name a database after the host: postgresql://user@host:5432/name"
+        raise ValueError(msg)
+    return value
+
+
+class _VariableSource(PydanticBaseSettingsSource):
+    """Reads variables by all their names: the environment first, then `.env` where we stand."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Find one setting's text."""
+        variables = _list_variables(field_name, field)
+        for layer in (os.environ, _read_dotenv()):
+            value = _find(layer, variables)
+            if value is not None:
+                return value, field_name, False
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the settings that somebody set."""
+        fields = self.settings_cls.model_fields.items()
+        found = {name: self.get_field_value(field, name)[0] for name, field in fields}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _read_dotenv() -> Mapping[str, str | None]:
+    path = Path(".env")
+    return dotenv_values(path) if path.is_file() else {}
+
+
+def _find(layer: Mapping[str, str | None], variables: tuple[str, ...]) -> str | None:
+    """Find a value in one layer, by name or by file; an empty one counts as not set."""
+    for variable in variables:
+        value, path = layer.get(variable), layer.get(f"{variable}_FILE")
+        if value and path:
+            msg = f"{variable} and {variable}_FILE are both set; one was wanted"
+            raise SettingsError(msg)
+        if value:
+            return value
+        if path:
+            return _read_secret(f"{variable}_FILE", Path(path))
+    return None
+
+
+def _read_secret(variable: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_SECRET_BYTES + 1)
+    except OSError as error:
+        msg = f"{variable}: cannot read {path}: {error.strerror}"
+        raise SettingsError(msg) from error
+    if len(content) > _MAX_SECRET_BYTES:
+        msg = f"{variable}: {path} is longer than {_MAX_SECRET_BYTES} bytes"
+        raise SettingsError(msg)
+    # Editors and `kubectl create secret --from-file` leave a newline that is no part of the secret.
+    return content.decode("utf-8", "strict").strip()

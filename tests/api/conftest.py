@@ -1,0 +1,180 @@
+"""The real application on a free port, over a database of its own with one known session in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import asyncpg
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+
+from strikewire.api.app import create_app
+from strikewire.bootstrap import build_runtime
+from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
+from strikewire.core.instants import MINUTE_NS, SECOND_NS
+from strikewire.core.instruments import InstrumentKind, InstrumentSpec
+from strikewire.runtime import Runtime
+from strikewire.settings import Settings, load_settings
+from strikewire.store.bars import BarStore
+from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
+from strikewire.store.instruments import InstrumentStore
+from tests.eventually import eventually
+
+#: 2022-12-30T09:15 in Bombay: a Friday with a full session.
+OPEN_NS = 1_672_371_900 * SECOND_NS
+MINUTES = 375
+
+SPECS = (
+    InstrumentSpec("NSE", "NIFTY BANK", InstrumentKind.INDEX, name="BANKNIFTY"),
+    InstrumentSpec("NFO", "BANKNIFTY-I", InstrumentKind.FUTURE, underlying="BANKNIFTY"),
+    InstrumentSpec(
+        "NFO",
+        "BANKNIFTY2310536500PE",
+        InstrumentKind.PUT,
+        underlying="BANKNIFTY",
+        expiry=date(2023, 1, 5),
+        strike=36_500.0,
+        lot_size=25,
+    ),
+    InstrumentSpec("NSE", "RELIANCE", InstrumentKind.EQUITY, name="RELIANCE INDUSTRIES"),
+)
+ALIASES = ((0, "file", "BANKNIFTY"), (2, "file", "BANKNIFTY05JAN2336500PE"))
+
+
+def make_bars(instrument_id: int, *, day_offset: int = 0) -> np.ndarray:
+    """Make one session of minutes, the one at the close included."""
+    rng = np.random.default_rng(instrument_id)
+    bars = np.zeros(MINUTES + 1, BAR_DTYPE)
+    bars["instrument_id"] = instrument_id
+    bars["ts_ns"] = OPEN_NS + (np.arange(len(bars)) + day_offset * 1_440) * MINUTE_NS
+    bars["open"] = np.round(43_000 + rng.normal(0, 50, len(bars)), 2)
+    bars["close"] = np.round(43_000 + rng.normal(0, 50, len(bars)), 2)
+    bars["high"] = np.maximum(bars["open"], bars["close"]) + 5
+    bars["low"] = np.minimum(bars["open"], bars["close"]) - 5
+    bars["volume"] = rng.integers(0, 400, len(bars)) * 25
+    bars["oi"] = rng.integers(0, 4_000, len(bars)) * 25
+    bars["source"] = Source.FILE
+    bars["flags"][-1] = BarFlag.AFTER_CLOSE
+    # The index has no open interest, and nobody knows the volume of its second minute.
+    if instrument_id == 1:
+        bars["oi"] = np.nan
+        bars["volume"][1] = np.nan
+    return bars
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running server: where it is, what it runs on, and who talks to it."""
+
+    url: str
+    runtime: Runtime
+    client: httpx.AsyncClient
+    server: uvicorn.Server
+
+
+@pytest.fixture(scope="session")
+async def postgres_url(data_dirs):
+    """Start one embedded server for all tests of this folder."""
+    server = EmbeddedPostgres(EmbeddedConfig(data_dir=data_dirs()))
+    url = await server.start()
+    yield url
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+def data_dirs():
+    """Return a function that makes a data directory the server's own user can get to.
+
+    pytest's are closed to everybody else, and as root the server runs as another user.
+    """
+    with contextlib.ExitStack() as stack:
+
+        def make() -> Path:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="strikewire-")))
+            folder.chmod(0o711)
+            return folder
+
+        yield make
+
+
+@contextlib.asynccontextmanager
+async def make_database(postgres_url: str):
+    """Make a database that nobody else uses, and drop it afterwards."""
+    name = f"api_{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(postgres_url)
+    await admin.execute(f"CREATE DATABASE {name}")
+    try:
+        yield postgres_url.replace("/strikewire?", f"/{name}?")
+    finally:
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.close()
+
+
+@contextlib.asynccontextmanager
+async def serve(settings: Settings):
+    """Run the application as the program does: a real server on a real port."""
+    async with build_runtime(settings) as runtime:
+        app = create_app(runtime, settings.to_api())
+        server = uvicorn.Server(
+            uvicorn.Config(app, port=0, lifespan="off", log_config=None, access_log=False)
+        )
+        task = asyncio.create_task(server.serve())
+        await eventually(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        url = f"http://127.0.0.1:{port}"
+        limits = httpx.Limits(max_connections=200)
+        async with httpx.AsyncClient(base_url=url, timeout=20.0, limits=limits) as client:
+            try:
+                yield Service(url, runtime, client, server)
+            finally:
+                server.should_exit = True
+                await client.aclose()
+                await task
+
+
+@pytest.fixture(scope="session")
+async def database_url(postgres_url):
+    """Make a database with four instruments and one session of bars of two of them."""
+    async with make_database(postgres_url) as url:
+        settings = make_settings(url)
+        async with build_runtime(settings) as runtime, runtime.database.write() as session:
+            instruments = await InstrumentStore().upsert(session, SPECS, ALIASES)
+            for each in instruments[:2]:
+                await BarStore().merge(session, make_bars(each.id))
+        yield url
+
+
+def make_settings(url: str | None, **given) -> Settings:
+    return load_settings(database_url=url, **given)
+
+
+@pytest.fixture(scope="session")
+async def service(database_url):
+    """Serve that database, for tests that do not change anything."""
+    async with serve(make_settings(database_url)) as service:
+        yield service
+
+
+@pytest.fixture
+def client(service):
+    return service.client
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_of_the_machine():
+    """Keep variables of whoever runs the tests out of them."""
+    for variable in list(os.environ):
+        if variable.startswith(("STRIKEWIRE_", "DATABASE_", "REDIS_URL")) and (
+            variable != "STRIKEWIRE_SHARED_DATA"
+        ):
+            del os.environ[variable]
+    assert not Path(".env").exists(), "a .env file would change what the tests test"
