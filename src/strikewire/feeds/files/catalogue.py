@@ -44,9 +44,11 @@ def find_layout(names: Sequence[str]) -> type[Layout]:
             return layout
     # Escaped: what stands where a header should be may be anything.
     shown = [repr(name[:_SHOWN_NAMES])[1:-1] for name in names[:_SHOWN_NAMES]]
-    known = "; ".join(
-        f"{layout.name}: {', '.join(layout.columns[name][0] for name in sorted(layout.required))}"
-        for layout in LAYOUTS
-    )
+    known = "; ".join(f"{layout.name} ({', '.join(_list_required(layout))})" for layout in LAYOUTS)
     msg = f"unknown layout with the columns {', '.join(shown)}. Known are {known}"
     raise FileLayoutError(msg, columns=shown)
+
+
+def _list_required(layout: type[Layout]) -> list[str]:
+    """Return the columns a layout wants, as its files spell them."""
+    return sorted(layout.columns[name][0] for name in layout.required)

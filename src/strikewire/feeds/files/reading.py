@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -54,7 +54,9 @@ class FileReader:
         with self._open(path) as (names, _):
             return find_layout(names)
 
-    def read_chunks(self, path: Path, *, day: date | None = None) -> Iterator[FileChunk]:
+    def read_chunks(
+        self, path: Path, *, day: date | None = None
+    ) -> Generator[FileChunk, None, None]:
         """Read a file some hundred thousand rows at a time; memory does not grow with the file.
 
         (But for eight bytes a bar, by which a bar that comes twice is noticed.)
