@@ -34,7 +34,6 @@ def test_zip_with_one_member_in_a_folder_is_read(reader, make_zip):
     assert reader.read_all(make_zip({"days/": "", "days/bars.csv": TEXT})).row_count == ROWS
 
 
-@pytest.mark.promise("S21")
 @pytest.mark.parametrize(
     "name", ["../bars.csv", "/etc/bars.csv", "a/../../bars.csv", "..\\bars.csv", "C:\\bars.csv"]
 )
@@ -65,7 +64,6 @@ def test_zip_with_a_password_is_refused(reader, make_zip):
         reader.read_all(path)
 
 
-@pytest.mark.promise("S26")
 @pytest.mark.parametrize("pack", ["gz", "zip"])
 def test_archive_that_swells_is_stopped(rules, make_csv, make_zip, pack):
     reader = FileReader(rules=rules, limits=FileLimits(max_expanded_bytes=10_000_000))
@@ -77,7 +75,6 @@ def test_archive_that_swells_is_stopped(rules, make_csv, make_zip, pack):
         list(reader.read_chunks(path))
 
 
-@pytest.mark.promise("S26")
 def test_zip_that_lies_about_its_size_is_stopped(rules, make_zip):
     reader = FileReader(rules=rules, limits=FileLimits(max_expanded_bytes=1_000_000))
     path = make_zip({"bomb.csv": TEXT + "SBIN,2025-01-01,1,2,1,1.5\n" * 100_000})
@@ -90,7 +87,6 @@ def test_zip_that_lies_about_its_size_is_stopped(rules, make_zip):
         list(reader.read_chunks(path))
 
 
-@pytest.mark.promise("S26")
 def test_limits_on_file_rows_and_lines(rules, make_csv, make_parquet):
     path = make_csv(TEXT)
     columns = {name: ["1"] * 100 for name in ("symbol", "date", "open", "high", "low", "close")}

@@ -144,7 +144,6 @@ def test_unknown_venue_says_which_are_known(rules):
             ask("NYX")
 
 
-@pytest.mark.promise("F13")
 def test_special_beats_holiday_beats_week(rules):
     sunday, monday, tuesday = date(2026, 11, 8), date(2026, 11, 9), date(2026, 11, 10)
     changed = rules.overlay(
@@ -165,7 +164,6 @@ def test_special_beats_holiday_beats_week(rules):
     ]
 
 
-@pytest.mark.promise("F13")
 def test_row_of_the_same_day_replaces_and_a_later_one_takes_over(rules):
     changed = rules.overlay(
         [
