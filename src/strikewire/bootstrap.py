@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from strikewire import __version__
 from strikewire.core.clock import SystemClock
 from strikewire.core.instants import to_date
+from strikewire.core.instruments import Instrument
 from strikewire.feeds.files import FileReader
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.coverage import CoverageReader
@@ -26,8 +28,10 @@ from strikewire.live.quotes import QuoteBoard
 from strikewire.live.recordings import Recordings
 from strikewire.live.replays import Replayable, ReplayLoader
 from strikewire.live.session import Session
+from strikewire.live.session_bars import PageInvalidator, SessionBars
 from strikewire.observability import metrics as catalogue
 from strikewire.observability.health import Dependency, DependencyState, Health, TaskState
+from strikewire.observability.logs import get_logger
 from strikewire.observability.metrics import Metrics, Sample, build_metrics
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
 from strikewire.resilience.supervisor import Supervisor
@@ -42,20 +46,37 @@ from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
 from strikewire.store.instruments import InstrumentStore
 from strikewire.store.pages import PageCache
 
+_log: Final = get_logger("bootstrap")
 _WATCH: Final = "database watch"
+_SESSION: Final = "session"
+# What is not stored by then is in the journal, and is stored at the next start.
+_STOP_SESSION_S: Final = 4.0
+_STOP_DATABASE_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """A file to be played as if it were the market, and how fast."""
+
+    path: Path
+    speed: float
 
 
 @asynccontextmanager
-async def build_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+async def build_runtime(
+    settings: Settings, *, replay: ReplayRequest | None = None
+) -> AsyncIterator[Runtime]:
     """Build everything a server needs, and close it in reverse order on leaving.
 
     A database that cannot be reached is no error: the runtime is degraded, says so, and takes the
-    database up by itself once it is there.
+    database up by itself once it is there. Only a replay cannot begin without it.
 
     Raises
     ------
     DataDirectoryBusyError, EmbeddedServerError : the embedded server did not start.
     MigrationError : the database is there, and its schema cannot be brought up to date.
+    DependencyError : it is not there, and something is to be replayed.
+    FileLayoutError, InvalidInputError, JournalError : what is to be replayed is no good.
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
@@ -87,11 +108,15 @@ async def build_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         directory = InstrumentDirectory(
             config=settings.to_directory(), database=database, store=InstrumentStore(), clock=clock
         )
+        playing = None
+        if replay is not None:
+            playing = await _load_replay(settings, replay, database, rules, metrics, pages)
+            market_clock.follow(playing.feed.clock)
         history = BarHistory(
             pages=pages,
             load_bars=reader.load_bars,
             find_calendar=rules.calendar,
-            open_bars=NoOpenBars(),
+            open_bars=NoOpenBars() if playing is None else playing.open_bars,
             clock=market_clock,
         )
         health = Health(
@@ -102,6 +127,7 @@ async def build_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             caches=lambda: _describe_caches(pages, directory),
             is_schema_ready=lambda: watch.is_schema_ready,
         )
+        view = None if playing is None else playing.session.engine
         runtime = Runtime(
             version=__version__,
             clock=clock,
@@ -113,7 +139,7 @@ async def build_runtime(settings: Settings) -> AsyncIterator[Runtime]:
             rules=rules,
             instruments=directory,
             history=history,
-            quotes=QuoteBoard(history=history, view=None),
+            quotes=QuoteBoard(history=history, view=view),
             coverage=CoverageReader(
                 database=database,
                 store=CoverageStore(),
@@ -121,9 +147,81 @@ async def build_runtime(settings: Settings) -> AsyncIterator[Runtime]:
                 find_calendar=rules.calendar,
                 clock=market_clock,
             ),
+            view=view,
+            replay=None if playing is None else playing.feed,
         )
         _show_metrics(metrics, runtime, supervisor, watch)
+        if playing is not None:
+            _show_session_metrics(metrics, playing.session)
+            await playing.session.resume(playing.instruments)
+            over = asyncio.Event()
+            supervisor.start(
+                _SESSION, lambda: _play(playing, market_clock, over), is_restarted=False
+            )
+            stack.push_async_callback(_stop_session, playing.session, over)
         yield runtime
+
+
+@dataclass(frozen=True, slots=True)
+class _Playing:
+    """A replay inside a server, ready to begin."""
+
+    feed: ReplayFeed
+    session: Session
+    instruments: tuple[Instrument, ...]
+    open_bars: SessionBars
+
+
+async def _load_replay(
+    settings: Settings,
+    request: ReplayRequest,
+    database: Database,
+    rules: MarketRules,
+    metrics: Metrics,
+    pages: PageCache,
+) -> _Playing:
+    loader = ReplayLoader(
+        reader=FileReader(rules=rules),
+        rules=rules,
+        database=database,
+        instruments=InstrumentStore(),
+    )
+    replayable = await loader.load(request.path)
+    recordings = Recordings(
+        config=settings.to_recordings(), database=database, rules=rules, metrics=metrics
+    )
+    feed = ReplayFeed(replayable.source, speed=request.speed)
+    invalidator = PageInvalidator(
+        pages=pages,
+        venues={int(each.id): each.spec.exchange for each in replayable.instruments},
+        find_calendar=rules.calendar,
+    )
+    session = await recordings.open(feed, on_committed=invalidator.on_committed)
+    return _Playing(
+        feed=feed,
+        session=session,
+        instruments=replayable.instruments,
+        open_bars=SessionBars(view=session.engine, recorder=session.recorder),
+    )
+
+
+async def _play(playing: _Playing, market_clock: MarketClock, over: asyncio.Event) -> None:
+    """Run the session; after it, the market's time is the machine's again."""
+    try:
+        await playing.session.run()
+    finally:
+        market_clock.leave()
+        over.set()
+
+
+async def _stop_session(session: Session, over: asyncio.Event) -> None:
+    """End the session where it is, and wait until its bars are stored, but not for ever."""
+    await session.stop()
+    try:
+        async with asyncio.timeout(_STOP_SESSION_S):
+            await over.wait()
+    except TimeoutError:
+        _log.warning("bars are left to the journal", bars=session.recorder.pending_bars)
 
 
 async def find_database(settings: Settings, stack: AsyncExitStack) -> str:
@@ -140,7 +238,11 @@ async def find_database(settings: Settings, stack: AsyncExitStack) -> str:
     if settings.database_url is not None:
         return settings.database_url.get_secret_value()
     server = EmbeddedPostgres(
-        EmbeddedConfig(data_dir=settings.data_dir, port=settings.embedded_port)
+        EmbeddedConfig(
+            data_dir=settings.data_dir,
+            port=settings.embedded_port,
+            stop_timeout_s=_STOP_DATABASE_S,
+        )
     )
     url = await server.start()
     stack.push_async_callback(server.stop)
@@ -242,6 +344,16 @@ async def open_replay(settings: Settings, path: Path, *, speed: float) -> AsyncI
 
 def _forget_nothing(bars: npt.NDArray[np.void]) -> None:
     """Take note of committed bars where nobody caches any."""
+
+
+def _show_session_metrics(metrics: Metrics, session: Session) -> None:
+    """Bind what a session counts."""
+    engine = session.engine
+    metrics.sample_value(catalogue.TICKS, lambda: engine.counters.applied)
+    metrics.sample_value(catalogue.LATE_TICKS, lambda: engine.counters.late)
+    metrics.sample_value(catalogue.DUPLICATE_TICKS, lambda: engine.counters.duplicates)
+    metrics.sample_value(catalogue.BARS, lambda: engine.counters.bars)
+    metrics.sample_value(catalogue.RECORDER_QUEUE, lambda: session.recorder.pending_bars)
 
 
 async def _say_disabled() -> DependencyState:

@@ -245,12 +245,16 @@ class BarHistory:
         if not slices:
             return 0
         opened_ns = int(slices[-1].bars["ts_ns"][-1])
+        end_ns = opened_ns + timeframe.width_ns
         if timeframe is Timeframe.D1:
             session = int(np.searchsorted(calendar.days_ns, opened_ns))
             is_known = session < len(calendar.days_ns) and calendar.days_ns[session] == opened_ns
-            end_ns = int(calendar.closes_ns[session]) if is_known else opened_ns + DAY_NS
         else:
-            end_ns = opened_ns + timeframe.width_ns
+            session = int(np.searchsorted(calendar.opens_ns, opened_ns, side="right")) - 1
+            is_known = session >= 0 and opened_ns < calendar.closes_ns[session]
+        if is_known:
+            # The last bucket is as short as the session makes it.
+            end_ns = min(end_ns, int(calendar.closes_ns[session]))
         return min(end_ns, self._clock.now_ns())
 
 

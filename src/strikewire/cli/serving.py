@@ -1,0 +1,169 @@
+"""`strikewire serve` and `strikewire demo`: the server, from its first socket to its last byte."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import click
+import uvicorn
+import uvloop
+
+from strikewire.api.app import create_app
+from strikewire.bootstrap import ReplayRequest, build_runtime
+from strikewire.core.clock import SystemClock
+from strikewire.core.errors import SettingsError
+from strikewire.feeds.replay import parse_speed
+from strikewire.observability.health import Health
+from strikewire.observability.logs import configure_logging, get_logger
+from strikewire.settings import Settings, load_settings
+
+_log: Final = get_logger("serve")
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which leaves signals to us: it would raise them again at its end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Drain:
+    """What a signal does: the first one stops in order, the second one does not wait for anybody.
+
+    Bars are stored and the database is stopped either way.
+    """
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+        self._is_urgent = asyncio.Event()
+
+    def ask(self) -> None:
+        """Take a signal."""
+        if self._asked.is_set():
+            self._is_urgent.set()
+        self._asked.set()
+
+    async def run(self, server: uvicorn.Server, health: Health, *, notice_s: float) -> None:
+        """Wait to be asked, then let the server finish."""
+        await self._asked.wait()
+        _log.info("draining")
+        health.begin_drain()
+        # Whoever sends requests here has to see that it is not ready before nobody listens.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(notice_s):
+                await self._is_urgent.wait()
+        server.should_exit = True
+        await self._is_urgent.wait()
+        server.force_exit = True
+
+
+@click.command("serve")
+@click.option("--host", default=None, help="Where to listen.  [default: 127.0.0.1]")
+@click.option("--port", type=int, default=None, help="The port.  [default: 8081]")
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), default=None)
+@click.option(
+    "--replay",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="Play FILE as if it were the market.",
+)
+@click.option("--speed", default="1x", show_default=True, help="Of the replay: 1x, 10x, ... max.")
+def serve_command(
+    host: str | None, port: int | None, data_dir: Path | None, file: Path | None, speed: str
+) -> None:
+    """Serve charts, bars and the rest over HTTP until SIGTERM or Ctrl-C."""
+    settings = load_settings(host=host, port=port, data_dir=data_dir)
+    replay = None if file is None else ReplayRequest(path=file, speed=parse_speed(speed))
+    _run(settings, replay)
+
+
+@click.command("demo")
+@click.option("--port", type=int, default=None, help="The port.  [default: 8081]")
+@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), default=None)
+@click.option("--speed", default="60x", show_default=True, help="1x, 10x, ... max.")
+def demo_command(port: int | None, data_dir: Path | None, speed: str) -> None:
+    """Play an invented session as if it were the market, and serve it."""
+    settings = load_settings(port=port, data_dir=data_dir)
+    sample = resources.files("strikewire") / "samples" / "session.csv.gz"
+    with resources.as_file(sample) as path:
+        _run(settings, ReplayRequest(path=path, speed=parse_speed(speed)))
+
+
+def _run(settings: Settings, replay: ReplayRequest | None) -> None:
+    configure_logging(settings.to_logs(), clock=SystemClock(), stream=sys.stderr.buffer)
+    # Bound before anything is started: a port that is taken is told at once, not after a migration.
+    with (
+        contextlib.closing(_bind(settings.host, settings.port)) as listener,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings, replay, listener))
+
+
+async def _serve(settings: Settings, replay: ReplayRequest | None, listener: socket.socket) -> None:
+    drain = _Drain()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, drain.ask)
+    async with build_runtime(settings, replay=replay) as runtime:
+        server = _Server(
+            uvicorn.Config(
+                create_app(runtime, settings.to_api()),
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                # Who stands behind a proxy is not known until there are accounts.
+                proxy_headers=False,
+                timeout_graceful_shutdown=int(settings.drain_timeout_s),
+            )
+        )
+        draining = asyncio.create_task(
+            drain.run(server, runtime.health, notice_s=settings.drain_notice_s), name="drain"
+        )
+        url = _describe(listener)
+        _log.info("listening", url=url)
+        click.echo(f"Strikewire listens on {url}", err=True)
+        try:
+            await server.serve(sockets=[listener])
+        finally:
+            draining.cancel()
+            await asyncio.gather(draining, return_exceptions=True)
+    _log.info("stopped")
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Take the address, without listening yet.
+
+    Raises
+    ------
+    SettingsError : it is taken, or not an address of this machine.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        msg = f"cannot listen on {host} port {port}: {error.strerror or error}"
+        raise SettingsError(msg) from error
+    return listener
+
+
+def _describe(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
