@@ -39,6 +39,7 @@ async def load_pages(
         away.
     """
     pages: dict[int, Page] = {}
+    empty = encode_page(np.empty(0, BAR_DTYPE))
     rest = list(spans)
     while rest:
         window = [span for span in rest if span.stop <= rest[0].first + _MAX_SESSIONS]
@@ -47,7 +48,9 @@ async def load_pages(
         starts = np.searchsorted(bars["ts_ns"], [span.start_ns for span in window])
         stops = np.searchsorted(bars["ts_ns"], [span.stop_ns for span in window])
         for i, span in enumerate(window):
-            pages[span.key_ns] = encode_page(bars[starts[i] : stops[i]])
+            # A span without a bar costs no encoding: illiquid instruments have many.
+            is_empty = starts[i] == stops[i]
+            pages[span.key_ns] = empty if is_empty else encode_page(bars[starts[i] : stops[i]])
             if i % _PAGES_BETWEEN_PAUSES == 0:
                 await asyncio.sleep(0)
     return pages

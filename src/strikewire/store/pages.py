@@ -206,9 +206,10 @@ class PageCache:
             found = pieces + found
             missing -= sum(map(len, pieces))
             stop_ns, step = start_ns, step * 2
-            if missing > 0 and not pieces and stop_ns > floor_ns:
+            if missing > 0 and stop_ns > floor_ns:
                 # Years without a trade are jumped over, and the start of all bars is remembered:
-                # most options are younger than the charts that show them.
+                # most options are younger than the charts that show them. One query is cheaper
+                # than the empty pages of as many sessions again.
                 source = Timeframe.D1 if shelf.is_daily else Timeframe.M1
                 last_ns = await self._find_bar_before(instrument_id, stop_ns, source)
                 if last_ns is None:
