@@ -296,18 +296,21 @@ class EmbeddedPostgres:
             os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
     async def _run(self, program: str, *arguments: str) -> None:
-        process = await asyncio.create_subprocess_exec(
-            str(_find_binaries() / program),
-            *arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            **_as_owner(self._owner),
-        )
-        output, _ = await process.communicate()
-        if process.returncode:
-            said = output.decode(errors="replace").strip().splitlines()[-3:]
+        def run() -> subprocess.CompletedProcess[bytes]:
+            return subprocess.run(
+                [str(_find_binaries() / program), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                check=False,
+                **_as_owner(self._owner),
+            )
+
+        # In a thread, because uvloop's own subprocesses cannot be another user's.
+        finished = await asyncio.to_thread(run)
+        if finished.returncode:
+            said = finished.stdout.decode(errors="replace").strip().splitlines()[-3:]
             msg = f"{program} failed: {' | '.join(said)}"
             raise EmbeddedServerError(msg)
 
