@@ -9,7 +9,9 @@ from typing import Final
 import click
 
 from strikewire import __version__
+from strikewire.core.clock import SystemClock
 from strikewire.core.errors import StrikewireError
+from strikewire.observability.logs import LogConfig, configure_logging
 
 #: Each command and where it is: a command's libraries are imported when it is used, not before.
 _COMMANDS: Final = {
@@ -47,7 +49,12 @@ def strikewire() -> None:
 
 
 def main() -> None:
-    """Run the command line; a known error is one line on standard error and exit status 2."""
+    """Run the command line; a known error is one line on standard error and exit status 2.
+
+    Standard output is for what a command was asked for: logs go to standard error, and but for a
+    server's, which sets its own level, only those that matter to a person.
+    """
+    configure_logging(LogConfig(level="WARNING"), clock=SystemClock(), stream=sys.stderr.buffer)
     try:
         strikewire.main(standalone_mode=False)
     except click.exceptions.Exit as stop:

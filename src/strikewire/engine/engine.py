@@ -162,7 +162,7 @@ class Engine:
         of a new minute, one pass over all instruments besides.
         """
         # A journal's frames are read-only views; a kernel is compiled for one kind of array.
-        ticks = np.require(batch.ticks, requirements="CAW")
+        ticks = np.require(batch.ticks, requirements=("C", "A", "W"))
         state = self._state
         self._seq += 1
         if len(ticks):
@@ -181,7 +181,7 @@ class Engine:
                 (self._touched, self._out),
             )
         if batch.depth is not None:
-            self._apply_depth(ticks, np.require(batch.depth, requirements="CAW"))
+            self._apply_depth(ticks, np.require(batch.depth, requirements=("C", "A", "W")))
         touched = self._touched[:n_touched]
         n = self._close(int(state.marks[AS_OF]), touched, n)
         return self._make_update(state.slots["instrument_id"][touched], n)
