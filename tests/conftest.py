@@ -85,11 +85,16 @@ def shared_data() -> Callable[[str], Path]:
     return find
 
 
+@pytest.fixture(scope="session")
+def seed(pytestconfig: pytest.Config) -> int:
+    """Return the run's seed: 0, or in a soak the one that the run's header shows."""
+    return pytestconfig.option.seed
+
+
 @pytest.fixture
-def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+def rng(request: pytest.FixtureRequest, seed: int) -> np.random.Generator:
     """Return a generator of this test's own, derived from the run's seed and the test's name."""
-    name = zlib.crc32(request.node.nodeid.encode())
-    return np.random.default_rng([request.config.option.seed, name])
+    return np.random.default_rng([seed, zlib.crc32(request.node.nodeid.encode())])
 
 
 @pytest.fixture(scope="session")

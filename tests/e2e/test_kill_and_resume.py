@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,10 +75,8 @@ async def test_replay_killed_at_ten_random_points_gives_the_undisturbed_bars(
 @pytest.mark.soak
 @pytest.mark.promise("F1")
 async def test_replay_killed_at_two_hundred_random_points_gives_the_undisturbed_bars(
-    session_file: Path, make_data_dir: Callable[[], Path], undisturbed: str
+    session_file: Path, make_data_dir: Callable[[], Path], undisturbed: str, seed: int
 ) -> None:
-    seed = int(os.environ.get("SEED", "0")) or random.SystemRandom().randrange(2**31)
-    sys.stdout.write(f"seed {seed}\n")
     for chain in range(10):
         data_dir = make_data_dir()
         points = (*FRAME_POINTS, *COMMIT_POINTS)
