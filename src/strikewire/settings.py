@@ -19,7 +19,7 @@ from pydantic import Field, JsonValue, SecretStr, ValidationError, field_validat
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from strikewire.api.app import ApiConfig
+from strikewire.api.config import ApiConfig
 from strikewire.auth.demo import DemoIdentity
 from strikewire.core.errors import SettingsError
 from strikewire.core.instants import SECOND_NS

@@ -3,7 +3,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from strikewire.api.app import ApiConfig, create_app
+from strikewire.api.app import create_app
+from strikewire.api.config import ApiConfig
 from strikewire.core.instants import SECOND_NS, parse_rfc3339
 
 FIELDS = {"code", "message", "details", "timestamp", "correlation_id"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from strikewire.api import health
+from strikewire.api.config import ApiConfig
 from strikewire.api.errors import describe, log_failure, render
 from strikewire.api.middleware import BodyLimit, RequestEnvelope
 from strikewire.api.routes import PUBLIC, Routes, build_openapi
@@ -29,20 +29,6 @@ _DESCRIPTION: Final = (
     "units, prices are numbers in the instrument's currency; unknown is null. Every failure has "
     "the same body, and every response an `X-Correlation-ID`."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ApiConfig:
-    """What the application allows.
-
-    Parameters
-    ----------
-    max_body_bytes : a longer request body is refused.
-    is_metrics_public : whether `/metrics` answers anybody.
-    """
-
-    max_body_bytes: int = 1024 * 1024
-    is_metrics_public: bool = True
 
 
 class Application(FastAPI):

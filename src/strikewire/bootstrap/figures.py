@@ -1,0 +1,76 @@
+"""Figures: binds what `/metrics` and `/health` show to whoever knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from strikewire.live.database_watch import DatabaseWatch
+from strikewire.live.directory import InstrumentDirectory
+from strikewire.live.session import Session
+from strikewire.observability import metrics as catalogue
+from strikewire.observability.health import TaskState
+from strikewire.observability.metrics import Metrics, Sample
+from strikewire.resilience.supervisor import Supervisor
+from strikewire.runtime import Runtime
+from strikewire.store.pages import PageCache
+
+
+def describe_caches(
+    pages: PageCache, directory: InstrumentDirectory
+) -> dict[str, dict[str, float]]:
+    """Return each cache's statistics by its name."""
+    found = pages.compute_statistics()
+    return {
+        "pages": {
+            "hits": found.hits,
+            "misses": found.misses,
+            "evictions": found.evictions,
+            "entries": found.page_count,
+            "bytes": found.nbytes,
+            "max_bytes": found.max_bytes,
+        },
+        "symbols": directory.statistics,
+    }
+
+
+def show_server_metrics(
+    metrics: Metrics, runtime: Runtime, supervisor: Supervisor, watch: DatabaseWatch
+) -> None:
+    """Bind the families that every server shows."""
+    pool = runtime.database.pool_status
+    health = runtime.health
+
+    def read_cache(figure: str) -> Iterable[Sample]:
+        return [((name,), each[figure]) for name, each in health.caches().items()]
+
+    metrics.sample(
+        catalogue.POOL_CONNECTIONS,
+        lambda: [(("idle",), pool().idle_connections), (("in_use",), pool().in_use_connections)],
+    )
+    metrics.sample_value(catalogue.POOL_SIZE_MAX, lambda: pool().max_size)
+    metrics.sample_value(catalogue.POOL_EXHAUSTED, lambda: pool().exhausted_count)
+    metrics.sample(catalogue.DEPENDENCY_UP, lambda: [(("db",), float(watch.is_connected))])
+    metrics.sample(catalogue.CACHE_HITS, lambda: read_cache("hits"))
+    metrics.sample(catalogue.CACHE_MISSES, lambda: read_cache("misses"))
+    metrics.sample(catalogue.CACHE_BYTES, lambda: [(("pages",), health.caches()["pages"]["bytes"])])
+    metrics.sample(
+        catalogue.TASK_UP,
+        lambda: [
+            ((task.name,), float(task.state is TaskState.RUNNING)) for task in supervisor.reports()
+        ],
+    )
+    metrics.sample(
+        catalogue.TASK_RESTARTS,
+        lambda: [((task.name,), task.restarts) for task in supervisor.reports()],
+    )
+    metrics.sample_value(catalogue.UPTIME, lambda: health.uptime_s)
+
+
+def show_session_metrics(metrics: Metrics, session: Session) -> None:
+    """Bind what a session counts."""
+    engine = session.engine
+    metrics.sample_value(catalogue.TICKS, lambda: engine.counters.applied)
+    metrics.sample_value(catalogue.LATE_TICKS, lambda: engine.counters.late)
+    metrics.sample_value(catalogue.DUPLICATE_TICKS, lambda: engine.counters.duplicates)
+    metrics.sample_value(catalogue.BARS, lambda: engine.counters.bars)
+    metrics.sample_value(catalogue.RECORDER_QUEUE, lambda: session.recorder.pending_bars)

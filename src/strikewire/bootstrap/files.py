@@ -1,0 +1,131 @@
+"""Files: into the store, or through the engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from strikewire import __version__
+from strikewire.bootstrap.stores import load_rules, open_database
+from strikewire.feeds.files import FileReader
+from strikewire.feeds.replay import ReplayFeed
+from strikewire.live.importer import FileImporter
+from strikewire.live.recordings import Recordings
+from strikewire.live.replays import Replayable, ReplayLoader
+from strikewire.live.session import Session
+from strikewire.observability.metrics import Metrics, build_metrics
+from strikewire.reference.market_rules import MarketRules
+from strikewire.settings import Settings
+from strikewire.store.bars import BarStore
+from strikewire.store.database import Database
+from strikewire.store.instruments import InstrumentStore
+
+#: Told of bars, BAR_DTYPE, when they are committed.
+OnCommitted: TypeAlias = Callable[[npt.NDArray[np.void]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """A file to be played as if it were the market, and how fast."""
+
+    path: Path
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRun:
+    """A file, about to be played into the store."""
+
+    replayable: Replayable
+    feed: ReplayFeed
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayTools:
+    """What a replay is made with."""
+
+    database: Database
+    rules: MarketRules
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def open_importer(settings: Settings) -> AsyncIterator[FileImporter]:
+    """Open the store for `strikewire import`.
+
+    Raises
+    ------
+    DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
+    """
+    rules = load_rules()
+    async with open_database(settings) as database:
+        yield FileImporter(
+            reader=FileReader(rules=rules),
+            rules=rules,
+            database=database,
+            instruments=InstrumentStore(),
+            bars=BarStore(),
+        )
+
+
+@asynccontextmanager
+async def open_replay(settings: Settings, path: Path, *, speed: float) -> AsyncIterator[ReplayRun]:
+    """Open the store and a file for `strikewire replay`.
+
+    Raises
+    ------
+    FileLayoutError, InvalidInputError, JournalError : the file, or its journal, is no good.
+    DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
+    """
+    async with open_database(settings) as database:
+        tools = ReplayTools(
+            database=database, rules=load_rules(), metrics=build_metrics(version=__version__)
+        )
+        request = ReplayRequest(path=path, speed=speed)
+        yield await prepare_replay(settings, request, tools, lambda _: _forget_nothing)
+
+
+async def prepare_replay(
+    settings: Settings,
+    request: ReplayRequest,
+    tools: ReplayTools,
+    make_listener: Callable[[Replayable], OnCommitted],
+) -> ReplayRun:
+    """Read a file, register its instruments, open its recording.
+
+    Parameters
+    ----------
+    make_listener : returns who is told of committed bars, once it is known of which instruments.
+
+    Raises
+    ------
+    FileLayoutError, InvalidInputError, JournalError : the file, or its journal, is no good.
+    DependencyError : the store is away.
+    """
+    loader = ReplayLoader(
+        reader=FileReader(rules=tools.rules),
+        rules=tools.rules,
+        database=tools.database,
+        instruments=InstrumentStore(),
+    )
+    replayable = await loader.load(request.path)
+    recordings = Recordings(
+        config=settings.to_recordings(),
+        database=tools.database,
+        rules=tools.rules,
+        metrics=tools.metrics,
+    )
+    feed = ReplayFeed(replayable.source, speed=request.speed)
+    session = await recordings.open(feed, on_committed=make_listener(replayable))
+    return ReplayRun(replayable=replayable, feed=feed, session=session)
+
+
+def _forget_nothing(bars: npt.NDArray[np.void]) -> None:
+    """Take note of committed bars where nobody caches any."""

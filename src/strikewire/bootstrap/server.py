@@ -1,0 +1,198 @@
+"""The server's runtime: everything a request may need, and the tasks behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import numpy as np
+
+from strikewire import __version__
+from strikewire.bootstrap.figures import (
+    describe_caches,
+    show_server_metrics,
+    show_session_metrics,
+)
+from strikewire.bootstrap.files import (
+    OnCommitted,
+    ReplayRequest,
+    ReplayRun,
+    ReplayTools,
+    prepare_replay,
+)
+from strikewire.bootstrap.stores import find_database, load_rules, prepare_schema
+from strikewire.core.clock import SystemClock
+from strikewire.live.coverage import CoverageReader
+from strikewire.live.database_watch import DatabaseWatch
+from strikewire.live.directory import InstrumentDirectory
+from strikewire.live.history import BarHistory, NoOpenBars
+from strikewire.live.market_clock import MarketClock
+from strikewire.live.quotes import QuoteBoard
+from strikewire.live.replays import Replayable
+from strikewire.live.session import Session
+from strikewire.live.session_bars import PageInvalidator, SessionBars
+from strikewire.observability.health import Dependency, DependencyState, Health
+from strikewire.observability.logs import get_logger
+from strikewire.observability.metrics import build_metrics
+from strikewire.reference.market_rules import MarketRules
+from strikewire.resilience.supervisor import Supervisor
+from strikewire.runtime import Runtime
+from strikewire.settings import Settings
+from strikewire.store.bar_reader import BarReader
+from strikewire.store.bars import BarStore
+from strikewire.store.coverage import CoverageStore
+from strikewire.store.database import Database
+from strikewire.store.instruments import InstrumentStore
+from strikewire.store.pages import PageCache
+
+_log: Final = get_logger("bootstrap")
+_WATCH: Final = "database watch"
+_SESSION: Final = "session"
+# What is not stored by then is in the journal, and is stored at the next start.
+_STOP_SESSION_S: Final = 4.0
+
+
+@asynccontextmanager
+async def build_runtime(
+    settings: Settings, *, replay: ReplayRequest | None = None
+) -> AsyncIterator[Runtime]:
+    """Build everything a server needs, and close it in reverse order on leaving.
+
+    A database that cannot be reached is no error: the runtime is degraded, says so, and takes the
+    database up by itself once it is there. Only a replay cannot begin without it.
+
+    Raises
+    ------
+    DataDirectoryBusyError, EmbeddedServerError : the embedded server did not start.
+    MigrationError : the database is there, and its schema cannot be brought up to date.
+    DependencyError : it is not there, and something is to be replayed.
+    FileLayoutError, InvalidInputError, JournalError : what is to be replayed is no good.
+    """
+    async with AsyncExitStack() as stack:
+        clock = SystemClock()
+        market_clock = MarketClock(clock=clock)
+        metrics = build_metrics(version=__version__)
+        rules = load_rules(clock)
+        rng = np.random.default_rng()
+
+        url = await find_database(settings, stack)
+        database = Database(settings.to_database(url))
+        stack.push_async_callback(database.aclose)
+        watch = DatabaseWatch(
+            database=database,
+            prepare=lambda: prepare_schema(settings, url),
+            interval_s=settings.database_watch_interval_s,
+            rng=rng,
+        )
+        await watch.connect()
+        supervisor = await stack.enter_async_context(Supervisor(rng=rng))
+        supervisor.start(_WATCH, watch.run)
+
+        reader = BarReader(database=database, bars=BarStore())
+        pages = PageCache(
+            config=settings.to_pages(),
+            load_bars=reader.load_bars,
+            find_bar_before=reader.find_bar_before,
+            clock=market_clock,
+        )
+        stack.push_async_callback(pages.aclose)
+        directory = InstrumentDirectory(
+            config=settings.to_directory(), database=database, store=InstrumentStore(), clock=clock
+        )
+        health = Health(
+            clock=clock,
+            version=__version__,
+            dependencies=[Dependency("db", watch.check), Dependency("redis", _say_disabled)],
+            tasks=supervisor.reports,
+            caches=lambda: describe_caches(pages, directory),
+            is_schema_ready=lambda: watch.is_schema_ready,
+        )
+        playing: ReplayRun | None = None
+        if replay is not None:
+            tools = ReplayTools(database=database, rules=rules, metrics=metrics)
+            playing = await prepare_replay(
+                settings, replay, tools, lambda found: _make_listener(pages, rules, found)
+            )
+            market_clock.follow(playing.feed.clock)
+        view = None if playing is None else playing.session.engine
+        history = BarHistory(
+            pages=pages,
+            load_bars=reader.load_bars,
+            find_calendar=rules.calendar,
+            open_bars=NoOpenBars() if playing is None else _make_open_bars(playing.session),
+            clock=market_clock,
+        )
+        runtime = Runtime(
+            version=__version__,
+            clock=clock,
+            market_clock=market_clock,
+            identity=settings.to_identity(),
+            metrics=metrics,
+            health=health,
+            database=database,
+            rules=rules,
+            instruments=directory,
+            history=history,
+            quotes=QuoteBoard(history=history, view=view),
+            coverage=CoverageReader(
+                database=database,
+                store=CoverageStore(),
+                load_bars=reader.load_bars,
+                find_calendar=rules.calendar,
+                clock=market_clock,
+            ),
+            view=view,
+            replay=None if playing is None else playing.feed,
+        )
+        show_server_metrics(metrics, runtime, supervisor, watch)
+        if playing is not None:
+            show_session_metrics(metrics, playing.session)
+            await _start_session(playing, market_clock, supervisor, stack)
+        yield runtime
+
+
+def _make_listener(pages: PageCache, rules: MarketRules, found: Replayable) -> OnCommitted:
+    invalidator = PageInvalidator(
+        pages=pages,
+        venues={int(each.id): each.spec.exchange for each in found.instruments},
+        find_calendar=rules.calendar,
+    )
+    return invalidator.on_committed
+
+
+def _make_open_bars(session: Session) -> SessionBars:
+    return SessionBars(view=session.engine, recorder=session.recorder)
+
+
+async def _start_session(
+    playing: ReplayRun, market_clock: MarketClock, supervisor: Supervisor, stack: AsyncExitStack
+) -> None:
+    """Take the recording up where it is, and play; `stack` ends it in order."""
+    session = playing.session
+    over = asyncio.Event()
+
+    async def play() -> None:
+        try:
+            await session.run()
+        finally:
+            # After a replay the market's time is the machine's again.
+            market_clock.leave()
+            over.set()
+
+    async def stop() -> None:
+        await session.stop()
+        try:
+            async with asyncio.timeout(_STOP_SESSION_S):
+                await over.wait()
+        except TimeoutError:
+            _log.warning("bars are left to the journal", bars=session.recorder.pending_bars)
+
+    await session.resume(playing.replayable.instruments)
+    supervisor.start(_SESSION, play, is_restarted=False)
+    stack.push_async_callback(stop)
+
+
+async def _say_disabled() -> DependencyState:
+    return DependencyState.DISABLED
