@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 
 from strikewire.api.app import create_app
-from strikewire.bootstrap import build_runtime
+from strikewire.bootstrap import ReplayRequest, build_runtime
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import InstrumentKind, InstrumentSpec
@@ -120,9 +120,9 @@ async def make_database(postgres_url: str):
 
 
 @contextlib.asynccontextmanager
-async def serve(settings: Settings):
+async def serve(settings: Settings, replay: ReplayRequest | None = None):
     """Run the application as the program does: a real server on a real port."""
-    async with build_runtime(settings) as runtime:
+    async with build_runtime(settings, replay=replay) as runtime:
         app = create_app(runtime, settings.to_api())
         server = uvicorn.Server(
             uvicorn.Config(app, port=0, lifespan="off", log_config=None, access_log=False)

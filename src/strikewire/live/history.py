@@ -219,13 +219,12 @@ class BarHistory:
         pending = self._open_bars.find_pending(instrument.id)
         stored = await self._load_bars(instrument.id, open_ns, now_ns + 1, Timeframe.M1)
         # And again after: what the engine says then is as new as the answer.
-        minutes = overlay(
-            pending,
-            stored,
-            self._open_bars.find_pending(instrument.id),
-            self._open_bars.recent_bars(instrument.id),
-        )
-        minutes = minutes[minutes["ts_ns"] >= open_ns]
+        recent = self._open_bars.recent_bars(instrument.id)
+        minutes = overlay(pending, stored, self._open_bars.find_pending(instrument.id), recent)
+        # An exchange's clock may be ahead of ours, so its own latest minute is never the future.
+        # What a replay had heard before it was sought backwards is.
+        last_ns = max(now_ns, int(recent["ts_ns"][-1]) if len(recent) else now_ns)
+        minutes = minutes[(minutes["ts_ns"] >= open_ns) & (minutes["ts_ns"] <= last_ns)]
         if timeframe is Timeframe.M1:
             return minutes
         rolled = roll_up(
