@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -11,30 +10,19 @@ from typing import Any, Final, NewType, cast
 
 import asyncpg
 from sqlalchemy import event, exc, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from strikewire.core.errors import (
-    DatabaseBusyError,
-    DatabaseUnavailableError,
-    PoolExhaustedError,
-    SettingsError,
-    StrikewireError,
-)
+from strikewire.core.errors import PoolExhaustedError
+from strikewire.store.connections import make_connector
+from strikewire.store.pool import IdleClosingPool
+from strikewire.store.server_errors import make_unavailable, translate_error
 
 #: A transaction that can only read, and one that is committed when its block ends.
 ReadSession = NewType("ReadSession", AsyncSession)
 WriteSession = NewType("WriteSession", AsyncSession)
 
-# SQLSTATEs of a statement that a lock or the clock stopped, and of a server that comes or goes.
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-_BUSY_STATES: Final = frozenset({"55P03", "57014"})
-_AWAY_STATES: Final = frozenset({"57P01", "57P02", "57P03", "53300"})
-_AWAY_CLASS: Final = "08"
-
-_DRIVERS: Final = frozenset({"postgresql", "postgresql+asyncpg", "postgresql+psycopg"})
-_IDLE_SINCE: Final = "strikewire_idle_since_s"
+#: Beyond the acquire timeout, so that the pool, which knows more, is the first to give up.
+_GRACE_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +71,21 @@ class PoolStatus:
 class Database:
     """One PostgreSQL, reached through one pool.
 
-    `open` may be called again after it failed, or after the server went away. Whatever goes wrong
-    in a session comes out as an error of ours.
+    `open` may be called again after it failed, or after the server went away; the pool takes up a
+    server that came back by itself. Whatever the server does to a session comes out of its block as
+    an error of ours; what the server thinks of a statement does not (`store.server_errors`).
     """
 
     def __init__(self, config: DatabaseConfig) -> None:
         self._config = config
         self._engine = _make_engine(config)
+        # The same pool: `BEGIN READ ONLY` costs nothing, `SET TRANSACTION` a round trip.
+        self._read_engine = self._engine.execution_options(postgresql_readonly=True)
+        self._open_count = 0
         self._exhausted_count = 0
         self._reaper: asyncio.Task[None] | None = None
+        event.listen(self._engine.sync_engine, "connect", self._note_opened)
+        event.listen(self._engine.sync_engine, "close", self._note_closed)
 
     async def open(self) -> None:
         """Open the first connections, and begin to close those that stay idle.
@@ -99,13 +93,15 @@ class Database:
         Raises
         ------
         DatabaseUnavailableError : the server is not there.
+        SettingsError : the URL cannot be understood.
         """
-        with self._translate_errors():
-            async with AsyncExitStack() as connections:
-                for _ in range(self._config.pool_min):
-                    await connections.enter_async_context(self._engine.connect())
-        if self._reaper is None:
-            self._reaper = asyncio.create_task(self._reap_idle(), name="pool reaper")
+        async with AsyncExitStack() as connections:
+            with self._translate_refusal():
+                async with asyncio.timeout(self._config.acquire_timeout_s + _GRACE_S):
+                    for _ in range(self._config.pool_min):
+                        await connections.enter_async_context(self._engine.connect())
+        if self._reaper is None or self._reaper.done():
+            self._reaper = asyncio.create_task(self._close_idle(), name="pool reaper")
 
     async def aclose(self) -> None:
         """Close every connection. Closing twice is the same as once."""
@@ -124,10 +120,8 @@ class Database:
         ------
         DatabaseUnavailableError, PoolExhaustedError, DatabaseBusyError : see `core.errors`.
         """
-        with self._translate_errors():
-            async with AsyncSession(self._engine, autobegin=False) as session, session.begin():
-                await session.execute(text("SET TRANSACTION READ ONLY"))
-                yield ReadSession(session)
+        async with self._begin(self._read_engine, is_write=False) as session:
+            yield ReadSession(session)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
@@ -135,14 +129,11 @@ class Database:
 
         Raises
         ------
-        DatabaseUnavailableError, PoolExhaustedError, DatabaseBusyError : see `core.errors`.
+        DatabaseUnavailableError, PoolExhaustedError, DatabaseBusyError : see `core.errors`. Where
+            the connection broke during the commit itself, it is not known whether it was done.
         """
-        with self._translate_errors():
-            async with (
-                AsyncSession(self._engine, autobegin=False, expire_on_commit=False) as session,
-                session.begin(),
-            ):
-                yield WriteSession(session)
+        async with self._begin(self._engine, is_write=True) as session:
+            yield WriteSession(session)
 
     async def ping(self) -> None:
         """Ask the server for a sign of life.
@@ -151,130 +142,118 @@ class Database:
         ------
         DatabaseUnavailableError, PoolExhaustedError : there is none, or no connection is free.
         """
+        # A connection is new, or has just been asked (pre-ping), when the pool gives it away.
         async with self.read():
             pass
 
     def pool_status(self) -> PoolStatus:
         """Return how full the pool is."""
-        pool = cast("QueuePool", self._engine.pool)
-        in_use = pool.checkedout()
+        in_use = self._pool.checkedout()
+        # The pool keeps a place for a connection that broke; it is not idle, it is not there.
+        idle = max(self._open_count - in_use, 0)
         maximum = self._config.pool_size + self._config.max_overflow
         return PoolStatus(
-            size=in_use + pool.checkedin(),
+            size=in_use + idle,
             min_size=self._config.pool_min,
             max_size=maximum,
-            idle_connections=pool.checkedin(),
+            idle_connections=idle,
             in_use_connections=in_use,
             utilization_percent=round(100.0 * in_use / maximum, 1),
             exhausted_count=self._exhausted_count,
         )
 
-    async def _reap_idle(self) -> None:
-        """Close connections that nobody wanted for the idle lifetime, down to `pool_min`.
+    @property
+    def _pool(self) -> IdleClosingPool:
+        return cast("IdleClosingPool", self._engine.pool)
 
-        The pool hands out the one used last, so those left over age at its bottom. Taking all idle
-        ones for a moment is the only way to look at them that the pool offers.
-        """
-        while True:
-            await asyncio.sleep(self._config.idle_lifetime_s / 4)
-            idle = cast("QueuePool", self._engine.pool).checkedin()
-            surplus = idle - self._config.pool_min
-            if surplus <= 0:
-                continue
-            oldest_first: list[tuple[float, Any]] = []
-            with suppress(exc.SQLAlchemyError, OSError):
-                async with AsyncExitStack() as taken:
-                    for _ in range(idle):
-                        connection = await taken.enter_async_context(self._engine.connect())
-                        entry = (await connection.get_raw_connection()).info
-                        oldest_first.append((entry.pop(_IDLE_SINCE, time.monotonic()), connection))
-                    oldest_first.sort(key=lambda item: item[0])
-                    for idle_since_s, connection in oldest_first[:surplus]:
-                        if time.monotonic() - idle_since_s > self._config.idle_lifetime_s:
-                            await connection.invalidate()
+    @asynccontextmanager
+    async def _begin(self, engine: AsyncEngine, *, is_write: bool) -> AsyncIterator[AsyncSession]:
+        try:
+            async with (
+                AsyncSession(engine, autobegin=False, expire_on_commit=False) as session,
+                session.begin(),
+            ):
+                connection = await self._acquire(session)
+                try:
+                    yield session
+                except TimeoutError:
+                    # The block's own: it is no sign of the server's, though a statement that was
+                    # cancelled for it takes its connection along.
+                    raise
+                except (OSError, asyncpg.InterfaceError) as error:
+                    # A block may well read a file; it is the database's if its connection is gone.
+                    if not connection.is_closed():
+                        raise
+                    raise make_unavailable(error) from error
+        except (exc.DBAPIError, asyncpg.PostgresError) as error:
+            translated = translate_error(error, is_write=is_write)
+            if translated is None:
+                raise
+            raise translated from error
+
+    async def _acquire(self, session: AsyncSession) -> asyncpg.Connection[Any]:
+        """Take a connection now, where it may take its time, and not with the first statement."""
+        with self._translate_refusal():
+            async with asyncio.timeout(self._config.acquire_timeout_s + _GRACE_S):
+                return await _find_driver_connection(session)
 
     @contextmanager
-    def _translate_errors(self) -> Iterator[None]:
+    def _translate_refusal(self) -> Iterator[None]:
         try:
             yield
-        except StrikewireError:
-            raise
         except exc.TimeoutError as error:
             self._exhausted_count += 1
             msg = f"no database connection came free within {self._config.acquire_timeout_s:g} s"
             raise PoolExhaustedError(msg) from error
-        except (exc.DBAPIError, asyncpg.PostgresError) as error:
-            translated = _translate(error)
-            if translated is None:
-                raise
-            raise translated from error
-        except (OSError, asyncpg.InterfaceError, TimeoutError) as error:
-            raise _make_unavailable(error) from error
+        except (exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise make_unavailable(error) from error
+
+    async def _close_idle(self) -> None:
+        lifetime_s, keep = self._config.idle_lifetime_s, self._config.pool_min
+        while True:
+            await asyncio.sleep(lifetime_s / 4)
+            await self._pool.close_idle(lifetime_s=lifetime_s, keep=keep)
+
+    def _note_opened(self, *_: object) -> None:
+        self._open_count += 1
+
+    def _note_closed(self, *_: object) -> None:
+        self._open_count -= 1
 
 
 async def driver_connection(session: AsyncSession) -> asyncpg.Connection[Any]:
     """Return the driver's own connection, inside the session's transaction: for COPY."""
+    connection = await _find_driver_connection(session)
+    if not connection.is_in_transaction():
+        # SQLAlchemy begins with the first statement that goes through it; a COPY does not.
+        await session.execute(text("SELECT 1"))
+    return connection
+
+
+async def _find_driver_connection(session: AsyncSession) -> asyncpg.Connection[Any]:
     raw = await (await session.connection()).get_raw_connection()
     return cast("asyncpg.Connection[Any]", raw.driver_connection)
 
 
-def normalise_url(url: str) -> str:
-    """Return a database URL in the one spelling that SQLAlchemy's asyncpg wants.
-
-    Raises
-    ------
-    SettingsError : not a PostgreSQL URL.
-    """
-    try:
-        parsed = make_url(url)
-    except exc.ArgumentError as error:
-        msg = "DATABASE_URL is not a URL"
-        raise SettingsError(msg) from error
-    if parsed.drivername not in _DRIVERS:
-        msg = f"DATABASE_URL must start with one of {sorted(_DRIVERS)}, was {parsed.drivername}"
-        raise SettingsError(msg)
-    return parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-
-
 def _make_engine(config: DatabaseConfig) -> AsyncEngine:
-    engine = create_async_engine(
-        normalise_url(config.url),
+    connect = make_connector(
+        config.url,
+        timeout_s=config.connect_timeout_s,
+        server_settings={
+            "application_name": config.application_name,
+            "statement_timeout": f"{config.statement_timeout_s * 1000:.0f}",
+            "lock_timeout": f"{config.lock_timeout_s * 1000:.0f}",
+            "timezone": "UTC",
+        },
+    )
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        poolclass=IdleClosingPool,
         pool_size=config.pool_size,
         max_overflow=config.max_overflow,
         pool_timeout=config.acquire_timeout_s,
         pool_recycle=config.recycle_s,
         pool_pre_ping=True,
         pool_use_lifo=True,
-        connect_args={
-            "timeout": config.connect_timeout_s,
-            "server_settings": {
-                "application_name": config.application_name,
-                "statement_timeout": f"{config.statement_timeout_s * 1000:.0f}",
-                "lock_timeout": f"{config.lock_timeout_s * 1000:.0f}",
-                "timezone": "UTC",
-            },
-        },
     )
-
-    @event.listens_for(engine.sync_engine, "checkin")
-    def note_idle(_connection: Any, entry: ConnectionPoolEntry) -> None:
-        entry.info[_IDLE_SINCE] = time.monotonic()
-
-    return engine
-
-
-def _translate(error: exc.DBAPIError | asyncpg.PostgresError) -> StrikewireError | None:
-    """Return our error for the server's; None where it tells of a mistake of ours."""
-    cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    state = getattr(cause, "sqlstate", None) or ""
-    if state in _BUSY_STATES:
-        msg = "the database is busy: a lock or the time limit stopped the query"
-        return DatabaseBusyError(msg)
-    is_away = state in _AWAY_STATES or state.startswith(_AWAY_CLASS)
-    if is_away or (isinstance(error, exc.DBAPIError) and error.connection_invalidated):
-        return _make_unavailable(error)
-    return None
-
-
-def _make_unavailable(error: BaseException) -> DatabaseUnavailableError:
-    return DatabaseUnavailableError(f"the database does not answer: {type(error).__name__}")

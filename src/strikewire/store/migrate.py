@@ -3,16 +3,21 @@
 One at a time: whoever migrates holds an advisory lock, so that two programs that start at once do
 not do it twice. Statements wait for locks for seconds only: a migration that cannot get its lock
 must fail and be tried again, not stand in front of everybody else.
+
+`location`, where it may be given, is a folder of revisions other than the program's own: for tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
+import asyncpg
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -23,16 +28,24 @@ from sqlalchemy import Connection, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from strikewire.core.errors import DatabaseUnavailableError, MigrationError
-from strikewire.store.database import normalise_url
+from strikewire.core.errors import DatabaseBusyError, MigrationError
+from strikewire.store.connections import make_connector
 from strikewire.store.schema import metadata
+from strikewire.store.server_errors import make_unavailable, translate_error
 
 T = TypeVar("T")
 
 #: "strikewi" as a number: the key of the advisory lock.
 _LOCK_KEY: Final = 0x737472696B657769
 _LOCK_WAIT_S: Final = 60
-_SETTINGS: Final = ("SET lock_timeout = '5s'", "SET statement_timeout = '10min'")
+_LOCK_POLL_S: Final = 0.1
+_CONNECT_TIMEOUT_S: Final = 5
+_SERVER_SETTINGS: Final = {
+    "application_name": "strikewire migrate",
+    "lock_timeout": "5s",
+    "statement_timeout": "10min",
+    "timezone": "UTC",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,7 @@ class Revision:
     is_current: bool
 
 
-async def upgrade(url: str, revision: str = "head") -> str | None:
+async def upgrade(url: str, revision: str = "head", *, location: Path | None = None) -> str | None:
     """Bring the schema up to a revision; return the revision it then has.
 
     A database that is ahead of this program is left alone: revisions expand first and contract
@@ -55,30 +68,32 @@ async def upgrade(url: str, revision: str = "head") -> str | None:
     ------
     MigrationError : no such revision, or a statement was refused.
     DatabaseUnavailableError : the server is not there.
+    DatabaseBusyError : another program migrates, or a table stayed locked.
     """
 
-    def run(connection: Connection) -> str | None:
-        if _find_current(connection) not in _list_known():
-            return _find_current(connection)
-        command.upgrade(_make_config(connection), revision)
+    def run(connection: Connection, config: Config) -> str | None:
+        found = _find_current(connection)
+        if found is not None and found not in _list_known(config):
+            return found
+        command.upgrade(config, revision)
         return _find_current(connection)
 
-    return await _run(url, run)
+    return await _run(url, run, location)
 
 
-async def downgrade(url: str, revision: str) -> str | None:
+async def downgrade(url: str, revision: str, *, location: Path | None = None) -> str | None:
     """Bring the schema down to a revision (`base`: none of it is left); return what it then has.
 
     Raises
     ------
-    MigrationError, DatabaseUnavailableError : as in `upgrade`.
+    MigrationError, DatabaseUnavailableError, DatabaseBusyError : as in `upgrade`.
     """
 
-    def run(connection: Connection) -> str | None:
-        command.downgrade(_make_config(connection), revision)
+    def run(connection: Connection, config: Config) -> str | None:
+        command.downgrade(config, revision)
         return _find_current(connection)
 
-    return await _run(url, run)
+    return await _run(url, run, location)
 
 
 async def current(url: str) -> str | None:
@@ -88,17 +103,18 @@ async def current(url: str) -> str | None:
     ------
     DatabaseUnavailableError : the server is not there.
     """
-    return await _run(url, _find_current)
+    return await _run(url, lambda connection, _: _find_current(connection), is_change=False)
 
 
-async def history(url: str) -> list[Revision]:
-    """Return every revision, oldest first.
+async def history(url: str, *, location: Path | None = None) -> list[Revision]:
+    """Return every revision the program knows, oldest first.
 
     Raises
     ------
     DatabaseUnavailableError : the server is not there.
     """
     found = await current(url)
+    scripts = ScriptDirectory.from_config(_make_config(location))
     return [
         Revision(
             revision=script.revision,
@@ -106,92 +122,121 @@ async def history(url: str) -> list[Revision]:
             message=script.doc,
             is_current=script.revision == found,
         )
-        for script in reversed(list(_make_scripts().walk_revisions()))
+        for script in reversed(list(scripts.walk_revisions()))
     ]
 
 
-async def stamp(url: str, revision: str = "head") -> str | None:
+async def stamp(url: str, revision: str = "head", *, location: Path | None = None) -> str | None:
     """Note a revision without running it: an existing database that has it already is adopted.
+
+    Whether it really has it is what `check` tells.
 
     Raises
     ------
-    MigrationError, DatabaseUnavailableError : as in `upgrade`.
+    MigrationError, DatabaseUnavailableError, DatabaseBusyError : as in `upgrade`.
     """
 
-    def run(connection: Connection) -> str | None:
-        command.stamp(_make_config(connection), revision)
+    def run(connection: Connection, config: Config) -> str | None:
+        command.stamp(config, revision)
         return _find_current(connection)
 
-    return await _run(url, run)
+    return await _run(url, run, location)
 
 
 async def check(url: str) -> list[str]:
     """Return how the database differs from the program's schema; empty when it does not.
+
+    Each entry says what would have to be done to the database: `add column minute_bars.vwap`.
 
     Raises
     ------
     DatabaseUnavailableError : the server is not there.
     """
 
-    def run(connection: Connection) -> list[str]:
+    def run(connection: Connection, _: Config) -> list[str]:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
-        return [str(difference) for difference in compare_metadata(context, metadata)]
+        return list(_describe_differences(compare_metadata(context, metadata)))
 
-    return await _run(url, run)
+    return await _run(url, run, is_change=False)
 
 
-async def _run(url: str, operation: Callable[[Connection], T]) -> T:
+async def _run(
+    url: str,
+    operation: Callable[[Connection, Config], T],
+    location: Path | None = None,
+    *,
+    is_change: bool = True,
+) -> T:
+    config = _make_config(location)
+
+    def run(connection: Connection) -> T:
+        config.attributes["connection"] = connection
+        return operation(connection, config)
+
     async with _connect(url) as connection:
-        return await connection.run_sync(operation)
+        try:
+            if is_change:
+                await _take_lock(connection)
+            return await connection.run_sync(run)
+        except CommandError as error:
+            raise MigrationError(str(error)) from error
+        except exc.DBAPIError as error:
+            translated = translate_error(error, is_write=True)
+            if translated is None:
+                # Of the server's words the first line: the rest repeats the statement.
+                reason = str(error.orig).partition("\n")[0]
+                translated = MigrationError(f"the schema could not be migrated: {reason}")
+            raise translated from error
 
 
 @asynccontextmanager
 async def _connect(url: str) -> AsyncIterator[AsyncConnection]:
-    """Open one connection that holds the lock, and translate what goes wrong on it."""
-    engine = create_async_engine(
-        normalise_url(url),
-        poolclass=NullPool,
-        connect_args={"timeout": 5, "server_settings": {"application_name": "strikewire migrate"}},
-    )
+    """Open a connection outside of every pool; closing it gives back the lock."""
+    connect = make_connector(url, timeout_s=_CONNECT_TIMEOUT_S, server_settings=_SERVER_SETTINGS)
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     try:
-        async with engine.connect() as connection:
-            await connection.execute(text(f"SET lock_timeout = '{_LOCK_WAIT_S}s'"))
-            await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK_KEY})
-            for setting in _SETTINGS:
-                await connection.execute(text(setting))
-            await connection.commit()
+        try:
+            connection = await engine.connect()
+        except (exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise make_unavailable(error) from error
+        try:
             yield connection
-    except (CommandError, exc.ProgrammingError) as error:
-        msg = f"the schema could not be migrated: {error}"
-        raise MigrationError(msg) from error
-    except exc.DBAPIError as error:
-        if error.connection_invalidated:
-            msg = "the database went away during the migration"
-            raise DatabaseUnavailableError(msg) from error
-        msg = f"the schema could not be migrated: {error.orig}"
-        raise MigrationError(msg) from error
-    except OSError as error:  # a TimeoutError is one
-        msg = f"the database does not answer: {type(error).__name__}"
-        raise DatabaseUnavailableError(msg) from error
+        finally:
+            await connection.close()
     finally:
         await engine.dispose()
 
 
-def _make_config(connection: Connection | None = None) -> Config:
+async def _take_lock(connection: AsyncConnection) -> None:
+    """Wait for the advisory lock, asking again and again.
+
+    Waiting inside `pg_advisory_lock` would hold a snapshot, and `CREATE INDEX CONCURRENTLY` in the
+    program that has the lock waits for every snapshot older than its own: a deadlock.
+    """
+    query = text("SELECT pg_try_advisory_lock(:key)")
+    try:
+        async with asyncio.timeout(_LOCK_WAIT_S):
+            while not await connection.scalar(query, {"key": _LOCK_KEY}):
+                await connection.commit()
+                await asyncio.sleep(_LOCK_POLL_S)
+    except TimeoutError as error:
+        msg = f"another program has been migrating this database for {_LOCK_WAIT_S} s"
+        raise DatabaseBusyError(msg) from error
+    await connection.commit()
+
+
+def _make_config(location: Path | None) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(files("strikewire.store") / "migrations"))
-    config.attributes["connection"] = connection
+    folder = location or files("strikewire.store") / "migrations"
+    # Alembic reads the option as a template of configparser's.
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
 
 
-def _make_scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_make_config())
-
-
-def _list_known() -> set[str | None]:
-    return {None, *(script.revision for script in _make_scripts().walk_revisions())}
+def _list_known(config: Config) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def _find_current(connection: Connection) -> str | None:
@@ -199,3 +244,21 @@ def _find_current(connection: Connection) -> str | None:
     # Alembic commits each revision by itself only where no transaction has been begun around it.
     connection.commit()
     return revision
+
+
+def _describe_differences(differences: Iterable[Any]) -> Iterable[str]:
+    """Yield what Alembic found, in words; it gives tuples, those of one column in a list."""
+    for difference in differences:
+        if isinstance(difference, list):
+            yield from _describe_differences(difference)
+            continue
+        kind, *parts = difference
+        words = kind.replace("_", " ")
+        if kind in ("add_column", "remove_column"):
+            yield f"{words} {parts[1]}.{parts[2].name}"
+        elif kind.startswith("modify_"):
+            yield f"{words} of {parts[1]}.{parts[2]} from {parts[-2]} to {parts[-1]}"
+        elif getattr(parts[0], "table", None) is not None:
+            yield f"{words} {parts[0].name} of {parts[0].table.name}"
+        else:
+            yield f"{words} {parts[0].name}"
