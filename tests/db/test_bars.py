@@ -221,7 +221,6 @@ async def test_only_stored_timeframes_are_written(registered, write):
         await write(registered, make_bars(1), Timeframe.M5)
 
 
-@pytest.mark.promise("F7")
 async def test_merges_racing_for_the_same_bars_leave_one_each(registered):
     ticks, broker = make_bars(400), make_bars(400)
     broker["source"] = Source.BROKER

@@ -185,7 +185,6 @@ async def test_alias_of_a_spec_that_is_not_there_is_refused(database):
         ("X" * 10_000, None),
     ],
 )
-@pytest.mark.promise("S22")
 async def test_instrument_is_found_by_every_name_it_has(filled, symbol, spec):
     assert await find(filled, symbol) == spec
 
@@ -234,7 +233,6 @@ async def test_instruments_come_in_the_order_of_their_ids(filled):
         ("\0", []),
     ],
 )
-@pytest.mark.promise("S22")
 async def test_search_finds_by_parts_of_names_best_first(filled, query, specs):
     assert await search(filled, query) == (specs, len(specs))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import reduce
 from typing import Any, Final
 
 import numpy as np
@@ -31,7 +30,6 @@ from strikewire.core.instruments import InstrumentId
 from strikewire.store.bar_merges import MergeResult, merge_staged
 from strikewire.store.copy import (
     BAR_LAYOUT,
-    WireType,
     copy_in,
     from_postgres_us,
     list_bar_columns,
@@ -46,15 +44,26 @@ _TABLES: Final = {Timeframe.M1: minute_bars, Timeframe.D1: daily_bars}
 _STRAIGHT_ROWS: Final = 10_000
 _MAX_NAMED_IDS: Final = 10
 
-#: A row of a series as `load` gets it, without the id, which is known.
-_PACKED: Final = tuple(name for name in BAR_LAYOUT.names if name != "instrument_id")
-_PACKED_DTYPE: Final = np.dtype([(name, BAR_LAYOUT.columns[name].value) for name in _PACKED])
-_SEND: Final = {
-    WireType.INT2: func.int2send,
-    WireType.INT4: func.int4send,
-    WireType.FLOAT8: func.float8send,
-    WireType.TIMESTAMPTZ: func.timestamptz_send,
-}
+_PRICES: Final = ("open", "high", "low", "close", "volume", "oi")
+
+#: A row of a series as `load` gets it, without the id, which is known. The last four fields are one
+#: integer to the server: three calls and three concatenations less per row.
+_PACKED_ROW: Final = literal_column(
+    "timestamptz_send(ts) || float8send(open) || float8send(high) || float8send(low)"
+    " || float8send(close) || float8send(volume) || float8send(oi)"
+    " || int8send((tick_count::bigint << 32) | (revision::bigint << 16) | (source << 8) | flags)",
+    LargeBinary,
+)
+_PACKED_DTYPE: Final = np.dtype(
+    [
+        ("ts", ">i8"),
+        *((name, ">f8") for name in _PRICES),
+        ("tick_count", ">i4"),
+        ("revision", ">i2"),
+        ("source", "u1"),
+        ("flags", "u1"),
+    ]
+)
 
 
 class BarStore:
@@ -272,19 +281,16 @@ async def _load_packed(
 ) -> npt.NDArray[np.void]:
     """Return rows as BAR_DTYPE (n,), fetched as one value: each row's bytes, one after the other.
 
-    5,000 rows: 2.8 ms on PostgreSQL 18 and 3.5 ms on 15. A value per column takes 3.2 and 9.9,
-    COPY out 3.7 (its parameters cost a round trip), rows as records 6.5 before NumPy sees them.
+    5,000 rows: 2.1 ms on PostgreSQL 18 and 3.4 ms on 15. A value per column takes 3.0 and 8.9, COPY
+    out 3.7 (its parameters cost a round trip), rows as records 6.5 before NumPy sees them.
     """
-    sends = [_SEND[BAR_LAYOUT.columns[name]](rows.c[name]) for name in _PACKED]
-    packed: ColumnElement[bytes] = reduce(lambda left, right: left.op("||")(right), sends)
     nothing = literal_column("''::bytea", LargeBinary)
-    query = select(func.string_agg(packed, aggregate_order_by(nothing, rows.c.ts)))
+    query = select(func.string_agg(_PACKED_ROW, aggregate_order_by(nothing, rows.c.ts)))
     found = np.frombuffer((await session.execute(query)).scalar_one() or b"", _PACKED_DTYPE)
 
     bars = np.empty(len(found), BAR_DTYPE)
     bars["instrument_id"] = instrument_id
     bars["ts_ns"] = from_postgres_us(found["ts"])
-    for name in _PACKED:
-        if name != "ts":
-            bars[name] = found[name]
+    for name in (*_PRICES, "tick_count", "revision", "source", "flags"):
+        bars[name] = found[name]
     return bars

@@ -169,16 +169,6 @@ def drop_first(slices: list[PageSlice], count: int) -> list[PageSlice]:
     return slices
 
 
-def drop_last(slices: list[PageSlice], count: int) -> list[PageSlice]:
-    """Return the slices without their last `count` bars."""
-    while count > 0 and slices:
-        *rest, last = slices
-        kept = PageSlice(last.page, last.start, max(last.stop - count, last.start))
-        count -= len(last) - len(kept)
-        slices = [*rest, kept] if len(kept) else rest
-    return slices
-
-
 def _write(values: Any) -> bytes:
     """Encode an array or a list, with a comma before each element and no brackets."""
     encoded = orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -12,7 +12,7 @@ from strikewire.core.clock import Clock
 from strikewire.core.instants import DAY_NS, SECOND_NS, from_date, to_date
 from strikewire.core.instruments import InstrumentId
 from strikewire.reference.sessions import SessionCalendar
-from strikewire.store.encoding import Page, PageSlice, cut_pages, drop_first, drop_last
+from strikewire.store.encoding import Page, PageSlice, cut_pages, drop_first
 from strikewire.store.page_loads import LoadBars, load_outside, load_pages
 from strikewire.store.page_lru import PageKey, PageLru
 from strikewire.store.shelves import END_OF_TIME_NS, Shelf, Span
@@ -141,35 +141,6 @@ class PageCache:
             after = load_outside(self._load_bars, instrument_id, start_ns, to_ns, timeframe)
             pages.append(await after)
         return cut_pages(pages, from_ns, to_ns)
-
-    async def read_first(
-        self,
-        instrument_id: InstrumentId,
-        from_ns: int,
-        to_ns: int,
-        count: int,
-        timeframe: Timeframe,
-        *,
-        calendar: SessionCalendar,
-    ) -> list[PageSlice]:
-        """Return the first `count` bars of `[from_ns, to_ns)` in closed sessions, oldest first.
-
-        Raises
-        ------
-        DependencyError : pages were missing and the store did not answer.
-        """
-        shelf = self._find_shelf(calendar, timeframe)
-        to_ns = min(to_ns, shelf.find_open_ns(self._clock.now_ns()))
-        found: list[PageSlice] = []
-        missing = count
-        step = count // shelf.count_bars(timeframe.width_ns) + 1
-        while missing > 0 and from_ns < to_ns:
-            stop_ns = min(shelf.step_on(from_ns, step), to_ns)
-            pieces = await self.read(instrument_id, from_ns, stop_ns, timeframe, calendar=calendar)
-            found += pieces
-            missing -= sum(map(len, pieces))
-            from_ns, step = stop_ns, step * 2
-        return drop_last(found, -missing)
 
     async def read_last(
         self,

@@ -86,16 +86,6 @@ class Shelf:
             return instant_ns - count * self._width_ns
         return self._starts_ns[max(index - count, 0)]
 
-    def step_on(self, instant_ns: int, count: int) -> int:
-        """Return where the page stops that lies `count` pages after an instant.
-
-        Not after the last page; from there on in steps of a page's usual width.
-        """
-        if instant_ns >= self.stop_ns:
-            return instant_ns + count * self._width_ns
-        index = bisect_right(self._starts_ns, instant_ns) - 1 + count
-        return self._starts_ns[index] if index < len(self._spans) else self.stop_ns
-
     def count_bars(self, width_ns: int) -> int:
         """Return how many bars of a width fit on a page: the longest session's, or a month's."""
         if self.is_daily:

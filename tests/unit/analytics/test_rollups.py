@@ -169,7 +169,6 @@ def test_bar_after_the_close_is_no_part_of_a_rollup():
     assert rolled["ts_ns"].tolist() == [DAY]
 
 
-@pytest.mark.promise("F13")
 def test_session_moved_to_a_later_close_takes_its_last_minutes_in():
     # NSE equity derivatives close at 15:40 from 2026-08-03: 385 minutes.
     bars = make_bars([make_minute(minute) for minute in range(385)])

@@ -161,24 +161,6 @@ def test_last_bars_are_those_right_before(before, count, timeframe):
     assert_same_bars(gather(slices), between(expected, 0, before_ns)[-count:])
 
 
-@given(st.integers(-10, 20 * 24 * 60), st.integers(1, 4_500), st.sampled_from(list(Timeframe)))
-def test_first_bars_are_those_right_after(start, count, timeframe):
-    calendar = make_calendar()
-    minutes = make_minutes(calendar)[::3]
-    from_ns = FIRST_DAY + start * MINUTE_NS
-    expected = minutes if timeframe is Timeframe.M1 else roll(minutes, timeframe, calendar)
-
-    async def read():
-        cache = make_cache(Shop(minutes))
-        return await cache.read_first(
-            7, from_ns, END_OF_TIME_NS, count, timeframe, calendar=calendar
-        )
-
-    slices = asyncio.run(read())
-
-    assert_same_bars(gather(slices), between(expected, from_ns, AFTER_ALL)[:count])
-
-
 async def test_second_read_asks_the_store_nothing():
     calendar = make_calendar()
     shop = Shop(make_minutes(calendar))
@@ -357,7 +339,6 @@ async def test_invalidation_during_a_load_is_not_lost():
     assert len(shop.loads) == 2
 
 
-@pytest.mark.promise("F13")
 async def test_changed_closing_time_makes_other_pages():
     before, after = make_calendar(), make_calendar(minutes=SESSION_MINUTES + 10)
     shop = Shop(make_minutes(after))
