@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
+import httpx
 
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
 
@@ -76,3 +81,43 @@ async def hash_bars(data_dir: Path) -> str:
         " JOIN instrument_registry r ON r.id = b.instrument_id ORDER BY 1, 2, 3",
     )
     return hashlib.sha256("\n".join(str(tuple(row)) for row in rows).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def serve(
+    data_dir: Path, *arguments: str, **environment: str
+) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
+    """Run `strikewire serve` on a free port until the block ends; SIGTERM must end it with 0."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [STRIKEWIRE, "serve", "--port", str(port), "--data-dir", data_dir, *arguments],
+        env={**os.environ, "STRIKEWIRE_DRAIN_NOTICE_S": "0.1", **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            _wait_until_live(client, server)
+            yield client, server
+        if server.poll() is None:
+            server.terminate()
+            _, stderr = server.communicate(timeout=25)
+            assert server.returncode == 0, stderr[-2_000:]
+    finally:
+        if server.poll() is None:
+            server.kill()
+            server.communicate()
+
+
+def _wait_until_live(client: httpx.Client, server: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert server.poll() is None, server.communicate()[1]
+        with contextlib.suppress(httpx.TransportError):
+            if client.get("/health/live").status_code == httpx.codes.OK:
+                return
+        time.sleep(0.05)
+    message = "the server did not come up"
+    raise AssertionError(message)

@@ -8,6 +8,7 @@ nobody (401), an outage that passes (503 with Retry-After), a bug (500); the bod
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import Any, Final
 
 import orjson
@@ -24,7 +25,7 @@ from strikewire.api.udf.quotes import build_quote
 from strikewire.api.udf.sessions import build_session
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import InvalidInputError, NotFoundError
-from strikewire.core.instants import DAY_NS, SECOND_NS, to_date
+from strikewire.core.instants import DAY_NS, SECOND_NS, from_date, to_date
 from strikewire.core.instruments import Instrument
 from strikewire.live.history import BarRange
 from strikewire.runtime import Runtime
@@ -104,12 +105,17 @@ async def get_time(request: Request, _query: UdfQuery) -> Response:
     return Response(str(now_s), media_type="text/plain", headers=_FRESH)
 
 
-def _describe_session(runtime: Runtime, exchange: str) -> dict[str, str]:
-    now_ns = runtime.market_clock.now_ns()
+def _describe_session(
+    runtime: Runtime, exchange: str, *, expiry: date | None = None
+) -> dict[str, str]:
+    """Describe the hours in force: of an expired contract, those of its last day."""
+    at_ns = runtime.market_clock.now_ns()
+    if expiry is not None:
+        at_ns = min(at_ns, from_date(expiry))
     return build_session(
         runtime.rules.calendar(exchange),
-        usual=runtime.rules.session_text(exchange, to_date(now_ns)),
-        now_ns=now_ns,
+        usual=runtime.rules.session_text(exchange, to_date(at_ns)),
+        now_ns=at_ns,
     )
 
 
@@ -118,7 +124,8 @@ async def get_symbol(request: Request, query: SymbolQuery) -> Response:
     runtime = get_runtime(request)
     instrument = await runtime.instruments.get(query.symbol)
     today_ns = runtime.market_clock.now_ns() // DAY_NS * DAY_NS
-    session = _describe_session(runtime, instrument.spec.exchange)
+    spec = instrument.spec
+    session = _describe_session(runtime, spec.exchange, expiry=spec.expiry)
     body = protocol.build_symbol(instrument, session=session, today_ns=today_ns)
     return _json(orjson.dumps(body))
 
