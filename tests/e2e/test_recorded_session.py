@@ -164,9 +164,13 @@ def test_source_symbols_are_found_and_described(client: httpx.Client) -> None:
 
 
 def test_coverage_says_what_there_is(client: httpx.Client) -> None:
-    coverage = get(client, "/api/v1/coverage", limit=1)
+    coverage = get(
+        client, "/api/v1/coverage", symbol="BANKNIFTY", **{"from": "2022-12-30", "to": "2022-12-31"}
+    )
 
-    assert coverage["total"] == 131
+    assert coverage["total"] == 1
+    day = coverage["items"][0]
+    assert (day["day"], day["status"], day["present"]) == ("2022-12-30", "complete", 375)
 
 
 def test_bar_at_the_close_is_flagged(client: httpx.Client) -> None:
