@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
@@ -36,7 +37,7 @@ def replay_command(file: Path, speed: str, data_dir: Path | None, *, is_json: bo
     compares: what is the same stays as it is.
     """
     settings = load_settings(data_dir=data_dir)
-    summary = asyncio.run(_replay(settings, file, parse_speed(speed), is_quiet=is_json))
+    summary = uvloop.run(_replay(settings, file, parse_speed(speed), is_quiet=is_json))
     click.echo(json.dumps(summary) if is_json else _describe(summary))
 
 

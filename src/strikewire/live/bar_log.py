@@ -120,26 +120,27 @@ class BarLog:
 
 def keep_newest(bars: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     """Return the last of each key's bars, in key order; `bars` is in order of publication."""
-    return bars[_find_newest(bars)[0]]
+    order, is_last, _ = _group(bars)
+    return bars[order[is_last]]
 
 
-def _find_newest(
+def _group(
     bars: npt.NDArray[np.void],
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Return where each key's last bar is, and whether none of that key is an amendment only."""
-    order = np.lexsort((np.arange(len(bars)), bars["ts_ns"], bars["instrument_id"]))
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return the order by key, and in it where each key's bars end and begin."""
+    order = np.lexsort((bars["ts_ns"], bars["instrument_id"]))  # stable: the newest stays last
     ids, stamps = bars["instrument_id"][order], bars["ts_ns"][order]
     is_first = np.ones(len(bars), bool)
     is_first[1:] = (ids[1:] != ids[:-1]) | (stamps[1:] != stamps[:-1])
-    is_last = np.roll(is_first, -1)
-    # A key is new to the store when its first publication is in this very batch.
-    is_new = (bars["flags"][order[is_first]] & BarFlag.AMENDED) == 0
-    return order[is_last], is_new
+    return order, np.roll(is_first, -1), is_first
 
 
 def _split(bars: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.void], npt.NDArray[np.void]]:
     """Return one bar per key, apart: new to the store, and amendments of what it has."""
-    newest, is_new = _find_newest(bars)
-    new = bars[newest[is_new]]
-    new["flags"] &= ~np.int16(BarFlag.AMENDED)
-    return new, bars[newest[~is_new]]
+    order, is_last, is_first = _group(bars)
+    newest = order[is_last]
+    # A key is new to the store when its first publication is in this very batch.
+    is_known = (bars["flags"][order[is_first]] & BarFlag.AMENDED) != 0
+    if not is_known.any():
+        return bars[newest], bars[:0]
+    return bars[newest[~is_known]], bars[newest[is_known]]
