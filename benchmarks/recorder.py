@@ -1,10 +1,10 @@
 """Bars into the store: the recorder's commits against a raw COPY of a prepared file.
 
 600,000 minute bars of 3,000 instruments. Ours: `Recorder` fed minute by minute, a commit for every
-20 minutes, engine checkpoint included, into the partitioned table with its key. Theirs: PostgreSQL
-reading one ready-made binary file, in key order and one transaction, into a plain table with the
-same key: as fast as it gets. And the driver's own copy of Python tuples, made from the same arrays,
-in as many commits, into that plain table.
+50 minutes (a second of a replay at full speed), engine checkpoint included, into the partitioned
+table with its key. Theirs: PostgreSQL reading one ready-made binary file, in key order and one
+transaction, into a plain table with the same key: as fast as it gets. And the driver's own copy of
+Python tuples, made from the same arrays, in as many commits, into that plain table.
 
 Goal: at least 0.6 of the raw COPY.
 """
@@ -43,7 +43,7 @@ from strikewire.store.instruments import InstrumentStore
 
 _INSTRUMENTS = 3_000
 _MINUTES = 200
-_MINUTES_PER_COMMIT = 20
+_MINUTES_PER_COMMIT = 50
 _OPEN_NS = from_datetime(datetime(2026, 11, 20, 3, 45, tzinfo=UTC))
 _COLUMNS = BAR_LAYOUT.names
 

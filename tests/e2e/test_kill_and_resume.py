@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,14 +37,13 @@ async def undisturbed(session_file: Path, make_data_dir: Callable[[], Path]) -> 
 
 def _kill_again_and_again(
     session_file: Path, data_dir: Path, points: tuple[str, ...], *, kills: int, seed: int
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Kill the replay at random places, each run going on where the last one ended; finish it."""
     generator = random.Random(seed)
-    reached = 0
-    for kill in range(kills):
+    for deaths in range(kills):
         point = generator.choice(points)
-        span = FRAME_COUNT // (kills + 1) if point in FRAME_POINTS else 6
-        count = generator.randint(1, span)
+        # Few enough that all of them together do not reach the end of the session.
+        count = generator.randint(1, FRAME_COUNT // (kills + 1) if point in FRAME_POINTS else 5)
         killed = replay(
             session_file,
             data_dir,
@@ -51,24 +51,20 @@ def _kill_again_and_again(
             STRIKEWIRE_FAILPOINT=f"{point}:{count}",
             STRIKEWIRE_RECORDER_FLUSH_S="0.05",
         )
-        assert killed.status in (KILLED, 0), f"kill {kill} at {point}:{count}: {killed.stderr}"
-        if killed.status == 0:
-            break
-        reached = max(reached, kill)
-    summary: dict[str, object] = replay(session_file, data_dir).json()
-    assert reached >= kills // 2, "most kills must have met the replay under way"
-    return summary
+        assert killed.status == KILLED, f"{point}:{count} after {deaths} deaths: {killed.stderr}"
+    finished: dict[str, Any] = replay(session_file, data_dir).json()
+    return finished
 
 
 @pytest.mark.promise("F1")
-@pytest.mark.parametrize(("points", "seed"), [(FRAME_POINTS, 1), (COMMIT_POINTS, 2)])
+@pytest.mark.parametrize(("points", "chain"), [(FRAME_POINTS, 1), (COMMIT_POINTS, 2)])
 async def test_replay_killed_at_ten_random_points_gives_the_undisturbed_bars(
-    session_file: Path, data_dir: Path, undisturbed: str, points: tuple[str, ...], seed: int
+    session_file: Path, data_dir: Path, undisturbed: str, points: tuple[str, ...], chain: int
 ) -> None:
-    summary = _kill_again_and_again(session_file, data_dir, points, kills=10, seed=seed)
+    summary = _kill_again_and_again(session_file, data_dir, points, kills=10, seed=chain)
 
     assert summary["is_complete"]
-    assert summary["engine"]["bars"] == BAR_COUNT  # type: ignore[index]
+    assert summary["engine"]["bars"] == BAR_COUNT
     assert await hash_bars(data_dir) == undisturbed
 
 
