@@ -80,7 +80,8 @@ _ACTION_RULES: Final = (
     ),
     _rule(
         "rewrites-table",
-        r"ADD (?:COLUMN )?(?!CONSTRAINT\b).*(?:\bGENERATED\b.*\b(?:STORED|IDENTITY)\b|\b(?:SMALL|BIG)?SERIAL\b"
+        r"ADD (?:COLUMN )?(?!CONSTRAINT\b).*"
+        r"(?:\bGENERATED\b.*\b(?:STORED|IDENTITY)\b|\b(?:SMALL|BIG)?SERIAL\b"
         r"|\bDEFAULT\b.*\b(?:random|gen_random_uuid|uuidv\d|clock_timestamp|nextval)\b)",
         "every row is written again under an exclusive lock: add it without, and fill it in "
         "batches by a command",
