@@ -1,0 +1,98 @@
+"""`strikewire db`: the real command, on a database of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import asyncpg
+import pytest
+from click.testing import CliRunner
+
+from strikewire.cli.db import db
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Return a function that runs a command in a thread of its own; the loop here has another."""
+    # The environment of whoever runs the tests must not say which database it is.
+    for name in ("DATABASE_URL", "STRIKEWIRE_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    async def run(*arguments, stdin=None):
+        return await asyncio.to_thread(CliRunner().invoke, db, list(arguments), input=stdin)
+
+    return run
+
+
+async def count_tables(url) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> $1",
+            "alembic_version",
+        )
+    finally:
+        await connection.close()
+
+
+async def test_schema_goes_up_down_and_up_again(run, empty_url):
+    for _ in range(2):
+        up = await run("upgrade", "--database-url", empty_url)
+        assert (up.exit_code, up.stdout) == (0, "0001\n")
+        assert await count_tables(empty_url) == 6
+        down = await run("downgrade", "base", "--yes", "--database-url", empty_url)
+        assert (down.exit_code, down.stdout) == (0, "no revision: the schema is empty\n")
+        assert await count_tables(empty_url) == 0
+
+
+async def test_downgrade_asks_first(run, database_url):
+    refused = await run("downgrade", "base", "--database-url", database_url, stdin="n\n")
+    assert refused.exit_code == 1
+    assert "Drop all that was added after base?" in refused.stderr
+    assert await count_tables(database_url) == 6
+
+
+async def test_answers_in_json_are_for_scripts(run, database_url):
+    async def answer(*arguments):
+        return json.loads((await run(*arguments, "--json", "--database-url", database_url)).stdout)
+
+    assert await answer("current") == {"revision": "0001"}
+    assert await answer("check") == {"differences": [], "unsafe": []}
+    assert await answer("history") == [
+        {"revision": "0001", "down_revision": None, "message": "The baseline.", "is_current": True}
+    ]
+
+
+async def test_history_marks_the_current_revision(run, database_url):
+    shown = await run("history", "--database-url", database_url)
+    assert shown.stdout == "0001  The baseline.  <- current\n"
+
+
+async def test_check_fails_where_the_schema_has_drifted(run, database_url):
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("ALTER TABLE minute_bars DROP COLUMN oi")
+    await connection.close()
+
+    drifted = await run("check", "--json", "--database-url", database_url)
+    assert drifted.exit_code != 0
+    assert json.loads(drifted.stdout)["differences"] == ["add column minute_bars.oi"]
+    assert "add column minute_bars.oi" in str(drifted.exception)
+
+
+async def test_existing_database_is_adopted_by_stamp(run, database_url):
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("DROP TABLE alembic_version")
+    await connection.close()
+    assert "no revision" in (await run("current", "--database-url", database_url)).stdout
+
+    assert (await run("stamp", "--database-url", database_url)).stdout == "0001\n"
+    assert (await run("check", "--database-url", database_url)).exit_code == 0
+
+
+async def test_embedded_database_is_started_for_the_while(run, make_folder):
+    folder = make_folder()
+    assert (await run("upgrade", "--data-dir", str(folder))).stdout == "0001\n"
+    assert (await run("current", "--data-dir", str(folder))).stdout == "0001\n"
+    assert not (folder / "postgres" / "postmaster.pid").exists()
