@@ -1,0 +1,5 @@
+"""The embedded PostgreSQL: a real server from a wheel, in the data directory, and ours alone."""
+
+from strikewire.store.embedded.server import EmbeddedConfig, EmbeddedPostgres
+
+__all__ = ["EmbeddedConfig", "EmbeddedPostgres"]
