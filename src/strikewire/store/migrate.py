@@ -4,12 +4,17 @@ One at a time: whoever migrates holds an advisory lock, so that two programs tha
 not do it twice. Statements wait for locks for seconds only: a migration that cannot get its lock
 must fail and be tried again, not stand in front of everybody else.
 
+A database may be ahead of the program, by revisions it has never heard of: they expand what there
+is, and the program runs on that. It must not run once one of them has contracted it. So each change
+notes beside the revision the last contraction below it, and a program has to know that one.
+
 `location`, where it may be given, is a folder of revisions other than the program's own: for tests.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +35,7 @@ from sqlalchemy.pool import NullPool
 
 from strikewire.core.errors import DatabaseBusyError, MigrationError
 from strikewire.store.connections import make_connector
+from strikewire.store.migration_lint import read_phase
 from strikewire.store.schema import metadata
 from strikewire.store.server_errors import make_unavailable, translate_error
 
@@ -38,6 +44,9 @@ T = TypeVar("T")
 #: "strikewi" as a number: the key of the advisory lock.
 _LOCK_KEY: Final = 0x737472696B657769
 _LOCK_WAIT_S: Final = 60
+#: Alembic's own table, and what its comment begins with.
+_TABLE: Final = "alembic_version"
+_NEEDS: Final = "needs "
 _LOCK_POLL_S: Final = 0.1
 _CONNECT_TIMEOUT_S: Final = 5
 _SERVER_SETTINGS: Final = {
@@ -61,22 +70,23 @@ class Revision:
 async def upgrade(url: str, revision: str = "head", *, location: Path | None = None) -> str | None:
     """Bring the schema up to a revision; return the revision it then has.
 
-    A database that is ahead of this program is left alone: revisions expand first and contract
-    later, so the program of the step before runs on it.
+    A database that is ahead of this program is left alone.
 
     Raises
     ------
-    MigrationError : no such revision, or a statement was refused.
+    MigrationError : no such revision; or a statement was refused; or the database is so far ahead
+        that this program cannot run on it.
     DatabaseUnavailableError : the server is not there.
     DatabaseBusyError : another program migrates, or a table stayed locked.
     """
 
     def run(connection: Connection, config: Config) -> str | None:
-        found = _find_current(connection)
+        found = _find_supported(connection, config)
         if found is not None and found not in _list_known(config):
             return found
+        _check_revision(config, revision, "head", "+N")
         command.upgrade(config, revision)
-        return _find_current(connection)
+        return _note_need(connection, config)
 
     return await _run(url, run, location)
 
@@ -90,20 +100,22 @@ async def downgrade(url: str, revision: str, *, location: Path | None = None) ->
     """
 
     def run(connection: Connection, config: Config) -> str | None:
+        _check_revision(config, revision, "base", "-N")
         command.downgrade(config, revision)
-        return _find_current(connection)
+        return _note_need(connection, config)
 
     return await _run(url, run, location)
 
 
-async def current(url: str) -> str | None:
+async def current(url: str, *, location: Path | None = None) -> str | None:
     """Return the schema's revision; None for a database without ours.
 
     Raises
     ------
+    MigrationError : the database is so far ahead that this program cannot run on it.
     DatabaseUnavailableError : the server is not there.
     """
-    return await _run(url, lambda connection, _: _find_current(connection), is_change=False)
+    return await _run(url, _find_supported, location, is_change=False)
 
 
 async def history(url: str, *, location: Path | None = None) -> list[Revision]:
@@ -111,9 +123,9 @@ async def history(url: str, *, location: Path | None = None) -> list[Revision]:
 
     Raises
     ------
-    DatabaseUnavailableError : the server is not there.
+    MigrationError, DatabaseUnavailableError : as in `current`.
     """
-    found = await current(url)
+    found = await current(url, location=location)
     scripts = ScriptDirectory.from_config(_make_config(location))
     return [
         Revision(
@@ -137,8 +149,9 @@ async def stamp(url: str, revision: str = "head", *, location: Path | None = Non
     """
 
     def run(connection: Connection, config: Config) -> str | None:
+        _check_revision(config, revision, "head", "base")
         command.stamp(config, revision)
-        return _find_current(connection)
+        return _note_need(connection, config)
 
     return await _run(url, run, location)
 
@@ -239,11 +252,50 @@ def _list_known(config: Config) -> set[str]:
     return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 
+def _check_revision(config: Config, revision: str, *others: str) -> None:
+    """Refuse what Alembic would take for something else, or would pass over without a word."""
+    form = re.sub(r"^([+-])\d+$", r"\1N", revision)
+    wanted = (*others, *sorted(_list_known(config)))
+    if form not in wanted:
+        msg = f"there is no revision {revision}; one of {', '.join(wanted)} was wanted"
+        raise MigrationError(msg)
+
+
 def _find_current(connection: Connection) -> str | None:
     revision = MigrationContext.configure(connection).get_current_revision()
     # Alembic commits each revision by itself only where no transaction has been begun around it.
     connection.commit()
     return revision
+
+
+def _find_supported(connection: Connection, config: Config) -> str | None:
+    """Return the schema's revision, of a schema that this program can run on."""
+    found = _find_current(connection)
+    need = connection.scalar(text(f"SELECT obj_description(to_regclass('{_TABLE}'), 'pg_class')"))
+    connection.commit()
+    if need is not None and need.removeprefix(_NEEDS) not in _list_known(config):
+        msg = (
+            f"the database is at revision {found}, of a newer program, and only programs that know "
+            f"revision {need.removeprefix(_NEEDS)} can run on it: update this one"
+        )
+        raise MigrationError(msg, revision=found)
+    return found
+
+
+def _note_need(connection: Connection, config: Config) -> str | None:
+    """Note the last contraction at or below the schema's revision; return that revision."""
+    found = _find_current(connection)
+    scripts = ScriptDirectory.from_config(config)
+    contractions = (
+        script.revision
+        for script in (scripts.iterate_revisions(found, "base") if found else ())
+        if read_phase(script.module) == "contract"
+    )
+    need = next(contractions, None)
+    comment = "NULL" if need is None else f"'{_NEEDS}{need}'"
+    connection.execute(text(f"COMMENT ON TABLE {_TABLE} IS {comment}"))
+    connection.commit()
+    return found
 
 
 def _describe_differences(differences: Iterable[Any]) -> Iterable[str]:

@@ -13,10 +13,12 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+# "expand": the program before this revision runs on its schema. "contract": not any more.
+phase = "expand"
 
 
 def upgrade() -> None:
-    """Expand: what the program before this revision does not know, it must not trip over."""
+    """Say what changes, and why."""
     ${upgrades if upgrades else "pass"}
 
 
