@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import sys
 
 import asyncpg
 import pytest
@@ -47,11 +50,29 @@ async def test_schema_goes_up_down_and_up_again(run, empty_url):
         assert await count_tables(empty_url) == 0
 
 
-async def test_downgrade_asks_first(run, database_url):
-    refused = await run("downgrade", "base", "--database-url", database_url, stdin="n\n")
-    assert refused.exit_code == 1
-    assert "Drop all that was added after base?" in refused.stderr
+async def test_downgrade_asks_whoever_sits_at_a_terminal(database_url, tmp_path):
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from strikewire.cli import main; main()"),
+        *("db", "downgrade", "base", "--database-url", database_url),
+        stdin=theirs,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    os.write(ours, b"n\n")
+    _, said = await process.communicate()
+    os.close(ours)
+    os.close(theirs)
+
+    assert process.returncode == 130
+    assert b"Drop all that was added after base?" in said
     assert await count_tables(database_url) == 6
+
+
+async def test_downgrade_without_a_terminal_does_as_told(run, database_url):
+    down = await run("downgrade", "base", "--database-url", database_url)
+    assert down.exit_code == 0
+    assert await count_tables(database_url) == 0
 
 
 async def test_answers_in_json_are_for_scripts(run, database_url):

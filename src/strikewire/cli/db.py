@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
@@ -59,7 +60,7 @@ def upgrade(
 
 @db.command("downgrade")
 @click.argument("revision")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask; where there is no terminal, nobody is.")
 @_reaches_database
 def downgrade(
     revision: str, database_url: str | None, data_dir: Path | None, *, yes: bool, is_json: bool
@@ -68,7 +69,7 @@ def downgrade(
 
     What the revisions after it have added is dropped, with the data in it. Back up first.
     """
-    if not yes:
+    if not yes and sys.stdin.isatty():
         click.confirm(f"Drop all that was added after {revision}?", abort=True, err=True)
     found = _run(database_url, data_dir, lambda url: migrate.downgrade(url, revision))
     _say_revision(found, is_json=is_json)

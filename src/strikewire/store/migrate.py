@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -24,10 +24,9 @@ from typing import Any, Final, TypeVar
 
 import asyncpg
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
@@ -35,8 +34,8 @@ from sqlalchemy.pool import NullPool
 
 from strikewire.core.errors import DatabaseBusyError, MigrationError
 from strikewire.store.connections import make_connector
+from strikewire.store.drift import find_drift
 from strikewire.store.migration_lint import read_phase
-from strikewire.store.schema import metadata
 from strikewire.store.server_errors import make_unavailable, translate_error
 
 T = TypeVar("T")
@@ -166,13 +165,7 @@ async def check(url: str) -> list[str]:
     DatabaseUnavailableError : the server is not there.
     """
 
-    def run(connection: Connection, _: Config) -> list[str]:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
-        return list(_describe_differences(compare_metadata(context, metadata)))
-
-    return await _run(url, run, is_change=False)
+    return await _run(url, lambda connection, _: find_drift(connection), is_change=False)
 
 
 async def _run(
@@ -296,21 +289,3 @@ def _note_need(connection: Connection, config: Config) -> str | None:
     connection.execute(text(f"COMMENT ON TABLE {_TABLE} IS {comment}"))
     connection.commit()
     return found
-
-
-def _describe_differences(differences: Iterable[Any]) -> Iterable[str]:
-    """Yield what Alembic found, in words; it gives tuples, those of one column in a list."""
-    for difference in differences:
-        if isinstance(difference, list):
-            yield from _describe_differences(difference)
-            continue
-        kind, *parts = difference
-        words = kind.replace("_", " ")
-        if kind in ("add_column", "remove_column"):
-            yield f"{words} {parts[1]}.{parts[2].name}"
-        elif kind.startswith("modify_"):
-            yield f"{words} of {parts[1]}.{parts[2]} from {parts[-2]} to {parts[-1]}"
-        elif getattr(parts[0], "table", None) is not None:
-            yield f"{words} {parts[0].name} of {parts[0].table.name}"
-        else:
-            yield f"{words} {parts[0].name}"

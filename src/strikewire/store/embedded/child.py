@@ -4,9 +4,9 @@ A script of its own, because a program with threads may do almost nothing betwee
 
     python -I -S child.py UID GID PARENT PROGRAM ARGUMENT...
 
-UID and GID are `-` to stay who we are. The current folder stays what it is. The kernel sends SIGINT,
-to PostgreSQL a fast shutdown, as soon as PARENT's thread that started us is gone. Not on macOS,
-which has no such signal: there the next start stops a server that was left over.
+UID and GID are `-` to stay who we are. The current folder stays what it is. The kernel sends
+SIGINT, to PostgreSQL a fast shutdown, as soon as PARENT's thread that started us is gone. Not on
+macOS, which has no such signal: there the next start stops a server that was left over.
 """
 
 from __future__ import annotations

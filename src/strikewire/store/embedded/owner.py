@@ -11,7 +11,6 @@ from typing import Final
 
 from strikewire.core.errors import EmbeddedServerError
 
-
 #: https://man7.org/linux/man-pages/man5/proc_pid_cwd.5.html
 _OWN_FOLDER: Final = Path("/proc/self/cwd")
 
