@@ -20,7 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import asyncpg
 from alembic import command
@@ -164,8 +164,28 @@ async def check(url: str) -> list[str]:
     ------
     DatabaseUnavailableError : the server is not there.
     """
-
     return await _run(url, lambda connection, _: find_drift(connection), is_change=False)
+
+
+async def write_revision(url: str, message: str, *, location: Path | None = None) -> Path:
+    """Write the next revision's file, from what the schema has and the database lacks; return it.
+
+    For developers: into the source tree, from a database at the head. What Alembic cannot see (a
+    renamed column, a partition key) it does not write: read it, and finish it by hand.
+
+    Raises
+    ------
+    MigrationError, DatabaseUnavailableError, DatabaseBusyError : as in `upgrade`.
+    """
+
+    def run(connection: Connection, config: Config) -> Path:
+        del connection
+        number = max((int(each) for each in _list_known(config)), default=0) + 1
+        script = command.revision(config, message, autogenerate=True, rev_id=f"{number:04}")
+        assert isinstance(script, Script)
+        return Path(script.path)
+
+    return await _run(url, run, location)
 
 
 async def _run(
