@@ -117,3 +117,9 @@ async def test_embedded_database_is_started_for_the_while(run, make_folder):
     assert (await run("upgrade", "--data-dir", str(folder))).stdout == "0001\n"
     assert (await run("current", "--data-dir", str(folder))).stdout == "0001\n"
     assert not (folder / "postgres" / "postmaster.pid").exists()
+
+
+async def test_revision_of_a_database_that_is_behind_is_refused(run, empty_url):
+    refused = await run("revision", "Too soon", "--database-url", empty_url)
+    assert refused.exit_code != 0
+    assert "not up to date" in str(refused.exception)

@@ -128,6 +128,21 @@ def check(database_url: str | None, data_dir: Path | None, *, is_json: bool) -> 
         raise MigrationError(msg)
 
 
+@db.command("revision")
+@click.argument("message")
+@_reaches_database
+def revision(
+    message: str, database_url: str | None, data_dir: Path | None, *, is_json: bool
+) -> None:
+    """Write the next revision's file, MESSAGE being what it is for. For developers.
+
+    It holds what `store/schema.py` has and the database, which must be at the newest revision,
+    lacks. Read it and finish it by hand.
+    """
+    path = _run(database_url, data_dir, lambda url: migrate.write_revision(url, message))
+    click.echo(json.dumps({"path": str(path)}) if is_json else str(path))
+
+
 def _run(
     database_url: str | None, data_dir: Path | None, operation: Callable[[str], Awaitable[T]]
 ) -> T:
