@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -224,3 +225,23 @@ async def test_directory_that_is_not_the_users_is_told(
     _, said = process.communicate()
     assert said.startswith(f"embedded_server_failed: the data directory {folder} cannot be used: ")
     assert "Permission denied" in said
+
+
+async def test_number_of_a_dead_server_may_be_another_process_by_now(
+    start_program, fill, make_folder
+):
+    folder = make_folder()
+    process, url = start_program(folder)
+    await fill(url)
+    os.kill(find_postmaster(folder), signal.SIGKILL)
+    kill(process)
+
+    pid_file = folder / "postgres" / "postmaster.pid"
+    owner = {"user": pid_file.stat().st_uid} if os.geteuid() == 0 else {}
+    with subprocess.Popen(["sleep", "60"], cwd="/", **owner) as other:
+        _, _, rest = pid_file.read_text().partition("\n")
+        pid_file.write_text(f"{other.pid}\n{rest}")
+        async with asyncio.timeout(20):
+            assert await count_kept(folder) == ROWS
+        assert other.poll() is None
+        other.kill()

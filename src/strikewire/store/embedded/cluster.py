@@ -71,6 +71,27 @@ class Cluster:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def disown_number(self) -> None:
+        """Take a dead server's process id out of its pid file, if it is another process's by now.
+
+        After a restart of a machine or a container that is likely, and PostgreSQL would refuse to
+        start. Ours goes in its place, because a server does not mind its own parent's. The rest of
+        the file stays: by it the new server sees whether the old one's memory is still in use.
+        """
+        path = self.folder / "postmaster.pid"
+        with suppress(FileNotFoundError):
+            number, _, rest = path.read_text().partition("\n")
+            if not number.isdecimal() or not Path(f"/proc/{number}").exists():
+                return
+            fresh = path.with_suffix(".new")
+            fresh.unlink(missing_ok=True)
+            # Exclusive, so that it is never through a link: the folder is another user's.
+            with fresh.open("x") as file:
+                if self._owner is not None:
+                    self._owner.give(file.fileno())
+                file.write(f"{os.getpid()}\n{rest}")
+            fresh.replace(path)
+
     async def _make(self, programs: Programs) -> None:
         """Make it beside its place, and move it there when it is whole.
 

@@ -170,6 +170,7 @@ class EmbeddedPostgres:
             pid = cluster.find_running()
             msg = f"another PostgreSQL, process {pid}, runs in {cluster.folder} and does not stop"
             raise EmbeddedServerError(msg)
+        cluster.disown_number()
 
     async def _launch(
         self, cluster: Cluster, programs: Programs, owner: Owner | None, deadline_s: float
