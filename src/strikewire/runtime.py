@@ -16,6 +16,7 @@ from strikewire.observability.health import Health
 from strikewire.observability.metrics import Metrics
 from strikewire.reference.market_rules import MarketRules
 from strikewire.store.database import Database
+from strikewire.stream.hub import Hub
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Runtime:
     clock : the machine's time.
     market_clock : the market's time: the replay's while one runs, else the machine's.
     identity : who may be asking.
+    hub : where closed bars are published, for whoever listens inside the program.
     view : None when nobody hears ticks.
     replay : None when no replay runs.
     """
@@ -46,5 +48,6 @@ class Runtime:
     history: BarHistory
     quotes: QuoteBoard
     coverage: CoverageReader
+    hub: Hub
     view: EngineView | None = None
     replay: ReplayFeed | None = None

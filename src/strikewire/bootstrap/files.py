@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from strikewire import __version__
 from strikewire.bootstrap.stores import load_rules, open_database
+from strikewire.engine.view import UpdateSink
 from strikewire.feeds.files import FileReader
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.importer import FileImporter
@@ -36,6 +37,14 @@ class ReplayRequest:
 
     path: Path
     speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told of a session's bars: when they are committed, and at each step."""
+
+    on_committed: OnCommitted
+    sinks: tuple[UpdateSink, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +98,20 @@ async def open_replay(settings: Settings, path: Path, *, speed: float) -> AsyncI
             database=database, rules=load_rules(), metrics=build_metrics(version=__version__)
         )
         request = ReplayRequest(path=path, speed=speed)
-        yield await prepare_replay(settings, request, tools, lambda _: _forget_nothing)
+        yield await prepare_replay(settings, request, tools, lambda _: Listeners(_forget_nothing))
 
 
 async def prepare_replay(
     settings: Settings,
     request: ReplayRequest,
     tools: ReplayTools,
-    make_listener: Callable[[Replayable], OnCommitted],
+    make_listeners: Callable[[Replayable], Listeners],
 ) -> ReplayRun:
     """Read a file, register its instruments, open its recording.
 
     Parameters
     ----------
-    make_listener : returns who is told of committed bars, once it is known of which instruments.
+    make_listeners : returns who is told of what, once it is known of which instruments.
 
     Raises
     ------
@@ -123,7 +132,10 @@ async def prepare_replay(
         metrics=tools.metrics,
     )
     feed = ReplayFeed(replayable.source, speed=request.speed)
-    session = await recordings.open(feed, on_committed=make_listener(replayable))
+    listeners = make_listeners(replayable)
+    session = await recordings.open(
+        feed, on_committed=listeners.on_committed, sinks=listeners.sinks
+    )
     return ReplayRun(replayable=replayable, feed=feed, session=session)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
@@ -16,7 +17,7 @@ from strikewire.bootstrap.figures import (
     show_session_metrics,
 )
 from strikewire.bootstrap.files import (
-    OnCommitted,
+    Listeners,
     ReplayRequest,
     ReplayRun,
     ReplayTools,
@@ -29,6 +30,7 @@ from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory, NoOpenBars
 from strikewire.live.market_clock import MarketClock
+from strikewire.live.publisher import BarPublisher
 from strikewire.live.quotes import QuoteBoard
 from strikewire.live.replays import Replayable
 from strikewire.live.session import Session
@@ -46,6 +48,7 @@ from strikewire.store.coverage import CoverageStore
 from strikewire.store.database import Database
 from strikewire.store.instruments import InstrumentStore
 from strikewire.store.pages import PageCache
+from strikewire.stream.hub import Hub
 
 _log: Final = get_logger("bootstrap")
 _WATCH: Final = "database watch"
@@ -109,11 +112,13 @@ async def build_runtime(
             caches=lambda: describe_caches(pages, directory),
             is_schema_ready=lambda: watch.is_schema_ready,
         )
+        hub = Hub(epoch=uuid.uuid4().hex)
+        stack.callback(hub.close)
         playing: ReplayRun | None = None
         if replay is not None:
             tools = ReplayTools(database=database, rules=rules, metrics=metrics)
             playing = await prepare_replay(
-                settings, replay, tools, lambda found: _make_listener(pages, rules, found)
+                settings, replay, tools, lambda found: _make_listeners(pages, rules, hub, found)
             )
             market_clock.follow(playing.feed.clock)
         view = None if playing is None else playing.session.engine
@@ -143,6 +148,7 @@ async def build_runtime(
                 find_calendar=rules.calendar,
                 clock=market_clock,
             ),
+            hub=hub,
             view=view,
             replay=None if playing is None else playing.feed,
         )
@@ -153,13 +159,14 @@ async def build_runtime(
         yield runtime
 
 
-def _make_listener(pages: PageCache, rules: MarketRules, found: Replayable) -> OnCommitted:
+def _make_listeners(pages: PageCache, rules: MarketRules, hub: Hub, found: Replayable) -> Listeners:
     invalidator = PageInvalidator(
         pages=pages,
         venues={int(each.id): each.spec.exchange for each in found.instruments},
         find_calendar=rules.calendar,
     )
-    return invalidator.on_committed
+    publisher = BarPublisher(hub=hub, instruments=found.instruments)
+    return Listeners(invalidator.on_committed, (publisher,))
 
 
 def _make_open_bars(session: Session) -> SessionBars:
