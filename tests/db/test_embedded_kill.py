@@ -241,7 +241,7 @@ async def test_number_of_a_dead_server_may_be_another_process_by_now(
     with subprocess.Popen(["sleep", "60"], cwd="/", **owner) as other:
         _, _, rest = pid_file.read_text().partition("\n")
         pid_file.write_text(f"{other.pid}\n{rest}")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):
             assert await count_kept(folder) == ROWS
         assert other.poll() is None
         other.kill()
