@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from strikewire.auth.principal import Principal
@@ -39,6 +40,7 @@ class Caller:
     is_cross_site: bool
 
 
+@lru_cache(maxsize=1_024)
 def is_loopback(host: str) -> bool:
     """Say whether a host name or address means this machine and nothing else."""
     if host == "localhost":

@@ -19,6 +19,7 @@ from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
 from strikewire.core.clock import Clock
 from strikewire.core.instants import DAY_NS, MINUTE_NS
 from strikewire.core.instruments import Instrument, InstrumentId
+from strikewire.live.joined_pages import JoinedPages
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.store.encoding import PageSlice, encode_page, join_columns
 from strikewire.store.page_loads import LoadBars
@@ -86,11 +87,13 @@ class BarSeries:
     Parameters
     ----------
     as_of_ns : exchange time of the newest thing the bars tell of; 0 when there are none.
+    is_closed : every bar is of a closed session, and so of a page that is kept.
     next_ns : the stamp of the first bar that was left out for the limit's sake, going forward.
     """
 
     slices: tuple[PageSlice, ...]
     as_of_ns: int
+    is_closed: bool
     next_ns: int | None = None
 
     def __len__(self) -> int:
@@ -101,10 +104,6 @@ class BarSeries:
         if not self.slices:
             return _NO_BARS
         return np.concatenate([piece.bars for piece in self.slices])
-
-    def to_udf(self) -> bytes:
-        """Return the bars as the charting library reads them: a copy of memory, page by page."""
-        return join_columns(self.slices, _UDF_COLUMNS, head=b'{"s":"ok",', tail=b"}")
 
 
 class BarHistory:
@@ -118,6 +117,7 @@ class BarHistory:
     open_bars : what ticks can still change, or what is not committed yet.
     clock : the market's time. No bar that opens after it is shown: a replay does not tell the
         future, whatever the store has of it.
+    joined_bytes : memory for bodies that were asked for before.
     """
 
     def __init__(
@@ -128,7 +128,9 @@ class BarHistory:
         find_calendar: Callable[[str], SessionCalendar],
         open_bars: OpenBars,
         clock: Clock,
+        joined_bytes: int = 32 * 1024 * 1024,
     ) -> None:
+        self._joined = JoinedPages(max_bytes=joined_bytes)
         self._pages = pages
         self._load_bars = load_bars
         self._find_calendar = find_calendar
@@ -150,8 +152,22 @@ class BarHistory:
         else:
             slices = await self._load_first(instrument, wanted, calendar)
             slices, next_ns = _cut_after(slices, wanted.limit)
-        as_of_ns = self._find_as_of(slices, wanted.timeframe, calendar)
-        return BarSeries(slices=tuple(slices), as_of_ns=as_of_ns, next_ns=next_ns)
+        open_ns = self._pages.find_open_ns(calendar, wanted.timeframe)
+        return BarSeries(
+            slices=tuple(slices),
+            as_of_ns=self._find_as_of(slices, wanted.timeframe, calendar),
+            is_closed=not slices or slices[-1].page.instants_ns[-1] < open_ns,
+            next_ns=next_ns,
+        )
+
+    def encode_udf(self, series: BarSeries) -> bytes:
+        """Write bars as the charting library reads them: a copy of memory, page by page."""
+        body = self._joined.find(series.slices) if series.is_closed else None
+        if body is None:
+            body = join_columns(series.slices, _UDF_COLUMNS, head=b'{"s":"ok",', tail=b"}")
+            if series.is_closed:
+                self._joined.put(series.slices, body)
+        return body
 
     async def find_before(self, instrument: Instrument, wanted: BarRange) -> int | None:
         """Return the stamp of the last bar before a range; None where there is none."""
@@ -175,17 +191,19 @@ class BarHistory:
         missing = wanted.limit - sum(map(len, tail))
         if missing <= 0:
             return _keep_last(tail, wanted.limit)
-        to_ns = min(to_ns, open_ns)
-        if from_ns >= to_ns:
+        stop_ns = min(to_ns, open_ns)
+        if from_ns >= stop_ns:
             return tail
-        if _estimate_bars(calendar, width, from_ns, to_ns) <= missing:
-            head = await self._pages.read(instrument.id, from_ns, to_ns, width, calendar=calendar)
-        else:
-            head = await self._pages.read_last(
-                instrument.id, to_ns, missing, width, calendar=calendar
-            )
-            head = _drop_before(head, from_ns)
-        return _keep_last(head + tail, wanted.limit)
+        if (
+            wanted.from_ns is not None
+            and _estimate_bars(calendar, width, from_ns, stop_ns) <= missing
+        ):
+            head = await self._pages.read(instrument.id, from_ns, stop_ns, width, calendar=calendar)
+            return head + tail
+        head = await self._pages.read_last(
+            instrument.id, stop_ns, missing, width, calendar=calendar
+        )
+        return (head if wanted.from_ns is None else _drop_before(head, from_ns)) + tail
 
     async def _load_first(
         self, instrument: Instrument, wanted: BarRange, calendar: SessionCalendar

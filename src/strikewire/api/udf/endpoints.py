@@ -180,7 +180,7 @@ async def get_history(request: Request, query: HistoryQuery) -> Response:
         raise InvalidInputError(msg)
     freshness = describe_freshness(found.as_of_ns, runtime.market_clock)
     headers = {**_FRESH, "X-As-Of": str(freshness["as_of"]), "X-Age": str(freshness["age_s"])}
-    return _json(found.to_udf(), headers)
+    return _json(runtime.history.encode_udf(found), headers)
 
 
 def _read_range(query: HistoryQuery) -> BarRange:
