@@ -10,6 +10,7 @@ import stat
 import time
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -160,8 +161,14 @@ async def test_remembered_port_that_is_taken_is_replaced(make_server, make_folde
 
 async def test_long_and_odd_path_works(make_server, make_folder):
     folder = make_folder() / ("d" * 120) / 'a "strange, % näme'
-    url = await make_server(folder).start()
+    server = make_server(folder)
+    url = await server.start()
     assert await query(url, "SELECT 1") == 1
+
+    sockets = Path(parse_qs(urlsplit(url).query)["host"][0])
+    assert not sockets.is_relative_to(folder)
+    await server.stop()
+    assert not sockets.exists()
 
 
 async def test_odd_path_that_holds_the_socket_works(make_server, make_folder):

@@ -94,6 +94,7 @@ class EmbeddedPostgres:
         self._lock = DirectoryLock(self._root)
         self._process: subprocess.Popen[bytes] | None = None
         self._url = ""
+        self._sockets: Path | None = None
 
     @property
     def is_running(self) -> bool:
@@ -136,6 +137,11 @@ class EmbeddedPostgres:
                     timeout_s=self._config.stop_timeout_s,
                 )
         finally:
+            # Perhaps among the temporary files; not empty if the server is still there.
+            sockets, self._sockets = self._sockets, None
+            if sockets is not None:
+                with contextlib.suppress(OSError):
+                    sockets.rmdir()
             self._lock.release()
 
     async def _start(self) -> str:
@@ -176,7 +182,7 @@ class EmbeddedPostgres:
         self, cluster: Cluster, programs: Programs, owner: Owner | None, deadline_s: float
     ) -> str:
         port = choose_port(self._config.port, self._root / "postgres.port")
-        sockets = make_socket_folder(self._root, owner)
+        sockets = self._sockets = make_socket_folder(self._root, owner)
         options = {
             **_TUNING,
             "listen_addresses": "127.0.0.1",
