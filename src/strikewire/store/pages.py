@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from strikewire.core.bars import Timeframe
 from strikewire.core.clock import Clock
@@ -16,6 +16,10 @@ from strikewire.store.encoding import Page, PageSlice, cut_pages, drop_first
 from strikewire.store.page_loads import LoadBars, load_outside, load_pages
 from strikewire.store.page_lru import PageKey, PageLru
 from strikewire.store.shelves import END_OF_TIME_NS, Shelf, Span
+
+#: Spans with less than an eighth of the bars they have room for are taken for an instrument's
+#: beginning, or for years without a trade: then the store is asked where its bars are.
+_SPARSE: Final = 8
 
 #: Find the stamp of the last bar before an instant, in the store.
 FindBarBefore: TypeAlias = Callable[[InstrumentId, int, Timeframe], Awaitable[int | None]]
@@ -170,13 +174,20 @@ class PageCache:
         )
         found: list[PageSlice] = []
         missing = count
-        step = count // shelf.count_bars(timeframe.width_ns) + 1
+        per_span = shelf.count_bars(timeframe.width_ns)
+        step = count // per_span + 1
         while missing > 0 and stop_ns > floor_ns:
             start_ns = max(shelf.step_back(stop_ns, step), floor_ns)
             pieces = await self.read(instrument_id, start_ns, stop_ns, timeframe, calendar=calendar)
+            got = sum(map(len, pieces))
             found = pieces + found
-            missing -= sum(map(len, pieces))
-            stop_ns, step = start_ns, step * 2
+            missing -= got
+            stop_ns = start_ns
+            if got * _SPARSE >= step * per_span:
+                # As many spans as it takes if it goes on like this.
+                step = min(4 * step, missing * step // got + 1)
+                continue
+            step *= 2
             if missing > 0 and stop_ns > floor_ns:
                 # Years without a trade are jumped over, and the start of all bars is remembered:
                 # most options are younger than the charts that show them. One query is cheaper
