@@ -138,6 +138,17 @@ async def test_quote_is_the_engines(playing):
     assert body["d"][0]["v"]["lp"] == quote.ltp
 
 
+async def test_metrics_tell_of_the_session(playing):
+    await reach(playing, 5)
+
+    text = (await playing.client.get("/metrics")).text
+    found = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(found["strikewire_ticks_total"]) > 0
+    assert float(found["strikewire_bars_total"]) >= 4
+    assert float(found["strikewire_journal_bytes"]) > 0
+    assert found['strikewire_task_up{task="session"}'] == "1.0"
+
+
 async def test_pause_stands_still_and_play_goes_on(playing):
     await reach(playing, 3)
     first = await get_status(playing)

@@ -102,6 +102,10 @@ class Session:
         """Where this session's bars are on their way to the store."""
         return self._recorder
 
+    def measure_journal(self) -> int:
+        """Return how many bytes the recording's journal has on disk."""
+        return sum(file.stat().st_size for file in self._journal.directory.iterdir())
+
     async def resume(self, instruments: Sequence[Instrument]) -> Resumption:
         """Bring the engine to where the journal ends: from the checkpoint, then from the journal.
 

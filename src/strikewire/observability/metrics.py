@@ -101,7 +101,7 @@ DUPLICATE_TICKS: Final = SampledFamily(
 )
 BARS: Final = SampledFamily("strikewire_bars", "Minute bars the engine closed.", "counter")
 JOURNAL_BYTES: Final = SampledFamily(
-    "strikewire_journal_bytes", "Bytes written to the journal.", "counter"
+    "strikewire_journal_bytes", "Bytes the session's journal has on disk.", "gauge"
 )
 RECORDER_QUEUE: Final = SampledFamily(
     "strikewire_recorder_queue_bars", "Closed bars waiting to be committed.", "gauge"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,16 @@ def test_family_is_named_as_prometheus_wants(family):
     assert re.fullmatch(r"strikewire_[a-z_]+", family.name)
     assert not family.name.endswith("_total")
     assert family.help.endswith(".")
+
+
+def test_documentation_names_every_metric_and_no_other():
+    page = (Path(__file__).parents[3] / "docs/reference/health.md").read_text()
+    table = page[page.index("## Metrics") : page.index("and the process's own")]
+    documented = {name.removesuffix("_total") for name in re.findall(r"`(strikewire_\w+)`", table)}
+    counted = {
+        family.name
+        for family in build_metrics(version="0").registry.collect()
+        if family.name.startswith("strikewire_")
+    }
+
+    assert documented == counted | {family.name for family in SAMPLED_FAMILIES}
