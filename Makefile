@@ -26,10 +26,10 @@ PYTEST := $(BIN)/python -m pytest
 # Coverage cannot see inside a compiled kernel: these run a second time with the compiler off.
 KERNEL_TESTS := $(wildcard tests/unit/engine tests/unit/analytics)
 
-.PHONY: setup demo check test bench soak web lock clean
+.PHONY: setup warm demo check test bench soak web lock clean
 .DELETE_ON_ERROR:
 
-setup: $(STAMP)
+setup: $(STAMP) warm
 
 $(STAMP): requirements/test.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and f"Python 3.11 or newer is needed, $(PYTHON) is {v[0]}.{v[1]}")'
@@ -38,11 +38,15 @@ $(STAMP): requirements/test.txt pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Compiled kernels are kept beside their source; compiling them under coverage takes a minute.
+warm: $(STAMP)
+	@$(BIN)/python -m strikewire.engine.warm
+
 $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 	$(INSTALL) -r requirements/bench.txt
 	@touch $@
 
-demo: $(STAMP)
+demo: $(STAMP) warm
 	$(BIN)/strikewire demo
 
 # `make -k check` goes through all of them, whatever fails.
@@ -62,10 +66,10 @@ check-imports:
 	$(BIN)/lint-imports
 check-docstrings:
 	$(BIN)/python -m tools.check_docstrings src
-check-units:
+check-units: warm
 	$(PYTEST) tests/unit -n $(WORKERS) --dist loadgroup
 
-test: $(STAMP)
+test: $(STAMP) warm
 	$(BIN)/coverage erase
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/coverage run -m pytest $(KERNEL_TESTS) -n $(WORKERS) --dist loadgroup
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadgroup --durations 10
@@ -75,7 +79,7 @@ test: $(STAMP)
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m benchmarks $(ONLY)
 
-soak: $(STAMP)
+soak: $(STAMP) warm
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak $(if $(SEED),--seed $(SEED)) -s
 
 web:

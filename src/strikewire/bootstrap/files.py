@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from strikewire import __version__
 from strikewire.bootstrap.stores import load_rules, open_database
 from strikewire.engine.view import UpdateSink
+from strikewire.engine.warm import compile_kernels
 from strikewire.feeds.files import FileReader
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.importer import FileImporter
@@ -125,6 +127,7 @@ async def prepare_replay(
         instruments=InstrumentStore(),
     )
     replayable = await loader.load(request.path)
+    await asyncio.to_thread(compile_kernels)
     recordings = Recordings(
         config=settings.to_recordings(),
         database=tools.database,

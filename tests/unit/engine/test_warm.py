@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from numba.core.registry import CPUDispatcher
+
+from strikewire.engine import kernels
+from strikewire.engine.warm import compile_kernels
+
+
+def test_every_kernel_the_engine_calls_is_compiled_afterwards() -> None:
+    compile_kernels()
+
+    called = [
+        kernels.apply_ticks_nb,
+        kernels.apply_depth_nb,
+        kernels.close_bars_nb,
+        kernels.flush_bars_nb,
+        kernels.peek_bars_nb,
+    ]
+    # With the compiler off there is nothing to compile: they are plain functions.
+    compiled = [each for each in called if isinstance(each, CPUDispatcher)]
+    assert all(each.signatures for each in compiled)
