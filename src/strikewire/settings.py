@@ -99,7 +99,7 @@ class Settings(BaseSettings):
     )
     database_statement_timeout_s: Seconds = _setting(30.0, "How long a statement may run, seconds.")
     database_lock_timeout_s: Seconds = _setting(
-        0.75, "How long a read waits for a lock, seconds; then it answers 503."
+        0.5, "How long a read waits for a lock, seconds; then it answers 503."
     )
     database_watch_interval_s: Seconds = _setting(
         2.0, "How often the database is asked whether it is there, seconds."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -94,19 +93,18 @@ async def test_locked_table_is_503_in_time_and_liveness_stays_green(cold, databa
     blocker = await asyncpg.connect(database_url)
     async with blocker.transaction():
         await blocker.execute("LOCK TABLE minute_bars IN ACCESS EXCLUSIVE MODE")
-        started_s = time.monotonic()
         requests = [
             asyncio.create_task(read_history(cold, "NFO:BANKNIFTY-I", to=OPEN_S + 86_400 * (1 + n)))
             for n in range(READERS)
         ]
         live = [(await cold.client.get("/health/live")).status_code for _ in range(5)]
         answers = await asyncio.gather(*requests)
-        took_s = time.monotonic() - started_s
     await blocker.close()
 
     assert {answer.status_code for answer in answers} == {503}
     assert {answer.json()["s"] for answer in answers} == {"error"}
     assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers)
+    took_s = max(float(answer.headers["x-process-time"]) for answer in answers)
     assert took_s < acquire_timeout_s + 1.0
     assert live == [200] * 5
     # And it is over as soon as the lock is.

@@ -50,7 +50,7 @@ class DatabaseConfig:
     recycle_s: float = 3600.0
     idle_lifetime_s: float = 300.0
     statement_timeout_s: float = 30.0
-    lock_timeout_s: float = 0.75
+    lock_timeout_s: float = 0.5
     connect_timeout_s: float = 5.0
     application_name: str = "strikewire"
 
