@@ -1,5 +1,4 @@
-import csv
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,7 +21,8 @@ from strikewire.reference.market_rules import (
 )
 
 THROUGH = date(2026, 8, 31)
-VENUES = ("BCD", "BFO", "BSE", "CDS", "MCX", "NFO", "NSE")
+INDIA = ("BCD", "BFO", "BSE", "CDS", "MCX", "NFO", "NSE")
+VENUES = ("BCD", "BFO", "BSE", "CDS", "CME", "MCX", "NFO", "NSE", "NYSE")
 
 
 @pytest.fixture
@@ -56,7 +56,8 @@ def hours(rules, venue, day):
 def test_packaged_rows_name_their_source_and_cover_every_venue(rules):
     assert rules.venues == VENUES
     assert all(rule.source for rule in load_packaged_rules())
-    assert {rules.zone(venue) for venue in VENUES} == {ZoneInfo("Asia/Kolkata")}
+    assert {rules.zone(venue) for venue in INDIA} == {ZoneInfo("Asia/Kolkata")}
+    assert rules.zone("CME") == ZoneInfo("America/Chicago")
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -78,7 +79,7 @@ def test_calendar_is_ordered_and_bounded(rules, venue):
         ("NFO", date(2026, 8, 3), ("09:15", "15:40")),
         ("BFO", date(2026, 8, 3), ("09:15", "15:40")),
         ("NSE", date(2026, 8, 3), ("09:15", "15:30")),
-        ("NSE", date(2010, 1, 1), ("09:55", "15:30")),
+        ("NSE", date(2009, 12, 31), ("09:55", "15:30")),
         ("NSE", date(2010, 1, 4), ("09:00", "15:30")),
         ("NSE", date(2010, 10, 18), ("09:15", "15:30")),
         ("NSE", date(2026, 8, 1), None),
@@ -88,46 +89,28 @@ def test_calendar_is_ordered_and_bounded(rules, venue):
         ("MCX", date(2023, 11, 3), ("09:00", "23:30")),
         ("MCX", date(2023, 11, 6), ("09:00", "23:55")),
         ("CDS", date(2025, 1, 1), ("09:00", "17:00")),
+        # Holidays, and days that are open all the same.
+        ("NFO", date(2025, 10, 22), None),
+        ("NFO", date(2024, 11, 1), ("18:00", "19:00")),
+        ("NSE", date(2025, 10, 21), ("13:45", "14:45")),
+        ("NSE", date(2026, 2, 1), ("09:15", "15:30")),
+        ("BFO", date(2025, 2, 1), ("09:15", "15:30")),
+        ("NFO", date(2024, 3, 2), ("09:15", "12:30")),
+        ("NSE", date(2024, 1, 20), ("09:15", "15:30")),
+        ("NSE", date(2024, 1, 22), None),
+        # Half a holiday ends, or begins, where the evening does; the evening's end follows the US.
+        ("MCX", date(2025, 10, 22), ("17:00", "23:30")),
+        ("MCX", date(2026, 3, 3), ("17:00", "23:55")),
+        ("MCX", date(2026, 1, 1), ("09:00", "17:00")),
+        ("MCX", date(2026, 1, 26), None),
+        ("NYSE", date(2026, 11, 27), ("09:30", "13:00")),
+        ("NYSE", date(2026, 11, 26), None),
+        ("CME", date(2026, 11, 27), ("17:00", "12:00")),
+        ("CME", date(2026, 11, 20), ("17:00", "16:00")),
     ],
 )
 def test_hours_follow_the_dated_rows(rules, venue, day, wanted):
     assert hours(rules, venue, day) == wanted
-
-
-def test_hours_agree_with_the_sessions_that_were_observed(rules, shared_data):
-    venues = {"NSE_INDEX": "NSE", "BSE_INDEX": "BSE", "MCX": "MCX"}
-    with shared_data("calendars/observed_sessions_2025_2026.csv").open(encoding="utf-8") as lines:
-        rows = [row for row in csv.DictReader(lines) if row["venue"] in venues]
-
-    # Bars of three minutes, so the last starts at most four before the close; MCX also has bars
-    # stamped at the close itself. What differs is special sessions, which are rows to come.
-    unusual = set()
-    for observed in rows:
-        day = date.fromisoformat(observed["date"])
-        found = hours(rules, venues[observed["venue"]], day)
-        if found is None or found[0] != observed["first_bar_start"]:
-            unusual.add(day)
-            continue
-        last, close = (
-            datetime.fromisoformat(f"{day}T{text}Z")
-            for text in (observed["last_bar_start"], found[1])
-        )
-        if not timedelta(0) <= close - last <= timedelta(minutes=4):
-            unusual.add(day)
-
-    assert len(rows) > 750
-    assert unusual <= {
-        date.fromisoformat(day)
-        for day in (
-            # Muhurat, the Budget's Sunday, and New Year's day on MCX
-            *("2025-10-21", "2026-02-01", "2026-01-01"),
-            # MCX only in the evening
-            *("2025-08-27", "2025-10-22", "2025-11-05", "2026-01-15", "2026-03-03", "2026-03-26"),
-            *("2026-03-31", "2026-04-14", "2026-05-01", "2026-05-28", "2026-06-26", "2025-10-02"),
-            # a late start, and the day the recording ended
-            *("2025-10-28", "2026-08-04"),
-        )
-    }
 
 
 def test_session_text_is_what_charting_libraries_read(rules):
@@ -145,7 +128,7 @@ def test_unknown_venue_says_which_are_known(rules):
 
 
 def test_special_beats_holiday_beats_week(rules):
-    sunday, monday, tuesday = date(2026, 11, 8), date(2026, 11, 9), date(2026, 11, 10)
+    sunday, monday, tuesday = date(2027, 11, 7), date(2027, 11, 8), date(2027, 11, 9)
     changed = rules.overlay(
         [
             row("NSE", "holiday", monday, tuesday, name="Diwali"),
@@ -154,7 +137,7 @@ def test_special_beats_holiday_beats_week(rules):
         ]
     )
 
-    days = (sunday, monday, tuesday, date(2026, 11, 11))
+    days = (sunday, monday, tuesday, date(2027, 11, 10))
     assert [hours(rules, "NSE", day) for day in days[:2]] == [None, ("09:15", "15:30")]
     assert [hours(changed, "NSE", day) for day in days] == [
         ("09:15", "10:00"),
@@ -162,6 +145,13 @@ def test_special_beats_holiday_beats_week(rules):
         ("18:00", "19:00"),
         ("09:15", "15:30"),
     ]
+
+
+def test_half_a_holiday_on_a_day_with_one_half_is_refused(rules):
+    changed = rules.overlay([row("NSE", "holiday", date(2027, 11, 8), part="morning")])
+
+    with pytest.raises(InvalidInputError, match="NSE holiday from 2027-11-08: half a holiday"):
+        changed.calendar("NSE")
 
 
 def test_row_of_the_same_day_replaces_and_a_later_one_takes_over(rules):
@@ -203,6 +193,15 @@ def _utc(*when):
         row(weekdays=[0, 1]),
         row(weekdays=None),
         row(end=date(2025, 1, 1)),
+        row(kind="holiday", part="night"),
+        row(kind="lot_size", NIFTY=0),
+        row(kind="lot_size", NIFTY=True),
+        row(kind="strike_step", NIFTY=-50),
+        row(kind="expiry", NIFTY={"weekly": 2}),
+        row(kind="expiry", NIFTY={"monthly": 8}),
+        row(kind="tick_size", option=[{"below": 10, "tick": 0.05}]),
+        row(kind="tick_size", warrant=[{"tick": 0.05}]),
+        row(kind="strike_step"),
         MarketRule("NFO", "special", date(2026, 1, 1), None, {"open": "09:15"}, "a test"),
     ],
 )
@@ -221,8 +220,29 @@ def test_sessions_that_overlap_are_refused():
         rules.calendar("NFO")
 
 
-def test_find_gives_rows_of_kinds_the_calendar_does_not_read(rules):
-    lots = rules.overlay([row("NFO", "lot_size", date(2025, 1, 1), NIFTY=75)])
+def test_rows_that_name_underlyings_leave_alone_what_they_do_not_name(rules):
+    day = date(2026, 9, 1)
+    changed = rules.overlay([row("NFO", "lot_size", date(2025, 12, 31), NIFTY=85)])
 
-    assert lots.find("NFO", "lot_size", date(2026, 1, 1)).value == {"NIFTY": 75}
-    assert lots.find("NFO", "lot_size", date(2024, 1, 1)) is None
+    assert changed.lot_size("NFO", "NIFTY", day) == 85
+    assert changed.lot_size("NFO", "BANKNIFTY", day) == rules.lot_size("NFO", "BANKNIFTY", day)
+
+
+def test_calendar_of_a_venue_whose_rows_are_the_same_is_the_same_object(rules):
+    before = {venue: rules.calendar(venue) for venue in VENUES}
+    changed = rules.overlay([row("NFO", "holiday", date(2026, 8, 12))])
+    changed.adopt_calendars(rules)
+
+    same = {venue for venue in VENUES if changed.calendar(venue) is before[venue]}
+
+    assert same == set(VENUES) - {"NFO"}
+
+
+def test_session_that_opens_on_the_evening_before_belongs_to_its_trading_day(rules):
+    calendar = rules.calendar("CME")
+
+    # Monday 2026-08-03 opens on Sunday at 17:00 in Chicago, which is 22:00Z.
+    index = int(calendar.find(np.array([_utc(2026, 8, 2, 22)], dtype=np.int64))[0])
+
+    assert calendar.days_ns[index] == from_date(date(2026, 8, 3))
+    assert to_datetime(int(calendar.closes_ns[index])) == datetime(2026, 8, 3, 21, tzinfo=UTC)
