@@ -16,6 +16,7 @@ from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch
 from strikewire.engine import kernels
 from strikewire.engine.columns import (
     AS_OF,
+    NO_SESSION,
     OPEN_MINUTE,
     Counter,
     Sessions,
@@ -132,6 +133,46 @@ class Engine:
         self._state.slots["calendar"][rows] = [calendar_of[venue] for venue in venues]
         self._state.slot_of_id[ids] = np.arange(self._used, wanted, dtype=np.int32)
         self._used = wanted
+
+    def reload_calendars(self) -> None:
+        """Ask for every venue's sessions again: the market rules have changed.
+
+        Slots, quotes and bars stay. A session under way takes its new hours over from the next tick
+        on; bars that were published keep their flags. One that is no session any more ends where it
+        is, and comes back as it was if the rules do.
+
+        Raises
+        ------
+        UnknownVenueError : as `find_calendar` raises it; nothing is changed then.
+        """
+        calendars = [self._find_calendar(venue) for venue in self._venues]
+        if all(new is old for new, old in zip(calendars, self._calendars, strict=True)):
+            return
+        self._calendars = calendars
+        self._sessions = _join_calendars(calendars)
+        self._rebind_sessions()
+
+    def _rebind_sessions(self) -> None:
+        """Point every slot to the session of today's calendar that its own overlaps.
+
+        A slot remembers its session by place, and the places move with every row.
+        """
+        slots = self._state.slots[: self._used]
+        for number, calendar in enumerate(self._calendars):
+            rows = np.flatnonzero((slots["calendar"] == number) & (slots["session"] != NO_SESSION))
+            if not len(rows) or not len(calendar.opens_ns):
+                continue
+            opens_ns, closes_ns = slots["open_ns"][rows], slots["close_ns"][rows]
+            places = np.searchsorted(calendar.closes_ns, opens_ns, side="right")
+            there = np.minimum(places, len(calendar.opens_ns) - 1)
+            ends_ns = np.maximum(closes_ns, opens_ns + 1)
+            is_there = (places == there) & (calendar.opens_ns[there] < ends_ns)
+            slots["session"][rows] = self._sessions.starts[number] + places
+            slots["open_ns"][rows] = np.where(is_there, calendar.opens_ns[there], opens_ns)
+            # Where there is no session any more, a window that no tick falls into: each is looked
+            # up, and those of earlier sessions are late.
+            gone_ns = opens_ns - MINUTE_NS
+            slots["close_ns"][rows] = np.where(is_there, calendar.closes_ns[there], gone_ns)
 
     def _find_or_add_calendar(self, venue: str) -> int:
         if venue not in self._venues:
@@ -306,6 +347,8 @@ class Engine:
         self._used = len(unpacked.state.slots)
         for venue in unpacked.venues:
             self._find_or_add_calendar(venue)
+        # The snapshot may have been written under other rules, or in another year.
+        self._rebind_sessions()
         self._seq = unpacked.seq
         self._last_seq = unpacked.last_seq
 

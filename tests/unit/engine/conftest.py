@@ -43,9 +43,9 @@ CALENDAR: Final = SessionCalendar(
 WHOLE_SESSION_NS: Final = 8 * HOUR_NS
 
 
-def make_instrument(number: int) -> Instrument:
+def make_instrument(number: int, *, venue: str = "NFO") -> Instrument:
     """Return an invented future."""
-    spec = InstrumentSpec("NFO", f"TEST{number}", InstrumentKind.FUTURE)
+    spec = InstrumentSpec(venue, f"TEST{number}", InstrumentKind.FUTURE)
     return Instrument(InstrumentId(number), spec)
 
 

@@ -29,7 +29,7 @@ EXPLAINED_HOURS = {
 
 
 EXPLAINED_DAYS = {
-    # Budget on a Saturday (NSE circular, told by Mint on 2025-01-29): not among the files collected.
+    # Budget on a Saturday (NSE circular, told by Mint on 2025-01-29).
     ("NSE_EQ", date(2025, 2, 1)): "no file of that day in the recording",
 }
 
