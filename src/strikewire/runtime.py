@@ -11,10 +11,11 @@ from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory
+from strikewire.live.market_rules import RuleOverrides
 from strikewire.live.quotes import QuoteBoard
 from strikewire.observability.health import Health
 from strikewire.observability.metrics import Metrics
-from strikewire.reference.market_rules import MarketRules
+from strikewire.reference.rule_book import RuleBook
 from strikewire.store.database import Database
 from strikewire.stream.hub import Hub
 
@@ -32,6 +33,8 @@ class Runtime:
     market_clock : the market's time: the replay's while one runs, else the machine's.
     identity : who may be asking.
     hub : where closed bars are published, for whoever listens inside the program.
+    rules : the market rules in force.
+    rule_overrides : changes them.
     view : None when nobody hears ticks.
     replay : None when no replay runs.
     """
@@ -43,7 +46,8 @@ class Runtime:
     metrics: Metrics
     health: Health
     database: Database
-    rules: MarketRules
+    rules: RuleBook
+    rule_overrides: RuleOverrides
     instruments: InstrumentDirectory
     history: BarHistory
     quotes: QuoteBoard

@@ -68,7 +68,8 @@ async def test_health_says_everything(client):
     assert body["status"] == "healthy"
     assert body["dependencies"] == {"db": "connected", "redis": "disabled"}
     assert [(task["name"], task["state"]) for task in body["tasks"]] == [
-        ("database watch", "running")
+        ("database watch", "running"),
+        ("market rules", "running"),
     ]
     assert body["uptime_s"] >= 0
     assert body["version"]

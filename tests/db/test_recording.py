@@ -72,7 +72,7 @@ class Desk:
                 recorder=RecorderConfig(flush_interval_s=0.01),
             ),
             database=self.database,
-            rules=RULES,
+            find_calendar=RULES.calendar,
             metrics=build_metrics(version="test"),
         )
         return await recordings.open(feed, on_committed=self.committed.append)

@@ -19,7 +19,7 @@ from strikewire.api.errors import describe, log_failure, render
 from strikewire.api.middleware import BodyLimit, RequestEnvelope
 from strikewire.api.routes import PUBLIC, Routes, build_openapi
 from strikewire.api.udf import endpoints as udf
-from strikewire.api.v1 import bars, coverage, instruments, replay
+from strikewire.api.v1 import bars, coverage, instruments, market_rules, replay
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import StrikewireError
 from strikewire.runtime import Runtime
@@ -73,6 +73,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     bars.add_routes(routes)
     instruments.add_routes(routes)
     coverage.add_routes(routes)
+    market_rules.add_routes(routes)
     replay.add_routes(routes)
     health.add_routes(
         routes, metrics_access=PUBLIC if config.is_metrics_public else Scope.METRICS_READ

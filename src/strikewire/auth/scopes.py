@@ -14,6 +14,10 @@ class Scope(StrEnum):
     BARS_READ = "bars:read"
     #: See what is recorded and what is missing.
     COVERAGE_READ = "coverage:read"
+    #: See sessions, holidays, lot sizes and the other market rules.
+    MARKET_RULES_READ = "market-rules:read"
+    #: Change them, for everybody and at once.
+    MARKET_RULES_WRITE = "market-rules:write"
     #: See how a replay is getting on.
     REPLAY_READ = "replay:read"
     #: Play, pause, seek and change the speed of a replay.

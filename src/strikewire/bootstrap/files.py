@@ -24,6 +24,7 @@ from strikewire.live.replays import Replayable, ReplayLoader
 from strikewire.live.session import Session
 from strikewire.observability.metrics import Metrics, build_metrics
 from strikewire.reference.market_rules import MarketRules
+from strikewire.reference.sessions import SessionCalendar
 from strikewire.settings import Settings
 from strikewire.store.bars import BarStore
 from strikewire.store.database import Database
@@ -60,10 +61,17 @@ class ReplayRun:
 
 @dataclass(frozen=True, slots=True)
 class ReplayTools:
-    """What a replay is made with."""
+    """What a replay is made with.
+
+    Parameters
+    ----------
+    rules : by which the file is read.
+    find_calendar : the sessions of a venue, by the rules in force when it is asked.
+    """
 
     database: Database
     rules: MarketRules
+    find_calendar: Callable[[str], SessionCalendar]
     metrics: Metrics
 
 
@@ -75,8 +83,8 @@ async def open_importer(settings: Settings) -> AsyncIterator[FileImporter]:
     ------
     DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
     """
-    rules = load_rules()
     async with open_database(settings) as database:
+        rules = await load_rules(database)
         yield FileImporter(
             reader=FileReader(rules=rules),
             rules=rules,
@@ -96,8 +104,12 @@ async def open_replay(settings: Settings, path: Path, *, speed: float) -> AsyncI
     DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
     """
     async with open_database(settings) as database:
+        rules = await load_rules(database)
         tools = ReplayTools(
-            database=database, rules=load_rules(), metrics=build_metrics(version=__version__)
+            database=database,
+            rules=rules,
+            find_calendar=rules.calendar,
+            metrics=build_metrics(version=__version__),
         )
         request = ReplayRequest(path=path, speed=speed)
         yield await prepare_replay(settings, request, tools, lambda _: Listeners(_forget_nothing))
@@ -131,7 +143,7 @@ async def prepare_replay(
     recordings = Recordings(
         config=settings.to_recordings(),
         database=tools.database,
-        rules=tools.rules,
+        find_calendar=tools.find_calendar,
         metrics=tools.metrics,
     )
     feed = ReplayFeed(replayable.source, speed=request.speed)

@@ -23,13 +23,15 @@ from strikewire.bootstrap.files import (
     ReplayTools,
     prepare_replay,
 )
-from strikewire.bootstrap.stores import find_database, load_rules, prepare_schema
+from strikewire.bootstrap.stores import find_database, make_rule_book, prepare_schema
 from strikewire.core.clock import SystemClock
+from strikewire.core.errors import DependencyError
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory, NoOpenBars
 from strikewire.live.market_clock import MarketClock
+from strikewire.live.market_rules import RuleOverrides, RuleOverridesConfig
 from strikewire.live.publisher import BarPublisher
 from strikewire.live.quotes import QuoteBoard
 from strikewire.live.replays import Replayable
@@ -38,7 +40,7 @@ from strikewire.live.session_bars import PageInvalidator, SessionBars
 from strikewire.observability.health import Dependency, DependencyState, Health
 from strikewire.observability.logs import get_logger
 from strikewire.observability.metrics import build_metrics
-from strikewire.reference.market_rules import MarketRules
+from strikewire.reference.rule_book import RuleBook
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.runtime import Runtime
 from strikewire.settings import Settings
@@ -47,11 +49,13 @@ from strikewire.store.bars import BarStore
 from strikewire.store.coverage import CoverageStore
 from strikewire.store.database import Database
 from strikewire.store.instruments import InstrumentStore
+from strikewire.store.market_rules import MarketRuleStore
 from strikewire.store.pages import PageCache
 from strikewire.stream.hub import Hub
 
 _log: Final = get_logger("bootstrap")
 _WATCH: Final = "database watch"
+_RULES: Final = "market rules"
 _SESSION: Final = "session"
 # What is not stored by then is in the journal, and is stored at the next start.
 _STOP_SESSION_S: Final = 4.0
@@ -77,7 +81,7 @@ async def build_runtime(
         clock = SystemClock()
         market_clock = MarketClock(clock=clock)
         metrics = build_metrics(version=__version__)
-        rules = load_rules(clock)
+        rules = make_rule_book(clock)
         rng = np.random.default_rng()
 
         url = await find_database(settings, stack)
@@ -92,6 +96,7 @@ async def build_runtime(
         await watch.connect()
         supervisor = await stack.enter_async_context(Supervisor(rng=rng))
         supervisor.start(_WATCH, watch.run)
+        overrides = await _start_overrides(settings, rules, database, watch, supervisor)
 
         reader = BarReader(database=database, bars=BarStore())
         pages = PageCache(
@@ -116,10 +121,16 @@ async def build_runtime(
         stack.callback(hub.close)
         playing: ReplayRun | None = None
         if replay is not None:
-            tools = ReplayTools(database=database, rules=rules, metrics=metrics)
+            tools = ReplayTools(
+                database=database,
+                rules=rules.current,
+                find_calendar=rules.calendar,
+                metrics=metrics,
+            )
             playing = await prepare_replay(
                 settings, replay, tools, lambda found: _make_listeners(pages, rules, hub, found)
             )
+            rules.listen(playing.session.reload_calendars)
             market_clock.follow(playing.feed.clock)
         view = None if playing is None else playing.session.engine
         history = BarHistory(
@@ -138,6 +149,7 @@ async def build_runtime(
             health=health,
             database=database,
             rules=rules,
+            rule_overrides=overrides,
             instruments=directory,
             history=history,
             quotes=QuoteBoard(history=history, view=view),
@@ -159,7 +171,31 @@ async def build_runtime(
         yield runtime
 
 
-def _make_listeners(pages: PageCache, rules: MarketRules, hub: Hub, found: Replayable) -> Listeners:
+async def _start_overrides(
+    settings: Settings,
+    rules: RuleBook,
+    database: Database,
+    watch: DatabaseWatch,
+    supervisor: Supervisor,
+) -> RuleOverrides:
+    """Put the database's market rules in force, and follow them from then on."""
+    overrides = RuleOverrides(
+        config=RuleOverridesConfig(interval_s=settings.database_watch_interval_s),
+        book=rules,
+        database=database,
+        store=MarketRuleStore(),
+        is_ready=lambda: watch.is_connected and watch.is_schema_ready,
+    )
+    if watch.is_connected and watch.is_schema_ready:
+        try:
+            await overrides.load()
+        except DependencyError as error:
+            _log.warning("market rules: only the packaged ones so far", reason=str(error))
+    supervisor.start(_RULES, overrides.run)
+    return overrides
+
+
+def _make_listeners(pages: PageCache, rules: RuleBook, hub: Hub, found: Replayable) -> Listeners:
     invalidator = PageInvalidator(
         pages=pages,
         venues={int(each.id): each.spec.exchange for each in found.instruments},

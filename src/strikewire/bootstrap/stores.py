@@ -8,20 +8,38 @@ from typing import Final
 
 from strikewire.core.clock import Clock, SystemClock
 from strikewire.core.instants import to_date
+from strikewire.live.market_rules import RuleOverrides, RuleOverridesConfig
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
+from strikewire.reference.rule_book import RuleBook
 from strikewire.settings import Settings
 from strikewire.store import migrate
 from strikewire.store.database import Database
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
+from strikewire.store.market_rules import MarketRuleStore
 
 # Thrice this, the gentle way and the two others, must fit into a stop of 25 s (D6).
 _STOP_S: Final = 3.0
 
 
-def load_rules(clock: Clock | None = None) -> MarketRules:
+def make_rule_book(clock: Clock | None = None) -> RuleBook:
     """Return the packaged market rules, with calendars that reach past today."""
     now_ns = (clock or SystemClock()).now_ns()
-    return MarketRules(load_packaged_rules(), through=to_date(now_ns))
+    return RuleBook(MarketRules(load_packaged_rules(), through=to_date(now_ns)))
+
+
+async def load_rules(database: Database) -> MarketRules:
+    """Return the market rules in force: the packaged ones under those of the database.
+
+    Raises
+    ------
+    DependencyError : it did not answer.
+    """
+    book = make_rule_book()
+    overrides = RuleOverrides(
+        config=RuleOverridesConfig(), book=book, database=database, store=MarketRuleStore()
+    )
+    await overrides.load()
+    return book.current
 
 
 async def find_database(settings: Settings, stack: AsyncExitStack) -> str:

@@ -19,7 +19,7 @@ from strikewire.live.bar_log import BarLog
 from strikewire.live.recorder import Recorder, RecorderConfig
 from strikewire.live.session import Session, SessionConfig
 from strikewire.observability.metrics import Metrics
-from strikewire.reference.market_rules import MarketRules
+from strikewire.reference.sessions import SessionCalendar
 from strikewire.store.bars import BarStore
 from strikewire.store.checkpoints import CheckpointStore
 from strikewire.store.database import Database
@@ -42,19 +42,24 @@ class RecordingConfig:
 
 
 class Recordings:
-    """Opens the session of a feed, taking up what an earlier run of it left."""
+    """Opens the session of a feed, taking up what an earlier run of it left.
+
+    Parameters
+    ----------
+    find_calendar : the sessions of a venue; other ones after `Session.reload_calendars`.
+    """
 
     def __init__(
         self,
         *,
         config: RecordingConfig,
         database: Database,
-        rules: MarketRules,
+        find_calendar: Callable[[str], SessionCalendar],
         metrics: Metrics,
     ) -> None:
         self._config = config
         self._database = database
-        self._rules = rules
+        self._find_calendar = find_calendar
         self._metrics = metrics
 
     async def open(
@@ -93,7 +98,7 @@ class Recordings:
                 config.journal_root, feed.session_key, feed.description, config=config.journal
             )
         )
-        engine = Engine(config=config.engine, find_calendar=self._rules.calendar)
+        engine = Engine(config=config.engine, find_calendar=self._find_calendar)
         recorder = Recorder(
             config=config.recorder,
             log=bar_log,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from strikewire.core.errors import EngineStateError, JournalError
+from strikewire.core.errors import EngineStateError, JournalError, NotFoundError
 from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument
 from strikewire.core.ticks import TickBatch
@@ -105,6 +105,16 @@ class Session:
     def measure_journal(self) -> int:
         """Return how many bytes the recording's journal has on disk."""
         return sum(file.stat().st_size for file in self._journal.directory.iterdir())
+
+    def reload_calendars(self) -> None:
+        """Take changed market rules over.
+
+        A venue that has no rules any more keeps those it had: the session goes on with them.
+        """
+        try:
+            self._engine.reload_calendars()
+        except NotFoundError as error:
+            _log.error("the session keeps its hours", reason=str(error))
 
     async def resume(self, instruments: Sequence[Instrument]) -> Resumption:
         """Bring the engine to where the journal ends: from the checkpoint, then from the journal.

@@ -46,6 +46,13 @@ NAMED_KINDS: Final = frozenset(
 _HOURS_KINDS: Final = frozenset({RuleKind.SESSION, RuleKind.SPECIAL, RuleKind.CLOSING_AUCTION})
 _ONE_DAY_KINDS: Final = frozenset({RuleKind.HOLIDAY, RuleKind.SPECIAL})
 _PARTS: Final = ("morning", "evening")
+_HOURS: Final = frozenset({"open", "close"})
+_KNOWN_KEYS: Final[dict[str, frozenset[str]]] = {
+    RuleKind.SESSION: _HOURS | {"weekdays", "zone", "evening", "opens_day_before"},
+    RuleKind.HOLIDAY: frozenset({"name", "part"}),
+    RuleKind.SPECIAL: _HOURS | {"name", "breaks", "opens_day_before", "provisional"},
+    RuleKind.CLOSING_AUCTION: _HOURS | {"applies_to"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,9 @@ def check_rule(row: MarketRule) -> None:
 def _find_problem(row: MarketRule) -> str | None:
     if row.last_day is not None and row.last_day < row.valid_from:
         return f"valid_to must not be before valid_from, was {row.valid_to}"
+    strange = set(row.value) - _KNOWN_KEYS.get(row.kind, frozenset(row.value))
+    if strange:
+        return f"no {row.kind} has {', '.join(sorted(strange))}"
     if row.kind in _HOURS_KINDS:
         read_hours(row)
     if row.kind == RuleKind.SESSION:
