@@ -23,7 +23,7 @@ from strikewire.bootstrap.files import (
     ReplayTools,
     prepare_replay,
 )
-from strikewire.bootstrap.stores import find_database, make_rule_book, prepare_schema
+from strikewire.bootstrap.stores import DatabaseSite, find_database, make_rule_book, prepare_schema
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import DependencyError
 from strikewire.live.coverage import CoverageReader
@@ -84,12 +84,12 @@ async def build_runtime(
         rules = make_rule_book(clock)
         rng = np.random.default_rng()
 
-        url = await find_database(settings, stack)
-        database = Database(settings.to_database(url))
+        site = await find_database(settings, stack)
+        database = Database(settings.to_database(site.url))
         stack.push_async_callback(database.aclose)
         watch = DatabaseWatch(
             database=database,
-            prepare=lambda: prepare_schema(settings, url),
+            prepare=lambda: _prepare_database(settings, site),
             interval_s=settings.database_watch_interval_s,
             rng=rng,
         )
@@ -193,6 +193,12 @@ async def _start_overrides(
             _log.warning("market rules: only the packaged ones so far", reason=str(error))
     supervisor.start(_RULES, overrides.run)
     return overrides
+
+
+async def _prepare_database(settings: Settings, site: DatabaseSite) -> bool:
+    """Have a server, and the schema in it as it should be; say whether it is."""
+    await site.revive()
+    return await prepare_schema(settings, site.url)
 
 
 def _make_listeners(pages: PageCache, rules: RuleBook, hub: Hub, found: Replayable) -> Listeners:

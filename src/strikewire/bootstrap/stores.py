@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from strikewire.core.clock import Clock, SystemClock
 from strikewire.core.instants import to_date
 from strikewire.live.market_rules import RuleOverrides, RuleOverridesConfig
+from strikewire.observability.logs import get_logger
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
 from strikewire.reference.rule_book import RuleBook
 from strikewire.settings import Settings
@@ -16,6 +18,8 @@ from strikewire.store import migrate
 from strikewire.store.database import Database
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
 from strikewire.store.market_rules import MarketRuleStore
+
+_log: Final = get_logger("database")
 
 # Thrice this, the gentle way and the two others, must fit into a stop of 25 s (D6).
 _STOP_S: Final = 3.0
@@ -42,8 +46,32 @@ async def load_rules(database: Database) -> MarketRules:
     return book.current
 
 
-async def find_database(settings: Settings, stack: AsyncExitStack) -> str:
-    """Return the URL of the database: the one that is set, else that of a server we start.
+@dataclass(frozen=True, slots=True)
+class DatabaseSite:
+    """Where the database is, and the server there if it is ours.
+
+    Parameters
+    ----------
+    url : stays the same when our server is started again.
+    """
+
+    url: str
+    server: EmbeddedPostgres | None = None
+
+    async def revive(self) -> None:
+        """Start our server again if it has died; somebody else's is not ours to start.
+
+        Raises
+        ------
+        EmbeddedServerError : it did not start.
+        """
+        if self.server is not None and not self.server.is_running:
+            _log.warning("the embedded server has died: it is started again")
+            await self.server.start()
+
+
+async def find_database(settings: Settings, stack: AsyncExitStack) -> DatabaseSite:
+    """Return the database that is set, else that of a server we start.
 
     Parameters
     ----------
@@ -54,7 +82,7 @@ async def find_database(settings: Settings, stack: AsyncExitStack) -> str:
     DataDirectoryBusyError, EmbeddedServerError : the embedded server did not start.
     """
     if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
+        return DatabaseSite(settings.database_url.get_secret_value())
     server = EmbeddedPostgres(
         EmbeddedConfig(
             data_dir=settings.data_dir, port=settings.embedded_port, stop_timeout_s=_STOP_S
@@ -62,7 +90,7 @@ async def find_database(settings: Settings, stack: AsyncExitStack) -> str:
     )
     url = await server.start()
     stack.push_async_callback(server.stop)
-    return url
+    return DatabaseSite(url, server)
 
 
 async def prepare_schema(settings: Settings, url: str) -> bool:
@@ -93,9 +121,9 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     DataDirectoryBusyError, EmbeddedServerError, MigrationError : see `build_runtime`.
     """
     async with AsyncExitStack() as stack:
-        url = await find_database(settings, stack)
-        await prepare_schema(settings, url)
-        database = Database(settings.to_database(url))
+        site = await find_database(settings, stack)
+        await prepare_schema(settings, site.url)
+        database = Database(settings.to_database(site.url))
         stack.push_async_callback(database.aclose)
         await database.open()
         yield database

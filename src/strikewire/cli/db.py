@@ -151,7 +151,7 @@ def _run(
 
     async def run() -> T:
         async with AsyncExitStack() as stack:
-            return await operation(await find_database(settings, stack))
+            return await operation((await find_database(settings, stack)).url)
 
     return asyncio.run(run())
 
