@@ -1,0 +1,18 @@
+"""A market that never was: seeded, repeatable tick by tick, and restartable at any of them."""
+
+from strikewire.feeds.simulated.config import (
+    SimulatedUnderlying,
+    SimulationConfig,
+    load_underlyings,
+)
+from strikewire.feeds.simulated.market import SimulatedMarket
+from strikewire.feeds.simulated.simulated import make_simulated_source, name_session
+
+__all__ = [
+    "SimulatedMarket",
+    "SimulatedUnderlying",
+    "SimulationConfig",
+    "load_underlyings",
+    "make_simulated_source",
+    "name_session",
+]
