@@ -239,18 +239,21 @@ class SimulatedMarket:
         self, day: int, paths: DayPaths, schedule: DaySchedule, flows: DayFlows
     ) -> npt.NDArray[np.float64]:
         """Return the cumulative turnover, each minute's volume at its last price."""
-        turnovers = np.zeros_like(flows.volumes)
-        for minute in range(len(turnovers) - 1):
-            place = (minute + 1) * schedule.steps - 1
-            instant_ns = self._hours[day].open_ns + place * self._step_ns
+        traded = np.diff(flows.volumes, axis=0)
+        per_block = max(1, _BLOCK_TICKS // len(schedule.rows))
+        for start in range(0, len(traded), per_block):
+            block = traded[start : start + per_block]
+            ends = (np.arange(start, start + len(block)) + 1) * schedule.steps - 1
+            places = np.repeat(ends, len(schedule.rows))
             prices_paise = self._pricer.compute_prices_paise(
                 paths,
-                np.full(len(schedule.rows), place),
-                schedule.rows,
-                np.full(len(schedule.rows), instant_ns),
+                places,
+                np.tile(schedule.rows, len(block)),
+                self._hours[day].open_ns + places * self._step_ns,
             )
-            traded = flows.volumes[minute + 1] - flows.volumes[minute]
-            turnovers[minute + 1] = turnovers[minute] + traded * prices_paise
+            block *= prices_paise.reshape(block.shape)
+        turnovers = np.zeros_like(flows.volumes)
+        np.cumsum(traded, axis=0, out=turnovers[1:])
         return turnovers
 
     def _make_schedule(self, day: int, paths: DayPaths | None = None) -> DaySchedule:

@@ -27,8 +27,9 @@ _MINUTES_PER_SESSION: Final = 375
 _VARIANCE_REVERSION: Final = 0.15
 _VARIANCE_OF_VARIANCE: Final = 0.12
 _LEVERAGE: Final = -0.7
-#: What a jump of one (a hundred percent) adds to the log-variance.
-_VARIANCE_PER_JUMP: Final = 15.0
+#: What a jump adds to the log-variance, per unit of annual volatility: one of a third of a day's
+#: deviation makes the market a thirtieth more variable.
+_VARIANCE_PER_JUMP: Final = 1.5
 
 _JUMP_CHANCES: Final = 3
 _JUMP_PROBABILITY: Final = 0.25
