@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -21,9 +22,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from strikewire.api.config import ApiConfig
 from strikewire.auth.demo import DemoIdentity
-from strikewire.core.errors import SettingsError
+from strikewire.core.errors import InvalidInputError, SettingsError
 from strikewire.core.instants import SECOND_NS
 from strikewire.engine.engine import EngineConfig
+from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
 from strikewire.live.directory import DirectoryConfig
 from strikewire.live.recorder import RecorderConfig
 from strikewire.live.recordings import RecordingConfig
@@ -112,6 +114,24 @@ class Settings(BaseSettings):
         "Redis, as redis://, rediss:// or unix://. Nothing uses it yet: it is reported as "
         "disabled.",
         customary="REDIS_URL",
+    )
+
+    feed: Literal["none", "simulated"] = _setting(
+        "none", "Where ticks come from when the command line does not say it."
+    )
+    simulated_seed: int = _setting(1, "Which simulated market; the same seed is the same market.")
+    simulated_start_day: date = _setting(
+        SimulationConfig().start_day, "The simulated market's first day, or the next session."
+    )
+    simulated_sessions: int = _setting(5, "How many days the simulated market lasts.")
+    simulated_underlyings: str = _setting(
+        ",".join(DEFAULT_UNDERLYINGS), "What it trades: plain names of indices, with commas."
+    )
+    simulated_strikes: int = _setting(
+        6, "Strikes each side of the money that each of its expiries lists in the morning."
+    )
+    simulated_instruments: int | None = _setting(
+        None, "So many instruments in place of that, each ticking every second: for load."
     )
 
     demo_principal: bool = _setting(
@@ -245,6 +265,28 @@ class Settings(BaseSettings):
                 journal_flush_s=self.journal_flush_s, failpoints=Failpoints(self.failpoint)
             ),
         )
+
+    def to_simulation(self) -> SimulationConfig:
+        """Return what a simulated market is made from.
+
+        Raises
+        ------
+        SettingsError : an underlying is not simulated, or a number cannot be.
+        """
+        names = [name for name in self.simulated_underlyings.split(",") if name.strip()]
+        try:
+            return SimulationConfig(
+                seed=self.simulated_seed,
+                start_day=self.simulated_start_day,
+                sessions=self.simulated_sessions,
+                underlyings=load_underlyings(names),
+                strikes_each_side=self.simulated_strikes,
+                instruments=self.simulated_instruments,
+                is_even=self.simulated_instruments is not None,
+            )
+        except InvalidInputError as error:
+            msg = f"STRIKEWIRE_SIMULATED_...: {error.message}"
+            raise SettingsError(msg, **error.details) from error
 
     def to_identity(self) -> DemoIdentity:
         """Return the one source of identity there is."""

@@ -247,7 +247,52 @@ async def test_file_that_cannot_be_replayed_is_exit_status_2(database_url, tmp_p
     assert "Traceback" not in said
 
 
-async def test_demo_plays_the_sample_session(data_dirs):
+async def test_simulation_and_replay_exclude_each_other(tmp_path):
+    file = tmp_path / "day.csv"
+    file.touch()
+    status, said = await run("serve", "--simulate", "--replay", file)
+    assert status == 2
+    assert "exclude each other" in said
+
+
+async def test_simulation_that_cannot_be_is_refused(database_url):
+    status, said = await run(
+        "serve", "--simulate", "--port", str(find_free_port()),
+        DATABASE_URL=database_url, STRIKEWIRE_SIMULATED_UNDERLYINGS="RELIANCE",
+    )  # fmt: skip
+    assert status == 2
+    assert "STRIKEWIRE_SIMULATED_" in said
+    assert "found RELIANCE" in said
+    assert "Traceback" not in said
+
+
+async def test_simulation_goes_on_where_it_was_stopped(data_dirs):
+    arguments = ("serve", "--data-dir", data_dirs(), "--seed", "9", "--speed", "120x")
+    few = {"STRIKEWIRE_FEED": "simulated", "STRIKEWIRE_SIMULATED_STRIKES": "1"}
+    async with start(*arguments, **few) as first:
+
+        async def has_heard():
+            return (await first.client.get("/api/v1/replay")).json()["position"] > 2_000
+
+        await eventually(has_heard, timeout_s=30.0)
+        heard = (await first.client.get("/api/v1/replay")).json()
+        assert "seed 9" in heard["description"]
+        assert await first.stop() == 0
+
+    async with start(*arguments, **few) as second:
+        now = (await second.client.get("/api/v1/replay")).json()
+        assert now["position"] >= heard["position"]
+        assert now["generation"] == 0
+        query = {"symbol": "NFO:NIFTY26NOVFUT", "limit": 500}
+        bars = (await second.client.get("/api/v1/bars", params=query)).json()["bars"]
+        stamps = [datetime.fromisoformat(bar["ts"]).timestamp() for bar in bars]
+        # Every minute once, the one in which it was stopped too.
+        assert stamps == [stamps[0] + 60 * place for place in range(len(stamps))]
+        assert len(stamps) >= 4
+        assert await second.stop() == 0
+
+
+async def test_demo_plays_a_simulated_market(data_dirs):
     async with start("demo", "--data-dir", data_dirs(), "--speed", "600x") as program:
         first = (await program.client.get("/api/v1/replay")).json()
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from strikewire import __version__
 from strikewire.bootstrap.stores import load_rules, open_database
+from strikewire.core.instants import MINUTE_NS
 from strikewire.engine.view import UpdateSink
 from strikewire.engine.warm import compile_kernels
 from strikewire.feeds.files import FileReader
@@ -22,6 +23,7 @@ from strikewire.live.importer import FileImporter
 from strikewire.live.recordings import Recordings
 from strikewire.live.replays import Replayable, ReplayLoader
 from strikewire.live.session import Session
+from strikewire.live.simulations import SimulationLoader
 from strikewire.observability.metrics import Metrics, build_metrics
 from strikewire.reference.market_rules import MarketRules
 from strikewire.reference.sessions import SessionCalendar
@@ -43,6 +45,13 @@ class ReplayRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SimulationRequest:
+    """A market to be invented, by the settings, and how fast it goes."""
+
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
 class Listeners:
     """Who is told of a session's bars: when they are committed, and at each step."""
 
@@ -52,7 +61,7 @@ class Listeners:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRun:
-    """A file, about to be played into the store."""
+    """A file or a simulated market, about to be played into the store."""
 
     replayable: Replayable
     feed: ReplayFeed
@@ -117,11 +126,11 @@ async def open_replay(settings: Settings, path: Path, *, speed: float) -> AsyncI
 
 async def prepare_replay(
     settings: Settings,
-    request: ReplayRequest,
+    request: ReplayRequest | SimulationRequest,
     tools: ReplayTools,
     make_listeners: Callable[[Replayable], Listeners],
 ) -> ReplayRun:
-    """Read a file, register its instruments, open its recording.
+    """Read a file or draw a market, register its instruments, open its recording.
 
     Parameters
     ----------
@@ -129,16 +138,25 @@ async def prepare_replay(
 
     Raises
     ------
-    FileLayoutError, InvalidInputError, JournalError : the file, or its journal, is no good.
+    FileLayoutError, InvalidInputError, JournalError : the file, the market, or its journal, is no
+        good.
     DependencyError : the store is away.
     """
-    loader = ReplayLoader(
-        reader=FileReader(rules=tools.rules),
-        rules=tools.rules,
-        database=tools.database,
-        instruments=InstrumentStore(),
-    )
-    replayable = await loader.load(request.path)
+    if isinstance(request, SimulationRequest):
+        simulations = SimulationLoader(
+            rules=tools.rules, database=tools.database, instruments=InstrumentStore()
+        )
+        replayable = await simulations.load(settings.to_simulation())
+        feed = ReplayFeed(replayable.source, speed=request.speed, idle_limit_ns=MINUTE_NS)
+    else:
+        files = ReplayLoader(
+            reader=FileReader(rules=tools.rules),
+            rules=tools.rules,
+            database=tools.database,
+            instruments=InstrumentStore(),
+        )
+        replayable = await files.load(request.path)
+        feed = ReplayFeed(replayable.source, speed=request.speed)
     await asyncio.to_thread(compile_kernels)
     recordings = Recordings(
         config=settings.to_recordings(),
@@ -146,7 +164,6 @@ async def prepare_replay(
         find_calendar=tools.find_calendar,
         metrics=tools.metrics,
     )
-    feed = ReplayFeed(replayable.source, speed=request.speed)
     listeners = make_listeners(replayable)
     session = await recordings.open(
         feed, on_committed=listeners.on_committed, sinks=listeners.sinks

@@ -21,6 +21,7 @@ from strikewire.bootstrap.files import (
     ReplayRequest,
     ReplayRun,
     ReplayTools,
+    SimulationRequest,
     prepare_replay,
 )
 from strikewire.bootstrap.stores import DatabaseSite, find_database, make_rule_book, prepare_schema
@@ -63,7 +64,7 @@ _STOP_SESSION_S: Final = 4.0
 
 @asynccontextmanager
 async def build_runtime(
-    settings: Settings, *, replay: ReplayRequest | None = None
+    settings: Settings, *, replay: ReplayRequest | SimulationRequest | None = None
 ) -> AsyncIterator[Runtime]:
     """Build everything a server needs, and close it in reverse order on leaving.
 

@@ -8,16 +8,15 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import uvicorn
 import uvloop
 
 from strikewire.api.app import create_app
-from strikewire.bootstrap import ReplayRequest, build_runtime
+from strikewire.bootstrap import ReplayRequest, SimulationRequest, build_runtime
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import SettingsError
 from strikewire.feeds.replay import parse_speed
@@ -78,29 +77,43 @@ class _Drain:
     default=None,
     help="Play FILE as if it were the market.",
 )
-@click.option("--speed", default="1x", show_default=True, help="Of the replay: 1x, 10x, ... max.")
+@click.option("--simulate", is_flag=True, help="Play an invented market as if it were one.")
+@click.option("--seed", type=int, default=None, help="Of the invented market.  [default: 1]")
+@click.option(
+    "--speed", default="1x", show_default=True, help="Of what is played: 1x, 10x, ... max."
+)
 def serve_command(
-    host: str | None, port: int | None, data_dir: Path | None, file: Path | None, speed: str
+    file: Path | None, speed: str, *, simulate: bool, seed: int | None, **given: Any
 ) -> None:
     """Serve charts, bars and the rest over HTTP until SIGTERM or Ctrl-C."""
-    settings = load_settings(host=host, port=port, data_dir=data_dir)
-    replay = None if file is None else ReplayRequest(path=file, speed=parse_speed(speed))
-    _run(settings, replay)
+    if simulate and file is not None:
+        msg = "--simulate and --replay exclude each other"
+        raise click.UsageError(msg)
+    settings = load_settings(**given, simulated_seed=seed, feed="simulated" if simulate else None)
+    _run(settings, _find_request(settings, file, parse_speed(speed)))
+
+
+def _find_request(
+    settings: Settings, file: Path | None, speed: float
+) -> ReplayRequest | SimulationRequest | None:
+    """Return what is to be played: the file, else what the settings say."""
+    if file is not None:
+        return ReplayRequest(path=file, speed=speed)
+    return SimulationRequest(speed=speed) if settings.feed == "simulated" else None
 
 
 @click.command("demo")
 @click.option("--port", type=int, default=None, help="The port.  [default: 8081]")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), default=None)
+@click.option("--seed", type=int, default=None, help="Of the invented market.  [default: 1]")
 @click.option("--speed", default="60x", show_default=True, help="1x, 10x, ... max.")
-def demo_command(port: int | None, data_dir: Path | None, speed: str) -> None:
-    """Play an invented session as if it were the market, and serve it."""
-    settings = load_settings(port=port, data_dir=data_dir)
-    sample = resources.files("strikewire") / "samples" / "session.csv.gz"
-    with resources.as_file(sample) as path:
-        _run(settings, ReplayRequest(path=path, speed=parse_speed(speed)))
+def demo_command(port: int | None, data_dir: Path | None, seed: int | None, speed: str) -> None:
+    """Play an invented market as if it were one, and serve it."""
+    settings = load_settings(port=port, data_dir=data_dir, simulated_seed=seed)
+    _run(settings, SimulationRequest(speed=parse_speed(speed)))
 
 
-def _run(settings: Settings, replay: ReplayRequest | None) -> None:
+def _run(settings: Settings, replay: ReplayRequest | SimulationRequest | None) -> None:
     configure_logging(settings.to_logs(), clock=SystemClock(), stream=sys.stderr.buffer)
     # Bound before anything is started: a port that is taken is told at once, not after a migration.
     with (
@@ -110,7 +123,11 @@ def _run(settings: Settings, replay: ReplayRequest | None) -> None:
         runner.run(_serve(settings, replay, listener))
 
 
-async def _serve(settings: Settings, replay: ReplayRequest | None, listener: socket.socket) -> None:
+async def _serve(
+    settings: Settings,
+    replay: ReplayRequest | SimulationRequest | None,
+    listener: socket.socket,
+) -> None:
     drain = _Drain()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:

@@ -90,6 +90,8 @@ class ReplayFeed:
     speed : seconds of market time a second, or `MAX_SPEED`.
     is_paused : wait for `play` before the first batch.
     is_held_at_end : wait behind the last batch for a `seek` or `aclose`; otherwise `batches` ends.
+    idle_limit_ns : of a longer pause between two frames, a night say, only this much market time is
+        waited for; the clock passes over the rest. None: every pause as long as it was.
     monotonic : returns seconds that only grow, at the pace of real time.
 
     Raises
@@ -108,12 +110,14 @@ class ReplayFeed:
         speed: float = 1.0,
         is_paused: bool = False,
         is_held_at_end: bool = False,
+        idle_limit_ns: int | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._speed = _check_speed(speed)
         self._is_paused = is_paused
         self._is_held_at_end = is_held_at_end
+        self._idle_limit_ns = idle_limit_ns
         self._clock = ReplayClock(start_ns=source.first_ns, monotonic=monotonic)
         self._seek_ns: int | None = None
         self._must_restart = False
@@ -269,6 +273,14 @@ class ReplayFeed:
             self._change_pace()
         if not self._is_paused and self._speed == MAX_SPEED:
             return 0.0
+        limit_ns = self._idle_limit_ns
+        if (
+            limit_ns is not None
+            and not self._is_paused
+            and frame_ns - self._clock.delivered_ns > limit_ns
+        ):
+            self._clock.move_to(frame_ns - limit_ns)
+            self._clock.expect(frame_ns)
         return self._clock.compute_delay_s(frame_ns)
 
     def _change_pace(self) -> None:

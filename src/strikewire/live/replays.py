@@ -28,13 +28,13 @@ from strikewire.store.instruments import InstrumentStore
 
 @dataclass(frozen=True, slots=True)
 class Replayable:
-    """A file, ready to be played.
+    """A file, or a simulated market, ready to be played.
 
     Parameters
     ----------
     source : its ticks, numbered.
     instruments : everything it has prices of, registered.
-    row_count : the file's rows, the faulty ones included.
+    row_count : the file's rows, the faulty ones included; 0 of a simulated market.
     faults : the rows that were left out.
     """
 

@@ -125,6 +125,29 @@ def test_clock_moves_between_frames_and_stops_at_the_next():
     assert run(play) == pytest.approx([0, 2, 4, 6, 8, 10, 10, 10])
 
 
+def test_long_pause_is_passed_over_where_that_is_wanted():
+    async def play(loop):
+        feed = make_feed(loop, [0, 30, 64_800, 64_810], speed=2.0, idle_limit_ns=60 * SECOND_NS)
+        return await Listener(loop, feed).listen()
+
+    listener = run(play)
+    # The night takes as long as the limit, everything else as long as ever.
+    assert listener.real_s == [0, 15, 45, 50]
+    assert listener.clock_s == [0, 30, 64_800, 64_810]
+
+
+def test_long_pause_is_passed_over_once_it_is_played():
+    async def play(loop):
+        feed = make_feed(loop, [0, 64_800], is_paused=True, idle_limit_ns=60 * SECOND_NS)
+        listener = Listener(loop, feed)
+        listener.at(10, feed.play)
+        listener.at(20, feed.pause)
+        listener.at(30, feed.play)
+        return await listener.listen()
+
+    assert run(play).real_s == [10, 80]
+
+
 def test_slow_listener_is_told_late_but_everything():
     async def play(loop):
         feed = make_feed(loop, range(10))

@@ -67,8 +67,9 @@ class SimulationConfig:
 
     Parameters
     ----------
-    start_day : the first session is that of this day, or the next one after it.
     seed : which of the possible markets; 0 or more.
+    start_day : the first session is that of this day, or the next one after it. Not today's, so
+        that a seed is the same market tomorrow.
     sessions : how many days it lasts.
     underlyings : what is traded, from `load_underlyings`; the first leads.
     strikes_each_side : strikes above and below the money that each expiry lists in the morning.
@@ -87,8 +88,8 @@ class SimulationConfig:
     InvalidInputError : a value that cannot be.
     """
 
-    start_day: date
     seed: int = 1
+    start_day: date = date(2026, 11, 16)
     sessions: int = 5
     underlyings: tuple[SimulatedUnderlying, ...] = field(default_factory=load_underlyings)
     strikes_each_side: int = 10
