@@ -17,8 +17,8 @@ from strikewire.feeds.simulated.paths import DayPaths
 from strikewire.reference.sessions import SessionCalendar
 
 _MINUTE_S: Final = 60
-#: Seconds between two ticks of an option: up to 2, 5, 10, 20 strikes from the money, and beyond.
-_REACHES: Final = np.array([2, 5, 10, 20])
+#: Seconds between two ticks of an option: up to 1, 3, 6, 12 strikes from the money, and beyond.
+_REACHES: Final = np.array([1, 3, 6, 12])
 _PERIODS_S: Final = np.array([1, 2, 5, 10, 30])
 #: A later expiry's are so many times as long, up to the fourth.
 _EXPIRY_FACTORS: Final = np.array([1, 2, 3, 4])
