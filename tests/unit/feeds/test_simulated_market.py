@@ -170,6 +170,15 @@ def test_even_load_ticks_everything_at_every_step(make_market):
         assert len(batch) == expected
 
 
+@pytest.mark.parametrize("count", [1, 9, 300, 3_000])
+def test_so_many_instruments_are_listed_as_asked_for(make_market, count):
+    market = make_market(sessions=1, instruments=count, update_interval_ms=60_000)
+    assert len(market.specs) == count
+    kinds = [spec.kind for spec in market.specs]
+    # Two indices and six futures come before any option, then those nearest the money.
+    assert sum(kind.is_option for kind in kinds) == max(count - 8, 0)
+
+
 def test_engine_takes_every_tick(market, rules):
     engine = Engine(config=EngineConfig(), find_calendar=rules.calendar)
     engine.register(

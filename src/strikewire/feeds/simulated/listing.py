@@ -22,6 +22,8 @@ from strikewire.reference.symbols import build_tradingsymbol, is_monthly_expiry
 DERIVATIVE_VENUES: Final = {"NSE": "NFO", "BSE": "BFO"}
 #: Prices of an index are shown to five paise, which is also how far they are rounded.
 INDEX_TICK_PAISE: Final = 5
+#: In place of a distance from the money: what is listed before any option.
+_ALWAYS: Final = -1
 #: A strike is never nearer to nothing than this share of the level.
 _LOWEST_STRIKE: Final = 0.25
 
@@ -109,7 +111,7 @@ class _Series:
     venue: str
 
     def make_row(
-        self, expiry: Expiry, role: Role, strike: float | None = None, distance: int = 0
+        self, expiry: Expiry, role: Role, strike: float | None = None, distance: int = _ALWAYS
     ) -> _Row:
         """Return one of them; `strike` in rupees, None of a future."""
         terms = self.underlying
@@ -198,7 +200,7 @@ class ContractLister:
             name=underlying.name,
             tick_size=INDEX_TICK_PAISE / 100,
         )
-        rows = [_Row(spec, number, Role.INDEX, 0, INDEX_TICK_PAISE, 0)]
+        rows = [_Row(spec, number, Role.INDEX, 0, INDEX_TICK_PAISE, _ALWAYS)]
         series = _Series(number, underlying, DERIVATIVE_VENUES[index.exchange])
         step = underlying.strike_step
         middle = round(level / step)
