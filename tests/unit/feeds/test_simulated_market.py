@@ -22,24 +22,25 @@ from strikewire.feeds.simulated import (
     name_session,
 )
 from strikewire.journal import check_session_key
+from strikewire.reference.contract_terms import PriceClass
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.reference.symbols import parse_tradingsymbol
 
 #: From a Monday on; the second day is an expiry of both.
 CONFIG = SimulationConfig(
-    start_day=date(2026, 11, 23), seed=7, sessions=3, strikes_each_side=3, update_interval_ms=10_000
+    start_day=date(2026, 12, 28), seed=7, sessions=3, strikes_each_side=3, update_interval_ms=10_000
 )
 
 #: Tick number to instrument, price, volume, open interest and average price.
 GOLDEN: dict[int, tuple[int, float, float, float, float]] = {
-    1: (0, 24923.8, math.nan, math.nan, math.nan),
-    2: (1, 24929.4, 75.0, 14563875.0, 24929.4),
-    3: (2, 135.4, 2250.0, 5768175.0, 135.4),
-    1000: (59, 550.0, 3075.0, 380775.0, 557.9),
-    100000: (14, 8.85, 7093725.0, 7163175.0, 20.08),
-    250000: (116, 443.1, 83700.0, 728400.0, 458.45),
-    400000: (131, 1166.25, 77315.0, 149030.0, 1173.24),
-    894897: (209, 1669.85, 112245.0, 65905.0, 1504.88),
+    1: (0, 25071.8, math.nan, math.nan, math.nan),
+    2: (1, 25077.5, 65.0, 12622025.0, 25077.5),
+    3: (2, 253.95, 845.0, 4999085.0, 253.95),
+    1000: (58, 667.6, 780.0, 746135.0, 667.6),
+    100000: (35, 543.9, 267865.0, 478985.0, 570.53),
+    250000: (124, 1197.5, 36300.0, 325950.0, 1202.22),
+    400000: (60, 55517.85, math.nan, math.nan, math.nan),
+    945520: (180, 831.9, 122135.0, 313105.0, 747.93),
 }
 
 
@@ -131,7 +132,7 @@ def test_ticks_are_inside_the_sessions_of_their_venues(market, ticks, rules):
         assert (found >= 0).all()
         assert (own < calendar.closes_ns[found]).all()
         days = np.unique(calendar.days_ns[found])
-        assert days.tolist() == [from_date(date(2026, 11, day)) for day in (23, 24, 25)]
+        assert days.tolist() == [from_date(date(2026, 12, day)) for day in (28, 29, 30)]
         for day_ns in days:
             place = int(np.searchsorted(calendar.days_ns, day_ns))
             in_day = own[found == place]
@@ -154,12 +155,12 @@ def test_far_strikes_and_expiries_tick_less_often(make_market):
     seen = np.concatenate([batch.ticks["instrument_id"] for batch in batches])
     counts = np.bincount(seen, minlength=len(market.specs))
     by_symbol = {spec.tradingsymbol: counts[n] for n, spec in enumerate(market.specs)}
-    assert by_symbol["NIFTY 50"] == by_symbol["NIFTY26NOVFUT"] == 600
-    for strikes in (("26NOV25000CE", "26NOV25400PE", "26NOV26100PE"), ("27JANFUT", "27JAN26100CE")):
+    assert by_symbol["NIFTY 50"] == by_symbol["NIFTY26DECFUT"] == 600
+    for strikes in (("26DEC25000CE", "26DEC25400PE", "26DEC26100PE"), ("27FEBFUT", "27FEB26100CE")):
         found = [by_symbol[f"NIFTY{each}"] for each in strikes]
         assert found == sorted(found, reverse=True)
         assert found[0] > 2 * found[-1]
-    assert by_symbol["NIFTY26NOV25000CE"] > by_symbol["NIFTY26DEC25000CE"]
+    assert by_symbol["NIFTY26DEC25000CE"] > by_symbol["NIFTY27JAN25000CE"]
 
 
 def test_even_load_ticks_everything_at_every_step(make_market):
@@ -235,7 +236,7 @@ def test_contracts_are_named_as_the_exchange_names_them(market):
         assert parsed.month == spec.expiry.replace(day=1)
         assert parsed.expiry in (None, spec.expiry)
     futures = [s.tradingsymbol for s in market.specs if s.kind is InstrumentKind.FUTURE]
-    assert futures[:3] == ["NIFTY26NOVFUT", "NIFTY26DECFUT", "NIFTY27JANFUT"]
+    assert futures[:3] == ["NIFTY26DECFUT", "NIFTY27JANFUT", "NIFTY27FEBFUT"]
 
 
 def test_expired_contracts_stop_and_new_ones_come(market, ticks):
@@ -246,7 +247,7 @@ def test_expired_contracts_stop_and_new_ones_come(market, ticks):
         {int(day) - first for day in pairs[1][pairs[0] == number]}
         for number in range(len(market.specs))
     ]
-    expired = date(2026, 11, 24)
+    expired = date(2026, 12, 29)
     for spec, own in zip(market.specs, days, strict=True):
         assert own <= {0, 1} if spec.expiry == expired else 2 in own
     # The series that took their place.
@@ -255,7 +256,7 @@ def test_expired_contracts_stop_and_new_ones_come(market, ticks):
 
 def test_expiry_on_a_holiday_moves_to_the_session_before(rules):
     whole = rules.calendar("NFO")
-    keep = whole.days_ns != from_date(date(2026, 12, 1))
+    keep = whole.days_ns != from_date(date(2027, 1, 5))
     without = SessionCalendar(
         "NFO", whole.zone, whole.days_ns[keep], whole.opens_ns[keep], whole.closes_ns[keep]
     )
@@ -264,11 +265,11 @@ def test_expiry_on_a_holiday_moves_to_the_session_before(rules):
         find_calendar=lambda venue: without if venue == "NFO" else rules.calendar(venue),
     )
     expiries = sorted({spec.expiry for spec in market.specs if spec.expiry})
-    assert expiries[:3] == [date(2026, 11, 24), date(2026, 11, 30), date(2026, 12, 8)]
+    assert expiries[:3] == [date(2026, 12, 29), date(2027, 1, 4), date(2027, 1, 12)]
 
 
 def test_start_on_a_day_without_a_session_begins_with_the_next(make_market):
-    market = make_market(start_day=date(2026, 11, 21), sessions=1)
+    market = make_market(start_day=date(2026, 12, 26), sessions=1)
     assert market.first_ns // (1_440 * MINUTE_NS) == from_date(CONFIG.start_day) // (
         1_440 * MINUTE_NS
     )
@@ -297,6 +298,21 @@ def test_other_exchange_keeps_its_own_sessions(make_market):
 def test_config_that_cannot_be_is_refused(make_market, changes, message):
     with pytest.raises(InvalidInputError, match=message):
         make_market(**changes)
+
+
+def test_contract_terms_are_those_of_the_market_rules(rules):
+    day = SimulationConfig().start_day
+    for each in load_underlyings(["NIFTY", "BANKNIFTY", "SENSEX", "FINNIFTY", "MIDCPNIFTY"]):
+        venue = {"NSE": "NFO", "BSE": "BFO"}[each.index.exchange]
+        ends = rules.expiry_rule(venue, each.name, day)
+        ticks = [
+            100 * rules.tick_size(venue, price_class, day, price=each.level)
+            for price_class in (PriceClass.INDEX_FUTURE, PriceClass.OPTION)
+        ]
+        assert each.lot_size == rules.lot_size(venue, each.name, day)
+        assert each.strike_step == rules.strike_step(venue, each.name, day)
+        assert [each.future_tick_paise, each.option_tick_paise] == pytest.approx(ticks)
+        assert (each.expiry_weekday, each.has_weeklies) == (ends.monthly, ends.weekly is not None)
 
 
 @pytest.mark.parametrize("names", [[], ["NIFTY", "RELIANCE"]])
