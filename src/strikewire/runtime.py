@@ -8,6 +8,7 @@ from strikewire.auth.demo import DemoIdentity
 from strikewire.core.clock import Clock
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
+from strikewire.live.bar_streams import BarStreams
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory
@@ -35,6 +36,7 @@ class Runtime:
     hub : where closed bars are published, for whoever listens inside the program.
     rules : the market rules in force.
     rule_overrides : changes them.
+    bar_streams : snapshots and changes of bars, for sockets.
     view : None when nobody hears ticks.
     replay : None when no replay runs.
     """
@@ -53,5 +55,6 @@ class Runtime:
     quotes: QuoteBoard
     coverage: CoverageReader
     hub: Hub
+    bar_streams: BarStreams
     view: EngineView | None = None
     replay: ReplayFeed | None = None

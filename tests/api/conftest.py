@@ -18,6 +18,7 @@ import pytest
 import uvicorn
 
 from strikewire.api.app import create_app
+from strikewire.api.ws.connection import SOCKET_OPTIONS
 from strikewire.bootstrap import ReplayRequest, build_runtime
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
@@ -125,7 +126,9 @@ async def serve(settings: Settings, replay: ReplayRequest | None = None):
     async with build_runtime(settings, replay=replay) as runtime:
         app = create_app(runtime, settings.to_api())
         server = uvicorn.Server(
-            uvicorn.Config(app, port=0, lifespan="off", log_config=None, access_log=False)
+            uvicorn.Config(
+                app, port=0, lifespan="off", log_config=None, access_log=False, **SOCKET_OPTIONS
+            )
         )
         task = asyncio.create_task(server.serve())
         await eventually(lambda: server.started)

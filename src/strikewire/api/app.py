@@ -20,6 +20,8 @@ from strikewire.api.middleware import BodyLimit, RequestEnvelope
 from strikewire.api.routes import PUBLIC, Routes, build_openapi
 from strikewire.api.udf import endpoints as udf
 from strikewire.api.v1 import bars, coverage, instruments, market_rules, replay
+from strikewire.api.ws.connection import BarSocket
+from strikewire.api.ws.sockets import Sockets
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import StrikewireError
 from strikewire.runtime import Runtime
@@ -68,6 +70,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
         ),
     )
     app.state.runtime = runtime
+    app.state.sockets = Sockets()
     routes = Routes(app)
     udf.add_routes(routes)
     bars.add_routes(routes)
@@ -75,6 +78,9 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     coverage.add_routes(routes)
     market_rules.add_routes(routes)
     replay.add_routes(routes)
+    routes.add_socket(
+        "/ws/bars", BarSocket(runtime, app.state.sockets, config.sockets), access=Scope.BARS_READ
+    )
     health.add_routes(
         routes, metrics_access=PUBLIC if config.is_metrics_public else Scope.METRICS_READ
     )

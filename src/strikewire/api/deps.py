@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection, Request
 from strikewire.auth.demo import Caller
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
-from strikewire.core.errors import NotAuthenticatedError
+from strikewire.core.errors import NotAuthenticatedError, NotPermittedError
 from strikewire.runtime import Runtime
 
 # What a proxy adds when it speaks for somebody else.
@@ -59,6 +59,23 @@ def authorize(connection: HTTPConnection, scope: Scope) -> Principal:
         raise NotAuthenticatedError(msg)
     principal.require(scope)
     return principal
+
+
+def check_origin(connection: HTTPConnection) -> None:
+    """Return unless a page of another site is asking: browsers let any page open a socket.
+
+    Raises
+    ------
+    NotPermittedError : there is an `Origin`, and it is not the `Host` that was asked.
+    """
+    origin = connection.headers.get("origin")
+    if origin is None:
+        return
+    scheme, _, site = origin.lower().partition("://")
+    host = connection.headers.get("host", "").lower()
+    if scheme not in ("http", "https") or not host or site != host:
+        msg = "a page of this server's own host was wanted as the Origin"
+        raise NotPermittedError(msg, origin=origin)
 
 
 class Requires:

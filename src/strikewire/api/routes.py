@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, FastAPI
@@ -17,13 +17,16 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
-from strikewire.api.deps import Requires, authorize
+from strikewire.api.deps import Requires, authorize, check_origin, get_runtime
+from strikewire.api.errors import describe, render
 from strikewire.api.schemas import ErrorBody
 from strikewire.auth import scopes
-from strikewire.core.errors import InvalidInputError
+from strikewire.core.errors import InvalidInputError, StrikewireError
+from strikewire.observability.correlation import accept_correlation_id, correlation_id
 
 #: What a route asks of its caller: a scope, or nothing at all.
 Access = scopes.Scope | Literal["public"]
@@ -165,6 +168,46 @@ class Routes:
         """
         _check_access(route.path, route.access)
         self._app.router.routes.append(Route(route.path, route, methods=["GET"]))
+
+    def add_socket(self, path: str, endpoint: SocketEndpoint, *, access: scopes.Scope) -> None:
+        """Register a WebSocket, which no page of another site may open (`Origin`).
+
+        Who may not have it is refused before the handshake, with the one error body.
+        """
+
+        async def open_socket(socket: WebSocket) -> None:
+            token = correlation_id.set(accept_correlation_id(None))
+            try:
+                try:
+                    check_origin(socket)
+                    authorize(socket, access)
+                    endpoint.check_room()
+                except StrikewireError as error:
+                    clock = get_runtime(socket).clock
+                    await socket.send_denial_response(render(describe(error), clock=clock))
+                    return
+                await endpoint.serve(socket)
+            finally:
+                correlation_id.reset(token)
+
+        self._app.router.routes.append(WebSocketRoute(path, open_socket))
+
+
+class SocketEndpoint(Protocol):
+    """What serves the sockets of a route."""
+
+    def check_room(self) -> None:
+        """Return if there is room for one more.
+
+        Raises
+        ------
+        DependencyError : there is not, or the program is about to end.
+        """
+        ...
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve one, from the handshake to its end."""
+        ...
 
 
 def _check_access(path: str, access: Access) -> None:

@@ -27,6 +27,8 @@ from strikewire.bootstrap.files import (
 from strikewire.bootstrap.stores import DatabaseSite, find_database, make_rule_book, prepare_schema
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import DependencyError
+from strikewire.engine.view import UpdateSink
+from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
@@ -58,6 +60,7 @@ _log: Final = get_logger("bootstrap")
 _WATCH: Final = "database watch"
 _RULES: Final = "market rules"
 _SESSION: Final = "session"
+_STREAMS: Final = "bar streams"
 # What is not stored by then is in the journal, and is stored at the next start.
 _STOP_SESSION_S: Final = 4.0
 
@@ -120,6 +123,11 @@ async def build_runtime(
         )
         hub = Hub(epoch=uuid.uuid4().hex)
         stack.callback(hub.close)
+        bar_streams = BarStreams(
+            config=BarStreamsConfig(),
+            run_id=hub.epoch,
+            find_calendar=rules.calendar,
+        )
         playing: ReplayRun | None = None
         if replay is not None:
             tools = ReplayTools(
@@ -129,7 +137,12 @@ async def build_runtime(
                 metrics=metrics,
             )
             playing = await prepare_replay(
-                settings, replay, tools, lambda found: _make_listeners(pages, rules, hub, found)
+                settings,
+                replay,
+                tools,
+                lambda found: _make_listeners(
+                    pages, rules, (_publish(hub, found), bar_streams), found
+                ),
             )
             rules.listen(playing.session.reload_calendars)
             market_clock.follow(playing.feed.clock)
@@ -141,6 +154,8 @@ async def build_runtime(
             open_bars=NoOpenBars() if playing is None else _make_open_bars(playing.session),
             clock=market_clock,
         )
+        bar_streams.bind(history=history, view=view)
+        supervisor.start(_STREAMS, bar_streams.run)
         runtime = Runtime(
             version=__version__,
             clock=clock,
@@ -162,6 +177,7 @@ async def build_runtime(
                 clock=market_clock,
             ),
             hub=hub,
+            bar_streams=bar_streams,
             view=view,
             replay=None if playing is None else playing.feed,
         )
@@ -202,14 +218,19 @@ async def _prepare_database(settings: Settings, site: DatabaseSite) -> bool:
     return await prepare_schema(settings, site.url)
 
 
-def _make_listeners(pages: PageCache, rules: RuleBook, hub: Hub, found: Replayable) -> Listeners:
+def _publish(hub: Hub, found: Replayable) -> BarPublisher:
+    return BarPublisher(hub=hub, instruments=found.instruments)
+
+
+def _make_listeners(
+    pages: PageCache, rules: RuleBook, sinks: tuple[UpdateSink, ...], found: Replayable
+) -> Listeners:
     invalidator = PageInvalidator(
         pages=pages,
         venues={int(each.id): each.spec.exchange for each in found.instruments},
         find_calendar=rules.calendar,
     )
-    publisher = BarPublisher(hub=hub, instruments=found.instruments)
-    return Listeners(invalidator.on_committed, (publisher,))
+    return Listeners(invalidator.on_committed, sinks)
 
 
 def _make_open_bars(session: Session) -> SessionBars:

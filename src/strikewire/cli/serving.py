@@ -16,6 +16,8 @@ import uvicorn
 import uvloop
 
 from strikewire.api.app import create_app
+from strikewire.api.ws.connection import SOCKET_OPTIONS
+from strikewire.api.ws.sockets import Sockets
 from strikewire.bootstrap import ReplayRequest, SimulationRequest, build_runtime
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import SettingsError
@@ -25,6 +27,7 @@ from strikewire.observability.logs import configure_logging, get_logger
 from strikewire.settings import Settings, load_settings
 
 _log: Final = get_logger("serve")
+_SOCKETS_S: Final = 2.0
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -52,11 +55,15 @@ class _Drain:
             self._is_urgent.set()
         self._asked.set()
 
-    async def run(self, server: uvicorn.Server, health: Health, *, notice_s: float) -> None:
-        """Wait to be asked, then let the server finish."""
+    async def run(
+        self, server: uvicorn.Server, health: Health, sockets: Sockets, *, notice_s: float
+    ) -> None:
+        """Wait to be asked, tell whoever holds a socket, then let the server finish."""
         await self._asked.wait()
         _log.info("draining")
         health.begin_drain()
+        # Every socket has its notice before the server, which would only cut it, is told to end.
+        await sockets.drain(timeout_s=_SOCKETS_S)
         # Whoever sends requests here has to see that it is not ready before nobody listens.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(notice_s):
@@ -133,11 +140,12 @@ async def _serve(
     for number in _SIGNALS:
         loop.add_signal_handler(number, drain.ask)
     async with build_runtime(settings, replay=replay) as runtime:
+        app = create_app(runtime, settings.to_api())
         server = _Server(
             uvicorn.Config(
-                create_app(runtime, settings.to_api()),
+                app,
                 http="httptools",
-                ws="none",
+                **SOCKET_OPTIONS,
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -148,7 +156,8 @@ async def _serve(
             )
         )
         draining = asyncio.create_task(
-            drain.run(server, runtime.health, notice_s=settings.drain_notice_s), name="drain"
+            drain.run(server, runtime.health, app.state.sockets, notice_s=settings.drain_notice_s),
+            name="drain",
         )
         url = _describe(listener)
         _log.info("listening", url=url)

@@ -1,0 +1,40 @@
+"""The catalogue of close codes: why a socket was closed by us. A new one gets its line here first.
+
+Below 4000 they are RFC 6455's own; 4000 and above are ours, and stay what they are.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class CloseCode(IntEnum):
+    """Why, for programs; the close reason says it for people."""
+
+    #: A binary message: everything here is JSON text.
+    NOT_TEXT = 1003
+    #: A message longer than is allowed.
+    TOO_LONG = 1009
+    #: A bug of ours.
+    INTERNAL = 1011
+    #: The program ends; come back, to a new epoch.
+    SHUTDOWN = 1012
+    #: A message that is no JSON object.
+    MALFORMED = 4400
+    #: More waited than is kept for one client. Come back with the last epoch and seq.
+    SLOW_CLIENT = 4408
+
+    @property
+    def reason(self) -> str:
+        """The reason sent with the code."""
+        return _REASONS[self]
+
+
+_REASONS = {
+    CloseCode.NOT_TEXT: "JSON text was wanted",
+    CloseCode.TOO_LONG: "the message is too long",
+    CloseCode.INTERNAL: "something went wrong on our side",
+    CloseCode.SHUTDOWN: "the server is stopping",
+    CloseCode.MALFORMED: "a JSON object was wanted",
+    CloseCode.SLOW_CLIENT: "messages were not read in time",
+}

@@ -1,0 +1,296 @@
+"""Bar streams: which bar topics are listened to, and what each step of the engine means to them.
+
+Nothing happens for an instrument that nobody has asked for. A topic costs the store one question
+when it is first asked for, however many listen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
+from strikewire.core.errors import StrikewireError
+from strikewire.core.instants import MINUTE_NS
+from strikewire.core.instruments import Instrument
+from strikewire.engine.view import EngineView, Update
+from strikewire.live.bar_topic import SNAPSHOT_BARS, BarListener, BarTopic, Delta, Snapshot
+from strikewire.live.history import BarHistory, BarRange
+from strikewire.observability.logs import get_logger
+from strikewire.reference.sessions import SessionCalendar
+
+_log: Final = get_logger("bar streams")
+#: Two of the longest sessions, MCX's of 14 hours and a half, and some.
+_MINUTES: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class BarStreamsConfig:
+    """How streams of bars are kept.
+
+    Parameters
+    ----------
+    forming_interval_s : the least time between two states of a topic's forming bar.
+    idle_topics : topics nobody listens to that are kept for those who come back.
+    """
+
+    forming_interval_s: float = 0.25
+    idle_topics: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """How a listener begins: with all it missed, or with a snapshot."""
+
+    topic: BarTopic
+    missed: tuple[Delta, ...] = ()
+    snapshot: Snapshot | None = None
+
+
+class BarStreams:
+    """An `UpdateSink` with topics. `run` publishes forming bars, and reloads after a seek back.
+
+    Parameters
+    ----------
+    run_id : names this run of the program; every epoch starts with it.
+    find_calendar : the sessions of a venue.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: BarStreamsConfig,
+        run_id: str,
+        find_calendar: Callable[[str], SessionCalendar],
+    ) -> None:
+        self._config = config
+        self._run_id = run_id
+        self._find_calendar = find_calendar
+        self._history: BarHistory | None = None
+        self._view: EngineView | None = None
+        self._epochs = 0
+        self._step = 0
+        self._minute = 0
+        # In order of last use.
+        self._topics: dict[tuple[int, Timeframe], BarTopic] = {}
+        self._by_instrument: dict[int, tuple[BarTopic, ...]] = {}
+        self._loading: dict[BarTopic, asyncio.Lock] = {}
+        self._dirty: set[int] = set()
+        self._stale: set[BarTopic] = set()
+        self._woken = asyncio.Event()
+
+    def bind(self, *, history: BarHistory, view: EngineView | None) -> None:
+        """Name what snapshots are read from; it is built after the session that tells us."""
+        self._history = history
+        self._view = view
+
+    @property
+    def topic_count(self) -> int:
+        """Topics kept, those nobody listens to included."""
+        return len(self._topics)
+
+    @property
+    def listener_count(self) -> int:
+        """Subscriptions, of all topics."""
+        return sum(len(topic.listeners) for topic in self._topics.values())
+
+    # -- the engine's side ----------------------------------------------------------------------
+
+    def on_update(self, update: Update) -> None:
+        """Take in one step. Nothing but a comparison while there is no topic."""
+        has_fallen_back = update.seq <= self._step
+        self._step = update.seq
+        if not self._topics:
+            return
+        if has_fallen_back:
+            self._restart()
+        for instrument_id, bars in _group(update.bars):
+            topics = self._by_instrument.get(instrument_id, ())
+            if not topics:
+                continue
+            self._dirty.add(instrument_id)
+            # A session that breaks off flushes what is still forming: that is no closed bar.
+            closed = bars[(bars["flags"] & BarFlag.PARTIAL) == 0]
+            if len(closed):
+                for topic in topics:
+                    topic.take(closed, update.as_of_ns)
+        self._dirty |= self._by_instrument.keys() & set(update.dirty.tolist())
+        minute = update.as_of_ns // MINUTE_NS
+        if minute != self._minute:
+            self._minute = minute
+            for topic in self._topics.values():
+                topic.settle(update.as_of_ns)
+        if self._dirty:
+            self._woken.set()
+
+    def _restart(self) -> None:
+        self._minute = 0
+        for topic in self._topics.values():
+            topic.restart(self._make_epoch())
+        self._stale.update(self._topics.values())
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Publish forming bars as they change, until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            for topic in tuple(self._stale):
+                await self._reload(topic)
+            dirty, self._dirty = self._dirty, set()
+            as_of_ns = self._find_as_of()
+            for instrument_id in dirty:
+                for topic in self._by_instrument.get(instrument_id, ()):
+                    topic.publish_forming(as_of_ns)
+            await asyncio.sleep(self._config.forming_interval_s)
+
+    async def _reload(self, topic: BarTopic) -> None:
+        try:
+            await self._load(topic)
+        except StrikewireError as error:
+            _log.warning("a topic was lost", topic=topic.name, reason=str(error))
+            self._stale.discard(topic)
+            self._forget(topic)
+            listeners, topic.listeners = topic.listeners, ()
+            for listener in listeners:
+                listener.on_topic_lost(topic)
+
+    # -- the listeners' side --------------------------------------------------------------------
+
+    async def join(
+        self,
+        instrument: Instrument,
+        timeframe: Timeframe,
+        listener: BarListener,
+        *,
+        seen: tuple[str, int] | None = None,
+    ) -> Joined:
+        """Listen to a topic. What is returned and what is told afterwards leave no gap.
+
+        Parameters
+        ----------
+        seen : epoch and number of the last message the listener had.
+
+        Raises
+        ------
+        DependencyError : the store was needed and did not answer.
+        NotFoundError : the instrument's venue has no market rules.
+        """
+        key = (int(instrument.id), timeframe)
+        while True:
+            topic = self._open(instrument, timeframe)
+            try:
+                await self._load(topic)
+            except BaseException:
+                if not topic.listeners:
+                    self._forget(topic)
+                raise
+            # Somebody else who waited may have failed, and taken the topic away.
+            if self._topics.get(key) is topic:
+                break
+        # From here on nothing waits: no step of the engine comes between.
+        missed = None if seen is None else topic.find_missed(*seen)
+        if listener not in topic.listeners:
+            topic.listeners += (listener,)
+        self._forget_idle()
+        if missed is None:
+            return Joined(topic, snapshot=topic.make_snapshot())
+        forming = topic.make_forming()
+        return Joined(topic, (*missed, forming) if forming else tuple(missed))
+
+    def leave(self, topic: BarTopic, listener: BarListener) -> None:
+        """Stop listening. The topic is kept for a while, for whoever comes back."""
+        topic.listeners = tuple(each for each in topic.listeners if each is not listener)
+
+    def _open(self, instrument: Instrument, timeframe: Timeframe) -> BarTopic:
+        key = (int(instrument.id), timeframe)
+        topic = self._topics.pop(key, None)
+        if topic is None:
+            topic = BarTopic(
+                instrument=instrument,
+                timeframe=timeframe,
+                epoch=self._make_epoch(),
+                find_calendar=lambda: self._find_calendar(instrument.spec.exchange),
+                find_recent=lambda: self._find_recent(instrument),
+            )
+            self._by_instrument[key[0]] = (*self._by_instrument.get(key[0], ()), topic)
+            self._loading[topic] = asyncio.Lock()
+        self._topics[key] = topic
+        return topic
+
+    def _forget_idle(self) -> None:
+        idle = [each for each in self._topics.values() if not each.listeners and each.is_loaded]
+        for topic in idle[: max(0, len(idle) - self._config.idle_topics)]:
+            self._forget(topic)
+
+    def _forget(self, topic: BarTopic) -> None:
+        number = int(topic.instrument.id)
+        if self._topics.get((number, topic.timeframe)) is not topic:
+            return
+        del self._topics[number, topic.timeframe]
+        del self._loading[topic]
+        left = tuple(each for each in self._by_instrument[number] if each is not topic)
+        if left:
+            self._by_instrument[number] = left
+        else:
+            del self._by_instrument[number]
+
+    def _make_epoch(self) -> str:
+        self._epochs += 1
+        return f"{self._run_id}-{self._epochs}"
+
+    async def _load(self, topic: BarTopic) -> None:
+        """Ask history, once for all who wait; and again if the market went backwards meanwhile."""
+        assert self._history is not None, "bind comes first"
+        async with self._loading.get(topic) or asyncio.Lock():
+            while not topic.is_loaded:
+                epoch = topic.epoch
+                minutes = np.zeros(0, BAR_DTYPE)
+                if topic.timeframe is not Timeframe.M1:
+                    wanted = BarRange(limit=_MINUTES)
+                    series = await self._history.load(topic.instrument, wanted)
+                    minutes = _drop_first_session(series.to_array(), topic.calendar)
+                wanted = BarRange(limit=SNAPSHOT_BARS, timeframe=topic.timeframe)
+                bars = await self._history.load(topic.instrument, wanted)
+                if topic.epoch == epoch:
+                    topic.adopt(bars.to_array(), minutes, self._find_as_of() or bars.as_of_ns)
+            if topic in self._stale:
+                self._stale.discard(topic)
+                for listener in topic.listeners:
+                    listener.on_snapshot(topic.make_snapshot())
+
+    def _find_recent(self, instrument: Instrument) -> npt.NDArray[np.void]:
+        if self._view is None:
+            return np.zeros(0, BAR_DTYPE)
+        return self._view.recent_bars(instrument.id)
+
+    def _find_as_of(self) -> int:
+        """Return the engine's time; 0 where there is none, or it has not begun."""
+        return 0 if self._view is None else self._view.as_of_ns
+
+
+def _group(bars: npt.NDArray[np.void]) -> Iterator[tuple[int, npt.NDArray[np.void]]]:
+    """Yield each instrument's bars, in their order."""
+    if len(bars) == 1:
+        yield int(bars["instrument_id"][0]), bars
+        return
+    for instrument_id in np.unique(bars["instrument_id"]).tolist():
+        yield instrument_id, bars[bars["instrument_id"] == instrument_id]
+
+
+def _drop_first_session(
+    minutes: npt.NDArray[np.void], calendar: SessionCalendar
+) -> npt.NDArray[np.void]:
+    """Leave out the session that the limit may have cut: half of it would make a wrong bar."""
+    if len(minutes) < _MINUTES:
+        return minutes
+    first_ns = int(minutes["ts_ns"][0])
+    session = int(np.searchsorted(calendar.opens_ns, first_ns, side="right"))
+    if session >= len(calendar.opens_ns):
+        return minutes[:0]
+    return np.asarray(minutes[minutes["ts_ns"] >= calendar.opens_ns[session]])

@@ -1,0 +1,125 @@
+"""A bar topic without a server: what is numbered, what is kept, what is told."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
+from strikewire.core.instants import DAY_NS, MINUTE_NS
+from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind, InstrumentSpec
+from strikewire.live.bar_topic import RING_BARS, SNAPSHOT_BARS, BarTopic
+from strikewire.reference.sessions import SessionCalendar
+
+OPEN_NS = 1_672_371_900_000_000_000
+EPOCH = "run-1"
+CALENDAR = SessionCalendar(
+    venue="NFO",
+    zone=ZoneInfo("Asia/Kolkata"),
+    days_ns=np.array([OPEN_NS // DAY_NS * DAY_NS]),
+    opens_ns=np.array([OPEN_NS]),
+    closes_ns=np.array([OPEN_NS + 375 * MINUTE_NS]),
+)
+
+
+class Heard:
+    """A listener that keeps what it is told."""
+
+    def __init__(self):
+        self.deltas = []
+
+    def on_delta(self, delta):
+        self.deltas.append(delta)
+
+    def on_snapshot(self, snapshot):
+        raise AssertionError(snapshot)
+
+    def on_topic_lost(self, topic):
+        raise AssertionError(topic)
+
+
+def make_minutes(*minutes, flags=0, close=100.0):
+    bars = np.zeros(len(minutes), BAR_DTYPE)
+    bars["instrument_id"] = 1
+    bars["ts_ns"] = OPEN_NS + np.array(minutes) * MINUTE_NS
+    for name in ("open", "high", "low", "close"):
+        bars[name] = close
+    bars["flags"] = flags
+    return bars
+
+
+@pytest.fixture
+def make_topic():
+    def make(timeframe, recent=None):
+        topic = BarTopic(
+            instrument=Instrument(
+                InstrumentId(1), InstrumentSpec("NFO", "BANKNIFTY-I", InstrumentKind.FUTURE)
+            ),
+            timeframe=timeframe,
+            epoch=EPOCH,
+            find_calendar=lambda: CALENDAR,
+            find_recent=lambda: make_minutes() if recent is None else recent[0],
+        )
+        none = make_minutes()
+        topic.adopt(none, none, OPEN_NS)
+        heard = Heard()
+        topic.listeners = (heard,)
+        return topic, heard
+
+    return make
+
+
+def close(topic, minute, **given):
+    topic.take(make_minutes(minute, **given), OPEN_NS + (minute + 1) * MINUTE_NS)
+
+
+def test_ring_gives_what_it_has_whole_and_nothing_otherwise(make_topic):
+    topic, _ = make_topic(Timeframe.M1)
+    total = RING_BARS + 100
+    for minute in range(total):
+        close(topic, minute)
+
+    assert [each.seq for each in topic.find_missed(EPOCH, 100)] == list(range(101, total + 1))
+    assert topic.find_missed(EPOCH, total) == []
+    assert topic.find_missed(EPOCH, 99) is None
+    assert topic.find_missed(EPOCH, total + 1) is None
+    assert topic.find_missed("run-0", total) is None
+    assert len(topic.make_snapshot().bars) == SNAPSHOT_BARS
+
+
+def test_forming_bar_has_the_number_of_the_last_event_and_is_told_when_it_changes(make_topic):
+    recent = [make_minutes(1, flags=BarFlag.PARTIAL)]
+    topic, heard = make_topic(Timeframe.M1, recent)
+    close(topic, 0)
+    for price in (101.0, 101.0, 102.0):
+        recent[0] = make_minutes(1, flags=BarFlag.PARTIAL, close=price)
+        topic.publish_forming(OPEN_NS + MINUTE_NS + 1)
+
+    assert [(each.seq, each.is_forming) for each in heard.deltas] == [
+        (1, False), (1, True), (1, True)
+    ]  # fmt: skip
+    assert topic.make_snapshot().is_forming.tolist() == [False, True]
+
+
+def test_wider_bar_closes_with_time_and_again_when_amended(make_topic):
+    topic, heard = make_topic(Timeframe.M5)
+    close(topic, 2)
+    assert not heard.deltas
+    topic.settle(OPEN_NS + 5 * MINUTE_NS)
+    assert [int(each.bar["ts_ns"][0]) for each in heard.deltas] == [OPEN_NS]
+
+    topic.take(make_minutes(2, flags=BarFlag.AMENDED, close=90.0), OPEN_NS + 5 * MINUTE_NS)
+    assert [each.seq for each in heard.deltas] == [1, 2]
+    assert heard.deltas[-1].bar["close"][0] == 90.0
+    assert heard.deltas[-1].bar["flags"][0] == 0
+
+
+def test_day_is_forming_until_the_session_closes(make_topic):
+    topic, heard = make_topic(Timeframe.D1)
+    close(topic, 0)
+    (is_forming,) = topic.make_snapshot().is_forming.tolist()
+    assert is_forming
+    close(topic, 374)
+    assert [int(each.bar["ts_ns"][0]) % DAY_NS for each in heard.deltas] == [0]
