@@ -157,6 +157,25 @@ async def test_every_bar_of_the_file_arrives_once_in_order(playing):
     assert [[bar[n] for n in names] for bar in closed] == [[b[n] for n in names] for b in stored]
 
 
+async def test_every_bar_of_a_recorded_session_arrives_once(postgres_url, data_dirs, shared_data):
+    path = shared_data("banknifty_1min_20221230/bnf_20221230.parquet")
+    async with make_database(postgres_url) as url:
+        settings = make_settings(url, data_dir=data_dirs())
+        async with serve(settings, replay=ReplayRequest(path=path, speed=60.0)) as service:
+            await command(service, action="pause")
+            async with listen(service) as (client, first):
+                closed = [bar for bar in first["bars"] if not bar["is_forming"]]
+                await command(service, action="speed", speed="max")
+                await command(service, action="play")
+                while not closed or closed[-1]["ts"] < "2022-12-30T09:59:00Z":
+                    message = await read(client, "bar")
+                    if not message["bar"]["is_forming"]:
+                        closed.append(message["bar"])
+            stored = (await get_bars(service, to=closed[-1]["ts"]))["bars"]
+            assert [bar["ts"] for bar in closed[:-1]] == [bar["ts"] for bar in stored]
+            assert [bar["close"] for bar in closed[:-1]] == [bar["close"] for bar in stored]
+
+
 async def test_every_wider_bar_arrives_once_in_order(playing):
     await command(playing, action="pause")
     async with listen(playing, "5m") as (client, first):

@@ -190,7 +190,21 @@ class Routes:
             finally:
                 correlation_id.reset(token)
 
-        self._app.router.routes.append(WebSocketRoute(path, open_socket))
+        self._app.router.routes.append(SocketRoute(path, open_socket, access=access))
+
+
+class SocketRoute(WebSocketRoute):
+    """A WebSocket's route, which knows what it asks of its caller."""
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[WebSocket], Awaitable[None]],
+        *,
+        access: scopes.Scope,
+    ) -> None:
+        super().__init__(path, endpoint)
+        self.access = access
 
 
 class SocketEndpoint(Protocol):
