@@ -63,6 +63,9 @@ def show_server_metrics(
         catalogue.TASK_RESTARTS,
         lambda: [((task.name,), task.restarts) for task in supervisor.reports()],
     )
+    streams = runtime.bar_streams
+    metrics.sample_value(catalogue.STREAM_TOPICS, lambda: streams.topic_count)
+    metrics.sample_value(catalogue.STREAM_LISTENERS, lambda: streams.listener_count)
     metrics.sample_value(catalogue.UPTIME, lambda: health.uptime_s)
 
 

@@ -107,11 +107,18 @@ RECORDER_QUEUE: Final = SampledFamily(
     "strikewire_recorder_queue_bars", "Closed bars waiting to be committed.", "gauge"
 )
 
+STREAM_TOPICS: Final = SampledFamily(
+    "strikewire_stream_topics", "Topics of bars that somebody listens to.", "gauge"
+)
+STREAM_LISTENERS: Final = SampledFamily(
+    "strikewire_stream_listeners", "Subscriptions to topics of bars, over all sockets.", "gauge"
+)
+
 #: Every sampled family, for the documentation and the test that compares it.
 SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS, BARS,
-    JOURNAL_BYTES, RECORDER_QUEUE,
+    JOURNAL_BYTES, RECORDER_QUEUE, STREAM_TOPICS, STREAM_LISTENERS,
 )  # fmt: skip
 
 
