@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from strikewire.auth.demo import DemoIdentity
+from strikewire.auth.identity import Identity
 from strikewire.core.clock import Clock
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
@@ -44,7 +44,7 @@ class Runtime:
     version: str
     clock: Clock
     market_clock: Clock
-    identity: DemoIdentity
+    identity: Identity
     metrics: Metrics
     health: Health
     database: Database

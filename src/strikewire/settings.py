@@ -288,8 +288,8 @@ class Settings(BaseSettings):
             msg = f"STRIKEWIRE_SIMULATED_...: {error.message}"
             raise SettingsError(msg, **error.details) from error
 
-    def to_identity(self) -> DemoIdentity:
-        """Return the one source of identity there is."""
+    def to_demo_identity(self) -> DemoIdentity:
+        """Return who may be the demo principal."""
         return DemoIdentity(is_allowed=self.demo_principal, bind_host=self.host)
 
 

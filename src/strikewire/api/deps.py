@@ -1,4 +1,4 @@
-"""What request handlers are given. Identity proper will be put here, behind `authorize`."""
+"""What request handlers are given: what is running, and who is asking."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection, Request
 
-from strikewire.auth.demo import Caller
+from strikewire.auth.credentials import Caller, Credentials, parse_authorization
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
-from strikewire.core.errors import NotAuthenticatedError, NotPermittedError
+from strikewire.core.errors import NotPermittedError
 from strikewire.runtime import Runtime
 
 # What a proxy adds when it speaks for somebody else.
@@ -24,12 +24,23 @@ def get_runtime(connection: HTTPConnection) -> Runtime:
 
 
 def describe_caller(connection: HTTPConnection) -> Caller:
-    """Collect what the transport knows of the sender."""
+    """Collect what the transport knows of the sender.
+
+    Raises
+    ------
+    NotAuthenticatedError : there is an `Authorization` in a scheme that is not ours.
+    """
     scope = connection.scope
     host, is_forwarded, site = "", False, b""
+    bearer: str | None = None
+    api_key: str | None = None
     for name, value in scope["headers"]:
         if name == b"host":
             host = value.decode("latin-1")
+        elif name == b"authorization":
+            bearer = parse_authorization(value.decode("latin-1"))
+        elif name == b"x-api-key":
+            api_key = value.decode("latin-1")
         elif name == b"sec-fetch-site":
             site = value
         elif name in _FORWARDING:
@@ -41,22 +52,19 @@ def describe_caller(connection: HTTPConnection) -> Caller:
         host=host,
         is_forwarded=is_forwarded,
         is_cross_site=site == b"cross-site",
+        credentials=Credentials(bearer=bearer, api_key=api_key),
     )
 
 
-def authorize(connection: HTTPConnection, scope: Scope) -> Principal:
+async def authorize(connection: HTTPConnection, scope: Scope) -> Principal:
     """Establish who is asking and that they may.
 
     Raises
     ------
-    NotAuthenticatedError : nobody is asking.
+    NotAuthenticatedError : nobody is asking, or with a credential that is no good.
     NotPermittedError : somebody without the scope is.
     """
-    identity = get_runtime(connection).identity
-    principal = identity.find_principal(describe_caller(connection))
-    if principal is None:
-        msg = "this route needs an identity, and the request carries none"
-        raise NotAuthenticatedError(msg)
+    principal = await get_runtime(connection).identity.authenticate(describe_caller(connection))
     principal.require(scope)
     return principal
 
@@ -86,7 +94,7 @@ class Requires:
 
     async def __call__(self, request: Request) -> Principal:
         """Return the caller, or raise as `authorize` does."""
-        return authorize(request, self.scope)
+        return await authorize(request, self.scope)
 
 
 RuntimeDep = Annotated[Runtime, Depends(get_runtime)]

@@ -96,7 +96,7 @@ class HotRoute(Generic[QueryT]):
         request = Request(scope, receive)
         try:
             if self.access != PUBLIC:
-                authorize(request, self.access)
+                await authorize(request, self.access)
             response = await self.handler(request, self._parse(scope["query_string"]))
         except Exception as error:
             if self.on_error is None:
@@ -180,7 +180,7 @@ class Routes:
             try:
                 try:
                     check_origin(socket)
-                    authorize(socket, access)
+                    await authorize(socket, access)
                     endpoint.check_room()
                 except StrikewireError as error:
                     clock = get_runtime(socket).clock

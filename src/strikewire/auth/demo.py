@@ -1,43 +1,29 @@
 """The demo principal: the person at the machine's own keyboard, while there are no accounts.
 
-It is the only source of identity for now, so it is drawn narrowly. A request gets it only when
-the setting allows it, the server listens on loopback alone, the connection comes from loopback, no
-proxy stands in between, and the `Host` names this machine. The last one matters in a browser: a
-page of another site can make its own name resolve to 127.0.0.1 (DNS rebinding) and would then read
-as if it were ours, but it cannot choose the `Host` that its requests carry.
+It asks for no secret, so it is drawn narrowly. A request gets it only when it brings no credential
+of its own, the setting allows it, the server listens on loopback alone, the connection comes from
+loopback, no proxy stands in between, and the `Host` names this machine. The last one matters in a
+browser: a page of another site can make its own name resolve to 127.0.0.1 (DNS rebinding) and would
+then read as if it were ours, but it cannot choose the `Host` that its requests carry.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from strikewire.auth.credentials import Caller, CredentialKind
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Role, Scope
 
-_DEMO: Final = Principal(subject="demo", roles=frozenset(Role), scopes=frozenset(Scope))
+_DEMO: Final = Principal(
+    subject="demo",
+    credential=CredentialKind.DEMO,
+    roles=frozenset(Role),
+    scopes=frozenset(Scope),
+)
 _READING: Final = frozenset({"GET", "HEAD"})
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """What a transport knows of a request's sender, before anybody believes a word of it.
-
-    Parameters
-    ----------
-    address : the peer's IP address; None for a transport without one.
-    host : the `Host` header, port included.
-    is_forwarded : a proxy says that it speaks for somebody else.
-    is_cross_site : a browser says that another site's page sent it (`Sec-Fetch-Site`).
-    """
-
-    address: str | None
-    method: str
-    host: str
-    is_forwarded: bool
-    is_cross_site: bool
 
 
 @lru_cache(maxsize=1_024)
@@ -75,10 +61,11 @@ class DemoIdentity:
         """Whether anybody at all can be the demo principal."""
         return self._is_enabled
 
-    def find_principal(self, caller: Caller) -> Principal | None:
+    async def find_principal(self, caller: Caller) -> Principal | None:
         """Return the demo principal, or None for nobody."""
         if (
             not self._is_enabled
+            or not caller.credentials.is_empty
             or caller.address is None
             or caller.is_forwarded
             or not is_loopback(caller.address)

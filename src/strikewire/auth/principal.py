@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strikewire.auth.credentials import CredentialKind
 from strikewire.auth.scopes import Role, Scope
 from strikewire.core.errors import NotPermittedError
 
@@ -15,9 +16,11 @@ class Principal:
     Parameters
     ----------
     subject : a stable name of the user or program.
+    credential : by what they have shown it.
     """
 
     subject: str
+    credential: CredentialKind
     roles: frozenset[Role] = frozenset()
     scopes: frozenset[Scope] = frozenset()
 

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from strikewire import __version__
+from strikewire.auth.identity import Identity
 from strikewire.bootstrap.figures import (
     describe_caches,
     show_server_metrics,
@@ -160,7 +161,7 @@ async def build_runtime(
             version=__version__,
             clock=clock,
             market_clock=market_clock,
-            identity=settings.to_identity(),
+            identity=Identity([settings.to_demo_identity()]),
             metrics=metrics,
             health=health,
             database=database,

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from strikewire.auth.demo import Caller, DemoIdentity, is_loopback
+from strikewire.auth.credentials import Caller, CredentialKind, Credentials
+from strikewire.auth.demo import DemoIdentity, is_loopback
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import NotPermittedError
@@ -18,13 +19,13 @@ LOCAL = Caller(
 )
 
 
-def find(caller, *, is_allowed=True, bind_host="127.0.0.1"):
-    return DemoIdentity(is_allowed=is_allowed, bind_host=bind_host).find_principal(caller)
+async def find(caller, *, is_allowed=True, bind_host="127.0.0.1"):
+    return await DemoIdentity(is_allowed=is_allowed, bind_host=bind_host).find_principal(caller)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8081", "LOCALHOST", "[::1]:8081", "127.0.0.1"])
-def test_caller_at_this_machine_is_the_demo_principal(host):
-    principal = find(replace(LOCAL, host=host))
+async def test_caller_at_this_machine_is_the_demo_principal(host):
+    principal = await find(replace(LOCAL, host=host))
 
     assert principal is not None
     assert principal.scopes == frozenset(Scope)
@@ -40,23 +41,33 @@ def test_caller_at_this_machine_is_the_demo_principal(host):
         replace(LOCAL, host="127.0.0.1.example.com"),
         replace(LOCAL, host=""),
         replace(LOCAL, method="POST", is_cross_site=True),
+        replace(LOCAL, credentials=Credentials(api_key="of somebody")),
     ],
-    ids=["remote", "unknown", "proxied", "rebound", "rebound-prefix", "no-host", "cross-site"],
+    ids=[
+        "remote",
+        "unknown",
+        "proxied",
+        "rebound",
+        "rebound-prefix",
+        "no-host",
+        "cross-site",
+        "key",
+    ],
 )
-def test_caller_from_elsewhere_is_nobody(caller):
-    assert find(caller) is None
+async def test_caller_from_elsewhere_is_nobody(caller):
+    assert await find(caller) is None
 
 
 ALL_ADDRESSES = ["0.0.0.0", "::"]  # noqa: S104 - what must not be trusted
 
 
 @pytest.mark.parametrize("bind_host", [*ALL_ADDRESSES, "192.0.2.1", "desk.example.com"])
-def test_nobody_is_the_demo_principal_beyond_loopback(bind_host):
-    assert find(LOCAL, bind_host=bind_host) is None
+async def test_nobody_is_the_demo_principal_beyond_loopback(bind_host):
+    assert await find(LOCAL, bind_host=bind_host) is None
 
 
-def test_nobody_is_the_demo_principal_when_switched_off():
-    assert find(LOCAL, is_allowed=False) is None
+async def test_nobody_is_the_demo_principal_when_switched_off():
+    assert await find(LOCAL, is_allowed=False) is None
 
 
 @pytest.mark.parametrize(
@@ -69,7 +80,7 @@ def test_is_loopback(host, wanted):
 
 
 def test_principal_without_a_scope_is_refused():
-    principal = Principal("somebody", scopes=frozenset({Scope.BARS_READ}))
+    principal = Principal("somebody", CredentialKind.DEMO, scopes=frozenset({Scope.BARS_READ}))
 
     principal.require(Scope.BARS_READ)
     with pytest.raises(NotPermittedError, match="replay:control"):

@@ -1,0 +1,68 @@
+"""What a request brings to say who sent it, before anybody believes a word of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from strikewire.core.errors import NotAuthenticatedError
+
+
+class CredentialKind(StrEnum):
+    """By what somebody has shown who they are."""
+
+    #: By sitting at the machine itself: see `auth.demo`.
+    DEMO = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The secrets a request carries, as they came; kept out of every representation.
+
+    Parameters
+    ----------
+    bearer : the token of `Authorization: Bearer`.
+    api_key : the value of `X-API-Key`.
+    """
+
+    bearer: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was brought."""
+        return self.bearer is None and self.api_key is None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a transport knows of a request's sender.
+
+    Parameters
+    ----------
+    address : the peer's IP address; None for a transport without one.
+    host : the `Host` header, port included.
+    is_forwarded : a proxy says that it speaks for somebody else.
+    is_cross_site : a browser says that another site's page sent it (`Sec-Fetch-Site`).
+    """
+
+    address: str | None
+    method: str
+    host: str
+    is_forwarded: bool
+    is_cross_site: bool
+    credentials: Credentials = Credentials()
+
+
+def parse_authorization(value: str) -> str:
+    """Return the token of an `Authorization` header.
+
+    Raises
+    ------
+    NotAuthenticatedError : its scheme is not Bearer, or there is no token.
+    """
+    scheme, _, token = value.strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        msg = "an Authorization header of the form `Bearer TOKEN` was wanted"
+        raise NotAuthenticatedError(msg)
+    return token.strip()
