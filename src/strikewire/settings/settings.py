@@ -1,23 +1,17 @@
-"""Settings: the environment, secret files and `.env`, checked before anything starts.
+"""Every setting there is, checked before anything starts.
 
-Every setting `x` is read from `STRIKEWIRE_X`; those with a customary name (`DATABASE_URL`, `PORT`,
-...) also from that. `<NAME>_FILE` names a file that holds the value, for secrets that are mounted
-as files. What is given on the command line wins over the environment, and that over `.env`. A value
-that cannot be stops the program, with the variable's name and what it wants.
+What is given on the command line wins over the environment, and that over `.env` (`sources.py`). A
+value that cannot be stops the program, with the variable's name and what it wants.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
-from pydantic import Field, JsonValue, SecretStr, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from strikewire.api.config import ApiConfig
@@ -32,22 +26,17 @@ from strikewire.live.recordings import RecordingConfig
 from strikewire.live.session import SessionConfig
 from strikewire.observability.logs import LogConfig
 from strikewire.resilience.failpoints import Failpoints
+from strikewire.settings.sources import (
+    Seconds,
+    VariableSource,
+    list_field_variables,
+    setting,
+)
 from strikewire.store.database import DatabaseConfig
 from strikewire.store.pages import PageCacheConfig
 
-_PREFIX: Final = "STRIKEWIRE_"
 _DATABASE_SCHEMES: Final = ("postgresql", "postgresql+asyncpg", "postgresql+psycopg")
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
-# A secret is a line; a mistaken path to something large must not be read into memory.
-_MAX_SECRET_BYTES: Final = 64 * 1024
-
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-
-
-def _setting(default: Any, description: str, *, customary: str | None = None, **rules: Any) -> Any:
-    """Declare a setting: its default, what it does, its limits, and a customary name of it."""
-    extra: dict[str, JsonValue] = {"customary": customary} if customary else {}
-    return Field(default, description=description, json_schema_extra=extra, **rules)
 
 
 class Settings(BaseSettings):
@@ -55,120 +44,120 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    host: str = _setting("127.0.0.1", "Where the server listens.", min_length=1)
-    port: int = _setting(8081, "The server's port.", customary="PORT", ge=1, le=65_535)
-    data_dir: Path = _setting(
+    host: str = setting("127.0.0.1", "Where the server listens.", min_length=1)
+    port: int = setting(8081, "The server's port.", customary="PORT", ge=1, le=65_535)
+    data_dir: Path = setting(
         Path("strikewire-data"), "Where the journal and the embedded database live."
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = _setting(
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = setting(
         "INFO", "The least important lines that are logged.", customary="LOG_LEVEL"
     )
-    log_sample_burst: int = _setting(
+    log_sample_burst: int = setting(
         20, "Lines of one noisy event that are logged per interval; 0 logs all.", ge=0
     )
-    log_sample_interval_s: Seconds = _setting(10.0, "That interval, seconds.")
+    log_sample_interval_s: Seconds = setting(10.0, "That interval, seconds.")
 
-    database_url: SecretStr | None = _setting(
+    database_url: SecretStr | None = setting(
         None,
         "PostgreSQL, as postgresql://, postgresql+asyncpg:// or postgresql+psycopg://; without it "
         "the embedded server in the data directory.",
         customary="DATABASE_URL",
     )
-    database_migrate: Literal["auto", "off"] = _setting(
+    database_migrate: Literal["auto", "off"] = setting(
         "auto",
         "Whether the schema is brought up to date at start; off leaves it to `strikewire db`.",
         customary="DATABASE_MIGRATE",
     )
-    database_pool_size: int = _setting(
+    database_pool_size: int = setting(
         20, "Connections that are kept.", customary="DATABASE_POOL_SIZE", ge=1, le=1_000
     )
-    database_max_overflow: int = _setting(
+    database_max_overflow: int = setting(
         10,
         "Connections beyond those, while they are needed.",
         customary="DATABASE_MAX_OVERFLOW",
         ge=0,
         le=1_000,
     )
-    database_pool_min: int = _setting(
+    database_pool_min: int = setting(
         2, "Connections opened at start.", customary="DATABASE_POOL_MIN", ge=0, le=1_000
     )
-    database_acquire_timeout_s: Seconds = _setting(
+    database_acquire_timeout_s: Seconds = setting(
         5.0, "How long a request waits for a connection, seconds."
     )
-    database_recycle_s: Seconds = _setting(3_600.0, "How old a connection may become, seconds.")
-    database_idle_lifetime_s: Seconds = _setting(
+    database_recycle_s: Seconds = setting(3_600.0, "How old a connection may become, seconds.")
+    database_idle_lifetime_s: Seconds = setting(
         300.0, "How long a connection may go unused, seconds."
     )
-    database_statement_timeout_s: Seconds = _setting(30.0, "How long a statement may run, seconds.")
-    database_lock_timeout_s: Seconds = _setting(
+    database_statement_timeout_s: Seconds = setting(30.0, "How long a statement may run, seconds.")
+    database_lock_timeout_s: Seconds = setting(
         0.5, "How long a read waits for a lock, seconds; then it answers 503."
     )
-    database_watch_interval_s: Seconds = _setting(
+    database_watch_interval_s: Seconds = setting(
         2.0, "How often the database is asked whether it is there, seconds."
     )
-    embedded_port: int | None = _setting(
+    embedded_port: int | None = setting(
         None, "The embedded server's port on loopback; by default a free one.", ge=1, le=65_535
     )
-    redis_url: SecretStr | None = _setting(
+    redis_url: SecretStr | None = setting(
         None,
         "Redis, as redis://, rediss:// or unix://. Nothing uses it yet: it is reported as "
         "disabled.",
         customary="REDIS_URL",
     )
 
-    feed: Literal["none", "simulated"] = _setting(
+    feed: Literal["none", "simulated"] = setting(
         "none", "Where ticks come from when the command line does not say it."
     )
-    simulated_seed: int = _setting(1, "Which simulated market; the same seed is the same market.")
-    simulated_start_day: date = _setting(
+    simulated_seed: int = setting(1, "Which simulated market; the same seed is the same market.")
+    simulated_start_day: date = setting(
         SimulationConfig().start_day, "The simulated market's first day, or the next session."
     )
-    simulated_sessions: int = _setting(5, "How many days the simulated market lasts.")
-    simulated_underlyings: str = _setting(
+    simulated_sessions: int = setting(5, "How many days the simulated market lasts.")
+    simulated_underlyings: str = setting(
         ",".join(DEFAULT_UNDERLYINGS), "What it trades: plain names of indices, with commas."
     )
-    simulated_strikes: int = _setting(
+    simulated_strikes: int = setting(
         6, "Strikes each side of the money that each of its expiries lists in the morning."
     )
-    simulated_instruments: int | None = _setting(
+    simulated_instruments: int | None = setting(
         None, "So many instruments in place of that, each ticking every second: for load."
     )
 
-    demo_principal: bool = _setting(
+    demo_principal: bool = setting(
         default=True,
         description="Whether whoever asks from this machine may do everything, while the server "
         "listens on loopback alone.",
     )
-    metrics_public: bool = _setting(
+    metrics_public: bool = setting(
         default=True, description="Whether /metrics answers without an identity."
     )
-    max_body_bytes: int = _setting(
+    max_body_bytes: int = setting(
         1024 * 1024, "The longest request body.", ge=1_024, le=1024 * 1024 * 1024
     )
-    drain_notice_s: float = _setting(
+    drain_notice_s: float = setting(
         1.0, "How long the server says that it is not ready before it stops listening, seconds.",
         ge=0, le=10,
     )  # fmt: skip
-    drain_timeout_s: float = _setting(
+    drain_timeout_s: float = setting(
         10.0, "How long requests under way may take to finish at the end, seconds.", gt=0, le=12
     )
 
-    page_cache_bytes: int = _setting(
+    page_cache_bytes: int = setting(
         256 * 1024 * 1024, "Memory for bars that are ready to be sent.", ge=1024 * 1024
     )
-    page_cache_ttl_s: Seconds = _setting(
+    page_cache_ttl_s: Seconds = setting(
         300.0, "How long such bars are believed, for another program may change them, seconds."
     )
-    lateness_s: float = _setting(
+    lateness_s: float = setting(
         30.0, "How late a tick may be and still change its bar, seconds.", ge=0, le=3_600
     )
-    journal_flush_s: Seconds = _setting(
+    journal_flush_s: Seconds = setting(
         0.1, "How much of the journal a killed program may lose, seconds."
     )
-    recorder_flush_s: Seconds = _setting(
+    recorder_flush_s: Seconds = setting(
         1.0, "How long a closed bar may wait to be committed together with others, seconds."
     )
-    failpoint: str = _setting(
+    failpoint: str = setting(
         "", "Where the program kills itself, as name or name:count; for tests of crashes."
     )
 
@@ -182,7 +171,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take our own source in place of pydantic's: it knows customary names and files."""
-        return init_settings, _VariableSource(settings_cls)
+        return init_settings, VariableSource(settings_cls)
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -295,7 +284,7 @@ class Settings(BaseSettings):
 
 def list_variables(name: str) -> tuple[str, ...]:
     """Return the variables a setting is read from, the one that wins first."""
-    return _list_variables(name, Settings.model_fields[name])
+    return list_field_variables(name, Settings.model_fields[name])
 
 
 def load_settings(**given: Any) -> Settings:
@@ -328,14 +317,6 @@ def _describe_fault(name: str, message: str) -> str:
     return f"{variables}: {message[0].lower()}{message[1:]}"
 
 
-def _list_variables(name: str, field: FieldInfo) -> tuple[str, ...]:
-    own = f"{_PREFIX}{name.upper()}"
-    extra = field.json_schema_extra
-    if isinstance(extra, dict) and "customary" in extra:
-        return own, str(extra["customary"])
-    return (own,)
-
-
 def _check_url(
     value: SecretStr | None, schemes: tuple[str, ...], *, needs_path: bool
 ) -> SecretStr | None:
@@ -356,55 +337,3 @@ def _check_url(
         msg = "the URL must name a database after the host: postgresql://user@host:5432/name"
         raise ValueError(msg)
     return value
-
-
-class _VariableSource(PydanticBaseSettingsSource):
-    """Reads variables by all their names: the environment first, then `.env` where we stand."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """Find one setting's text."""
-        variables = _list_variables(field_name, field)
-        for layer in (os.environ, _read_dotenv()):
-            value = _find(layer, variables)
-            if value is not None:
-                return value, field_name, False
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the settings that somebody set."""
-        fields = self.settings_cls.model_fields.items()
-        found = {name: self.get_field_value(field, name)[0] for name, field in fields}
-        return {name: value for name, value in found.items() if value is not None}
-
-
-def _read_dotenv() -> Mapping[str, str | None]:
-    path = Path(".env")
-    return dotenv_values(path) if path.is_file() else {}
-
-
-def _find(layer: Mapping[str, str | None], variables: tuple[str, ...]) -> str | None:
-    """Find a value in one layer, by name or by file; an empty one counts as not set."""
-    for variable in variables:
-        value, path = layer.get(variable), layer.get(f"{variable}_FILE")
-        if value and path:
-            msg = f"{variable} and {variable}_FILE are both set; one was wanted"
-            raise SettingsError(msg)
-        if value:
-            return value
-        if path:
-            return _read_secret(f"{variable}_FILE", Path(path))
-    return None
-
-
-def _read_secret(variable: str, path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_SECRET_BYTES + 1)
-    except OSError as error:
-        msg = f"{variable}: cannot read {path}: {error.strerror}"
-        raise SettingsError(msg) from error
-    if len(content) > _MAX_SECRET_BYTES:
-        msg = f"{variable}: {path} is longer than {_MAX_SECRET_BYTES} bytes"
-        raise SettingsError(msg)
-    # Editors and `kubectl create secret --from-file` leave a newline that is no part of the secret.
-    return content.decode("utf-8", "strict").strip()
