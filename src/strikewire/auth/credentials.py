@@ -13,6 +13,16 @@ class CredentialKind(StrEnum):
 
     #: By sitting at the machine itself: see `auth.demo`.
     DEMO = "demo"
+    #: By an access token of ours in `Authorization`.
+    TOKEN = "token"  # noqa: S105 - the name of a kind of credential
+    #: By a browser's session cookie.
+    SESSION = "session"
+    #: By an API key.
+    KEY = "key"
+    #: By the operator's master key.
+    MASTER = "master"
+    #: By a token of the external user service.
+    EXTERNAL = "external"
 
 
 @dataclass(frozen=True, slots=True)

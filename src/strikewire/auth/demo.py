@@ -16,6 +16,7 @@ from typing import Final
 from strikewire.auth.credentials import Caller, CredentialKind
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Role, Scope
+from strikewire.core.errors import NotAuthenticatedError
 
 _DEMO: Final = Principal(
     subject="demo",
@@ -63,14 +64,29 @@ class DemoIdentity:
 
     async def find_principal(self, caller: Caller) -> Principal | None:
         """Return the demo principal, or None for nobody."""
-        if (
-            not self._is_enabled
-            or not caller.credentials.is_empty
-            or caller.address is None
-            or caller.is_forwarded
-            or not is_loopback(caller.address)
-            or not is_loopback(_without_port(caller.host.lower()))
-            or (caller.is_cross_site and caller.method not in _READING)
-        ):
+        is_here = caller.credentials.is_empty and self._is_at_this_machine(caller)
+        return _DEMO if is_here else None
+
+    async def renew_principal(self, principal: Principal, caller: Caller) -> Principal | None:
+        """Return the demo principal, who goes on while the caller is at this machine.
+
+        Raises
+        ------
+        NotAuthenticatedError : the caller is not.
+        """
+        if principal.credential is not CredentialKind.DEMO:
             return None
+        if not self._is_at_this_machine(caller):
+            msg = "a caller from this machine was wanted"
+            raise NotAuthenticatedError(msg)
         return _DEMO
+
+    def _is_at_this_machine(self, caller: Caller) -> bool:
+        return (
+            self._is_enabled
+            and caller.address is not None
+            and not caller.is_forwarded
+            and is_loopback(caller.address)
+            and is_loopback(_without_port(caller.host.lower()))
+            and not (caller.is_cross_site and caller.method not in _READING)
+        )

@@ -22,6 +22,23 @@ class Authenticator(Protocol):
         """
         ...
 
+    async def renew_principal(self, principal: Principal, caller: Caller) -> Principal | None:
+        """Return who somebody is by now, who had shown this kind of credential before.
+
+        For what outlives a request: a socket, a ticket. The secret is not at hand any more, so the
+        principal's `credential_id` has to do, and `caller.credentials` is not looked at.
+
+        Returns
+        -------
+        None, if the principal came by another kind of credential.
+
+        Raises
+        ------
+        NotAuthenticatedError : the credential has been revoked, has expired, or does not hold for
+            a caller from there.
+        """
+        ...
+
 
 class Identity:
     """Asks each kind of credential in turn.
@@ -50,4 +67,18 @@ class Identity:
             msg = "this route needs an identity, and the request carries none"
         else:
             msg = "the credential that came with the request is not one of ours"
+        raise NotAuthenticatedError(msg)
+
+    async def renew(self, principal: Principal, caller: Caller) -> Principal:
+        """Return who somebody is by now, and what they may do by now.
+
+        Raises
+        ------
+        NotAuthenticatedError : what they had shown is no good any more.
+        """
+        for authenticator in self._authenticators:
+            renewed = await authenticator.renew_principal(principal, caller)
+            if renewed is not None:
+                return renewed
+        msg = "credentials of that kind are not taken any more"
         raise NotAuthenticatedError(msg)

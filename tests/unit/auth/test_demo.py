@@ -8,7 +8,7 @@ from strikewire.auth.credentials import Caller, CredentialKind, Credentials
 from strikewire.auth.demo import DemoIdentity, is_loopback
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
-from strikewire.core.errors import NotPermittedError
+from strikewire.core.errors import NotAuthenticatedError, NotPermittedError
 
 LOCAL = Caller(
     address="127.0.0.1",
@@ -85,3 +85,13 @@ def test_principal_without_a_scope_is_refused():
     principal.require(Scope.BARS_READ)
     with pytest.raises(NotPermittedError, match="replay:control"):
         principal.require(Scope.REPLAY_CONTROL)
+
+
+async def test_demo_principal_goes_on_at_this_machine_and_nowhere_else():
+    demo = DemoIdentity(is_allowed=True, bind_host="127.0.0.1")
+    principal = await demo.find_principal(LOCAL)
+    with_key = replace(LOCAL, credentials=Credentials(api_key="not looked at"))
+
+    assert await demo.renew_principal(principal, with_key) == principal
+    with pytest.raises(NotAuthenticatedError, match="this machine"):
+        await demo.renew_principal(principal, replace(LOCAL, address="192.0.2.7"))

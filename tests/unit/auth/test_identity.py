@@ -27,6 +27,9 @@ class Keys:
             raise NotAuthenticatedError(msg)
         return Principal("robot", CredentialKind.DEMO)
 
+    async def renew_principal(self, principal, _caller):
+        return principal if principal.subject == "robot" else None
+
 
 @pytest.fixture
 def identity():
@@ -50,6 +53,16 @@ async def test_a_bad_credential_is_not_passed_over(identity):
 async def test_nobody_is_told_that_nothing_came(identity):
     with pytest.raises(NotAuthenticatedError, match="carries none"):
         await identity.authenticate(replace(LOCAL, address="192.0.2.7"))
+
+
+async def test_the_one_that_knows_a_principal_renews_it(identity):
+    demo = await identity.authenticate(LOCAL)
+    robot = Principal("robot", CredentialKind.DEMO)
+
+    assert await identity.renew(robot, LOCAL) is robot
+    assert (await identity.renew(demo, LOCAL)).subject == "demo"
+    with pytest.raises(NotAuthenticatedError, match="not taken any more"):
+        await Identity([Keys()]).renew(demo, LOCAL)
 
 
 @pytest.mark.parametrize("value", ["Basic YTpi", "Bearer", "Bearer  ", "", "token"])
