@@ -13,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from strikewire.cli.db import db
+from strikewire.store.schema import metadata
+from tests.db.revisions import HEAD
 
 
 @pytest.fixture
@@ -43,8 +45,8 @@ async def count_tables(url) -> int:
 async def test_schema_goes_up_down_and_up_again(run, empty_url):
     for _ in range(2):
         up = await run("upgrade", "--database-url", empty_url)
-        assert (up.exit_code, up.stdout) == (0, "0001\n")
-        assert await count_tables(empty_url) == 6
+        assert (up.exit_code, up.stdout) == (0, f"{HEAD}\n")
+        assert await count_tables(empty_url) == len(metadata.tables)
         down = await run("downgrade", "base", "--yes", "--database-url", empty_url)
         assert (down.exit_code, down.stdout) == (0, "no revision: the schema is empty\n")
         assert await count_tables(empty_url) == 0
@@ -66,7 +68,7 @@ async def test_downgrade_asks_whoever_sits_at_a_terminal(database_url, tmp_path)
 
     assert process.returncode == 130
     assert b"Drop all that was added after base?" in said
-    assert await count_tables(database_url) == 6
+    assert await count_tables(database_url) == len(metadata.tables)
 
 
 async def test_downgrade_without_a_terminal_does_as_told(run, database_url):
@@ -79,16 +81,24 @@ async def test_answers_in_json_are_for_scripts(run, database_url):
     async def answer(*arguments):
         return json.loads((await run(*arguments, "--json", "--database-url", database_url)).stdout)
 
-    assert await answer("current") == {"revision": "0001"}
+    assert await answer("current") == {"revision": HEAD}
     assert await answer("check") == {"differences": [], "unsafe": []}
-    assert await answer("history") == [
-        {"revision": "0001", "down_revision": None, "message": "The baseline.", "is_current": True}
-    ]
+    first, *_, last = await answer("history")
+    assert first == {
+        "revision": "0001",
+        "down_revision": None,
+        "message": "The baseline.",
+        "is_current": False,
+    }
+    assert (last["revision"], last["is_current"]) == (HEAD, True)
 
 
 async def test_history_marks_the_current_revision(run, database_url):
     shown = await run("history", "--database-url", database_url)
-    assert shown.stdout == "0001  The baseline.  <- current\n"
+    first, *_, last = shown.stdout.splitlines()
+    assert first == "0001  The baseline."
+    assert last.startswith(HEAD)
+    assert last.endswith("  <- current")
 
 
 async def test_check_fails_where_the_schema_has_drifted(run, database_url):
@@ -108,14 +118,14 @@ async def test_existing_database_is_adopted_by_stamp(run, database_url):
     await connection.close()
     assert "no revision" in (await run("current", "--database-url", database_url)).stdout
 
-    assert (await run("stamp", "--database-url", database_url)).stdout == "0001\n"
+    assert (await run("stamp", "--database-url", database_url)).stdout == f"{HEAD}\n"
     assert (await run("check", "--database-url", database_url)).exit_code == 0
 
 
 async def test_embedded_database_is_started_for_the_while(run, make_folder):
     folder = make_folder()
-    assert (await run("upgrade", "--data-dir", str(folder))).stdout == "0001\n"
-    assert (await run("current", "--data-dir", str(folder))).stdout == "0001\n"
+    assert (await run("upgrade", "--data-dir", str(folder))).stdout == f"{HEAD}\n"
+    assert (await run("current", "--data-dir", str(folder))).stdout == f"{HEAD}\n"
     assert not (folder / "postgres" / "postmaster.pid").exists()
 
 

@@ -17,9 +17,9 @@ from strikewire.core.errors import (
     SettingsError,
 )
 from strikewire.store import migrate
+from tests.db.revisions import HEAD
 from tests.eventually import eventually
 
-HEAD = "0001"
 REVISION = '''"""{revision}."""
 
 import time
@@ -95,7 +95,7 @@ async def test_each_revision_goes_up_and_down_by_itself(empty_url):
 
 
 async def test_two_upgrades_at_once_do_it_once(empty_url, location, connection):
-    add_revision(location, "9001", "0001", 'op.execute("CREATE SEQUENCE once"); time.sleep(0.1)')
+    add_revision(location, "9001", HEAD, 'op.execute("CREATE SEQUENCE once"); time.sleep(0.1)')
     found = await asyncio.gather(*(migrate.upgrade(empty_url, location=location) for _ in range(4)))
     assert found == ["9001"] * 4
     assert await connection.fetchval("SELECT to_regclass('once')") == "once"
@@ -125,7 +125,7 @@ async def test_whoever_waits_is_not_in_the_way_of_a_concurrent_index(empty_url, 
 async def test_failed_revision_takes_back_itself_and_not_the_one_before(
     empty_url, location, connection
 ):
-    add_revision(location, "9001", "0001", 'op.execute("CREATE TABLE good (n int)")')
+    add_revision(location, "9001", HEAD, 'op.execute("CREATE TABLE good (n int)")')
     add_revision(
         location, "9002", "9001", 'op.execute("CREATE TABLE half (n int)"); op.execute("SELEC")'
     )
@@ -138,14 +138,14 @@ async def test_failed_revision_takes_back_itself_and_not_the_one_before(
     assert await connection.fetchval("SELECT to_regclass('good')") == "good"
     assert await connection.fetchval("SELECT to_regclass('half')") is None
     # The lock went with the connection.
-    assert await migrate.downgrade(empty_url, "0001", location=location) == "0001"
+    assert await migrate.downgrade(empty_url, HEAD, location=location) == HEAD
 
 
 async def test_concurrent_index_in_a_revision_works(empty_url, location, connection):
     add_revision(
         location,
         "9001",
-        "0001",
+        HEAD,
         'with op.get_context().autocommit_block(): op.create_index("soon", "market_rules",'
         ' ["source"], postgresql_concurrently=True)',
     )
@@ -161,7 +161,7 @@ async def test_revision_that_meets_a_locked_table_gives_up_soon(
     add_revision(
         location,
         "9001",
-        "0001",
+        HEAD,
         'op.add_column("market_rules", sa.Column("note", sa.Text(), nullable=True))',
     )
     reader = await asyncpg.connect(database_url)
@@ -175,7 +175,7 @@ async def test_revision_that_meets_a_locked_table_gives_up_soon(
 
 
 async def test_database_of_a_newer_program_is_left_alone(database_url, location):
-    add_revision(location, "9001", "0001", 'op.execute("CREATE TABLE newer (n int)")')
+    add_revision(location, "9001", HEAD, 'op.execute("CREATE TABLE newer (n int)")')
     await migrate.upgrade(database_url, location=location)
 
     assert await migrate.upgrade(database_url) == "9001"
@@ -192,9 +192,9 @@ async def test_existing_database_is_adopted(database_url, connection):
     with pytest.raises(MigrationError, match="already exists"):
         await migrate.upgrade(database_url)
 
-    assert await migrate.stamp(database_url) == "0001"
+    assert await migrate.stamp(database_url) == HEAD
     assert await migrate.check(database_url) == []
-    assert await migrate.upgrade(database_url) == "0001"
+    assert await migrate.upgrade(database_url) == HEAD
     await admin.close()
 
 

@@ -12,6 +12,7 @@ import strikewire.store
 from strikewire.core.errors import MigrationError
 from strikewire.store import migrate
 from strikewire.store.migration_lint import lint_revisions
+from tests.db.revisions import HEAD, NEXT
 
 
 @pytest.fixture
@@ -33,17 +34,17 @@ async def test_revision_adds_what_the_database_lacks(database_url, location):
 
     path = await migrate.write_revision(database_url, "Bound rules", location=location)
 
-    assert path == location / "versions" / "0002_bound_rules.py"
+    assert path == location / "versions" / f"{NEXT}_bound_rules.py"
     text = path.read_text()
-    assert text.startswith('"""Bound rules.\n\nRevision: 0002, after 0001\n"""\n')
+    assert text.startswith(f'"""Bound rules.\n\nRevision: {NEXT}, after {HEAD}\n"""\n')
     assert 'phase = "expand"' in text
     assert lint_revisions(location) == []
-    assert await migrate.upgrade(database_url, location=location) == "0002"
+    assert await migrate.upgrade(database_url, location=location) == NEXT
     assert await migrate.check(database_url) == []
-    assert await migrate.downgrade(database_url, "0001", location=location) == "0001"
+    assert await migrate.downgrade(database_url, HEAD, location=location) == HEAD
 
 
 async def test_revision_is_not_written_from_a_database_that_is_behind(empty_url, location):
     with pytest.raises(MigrationError, match="not up to date"):
         await migrate.write_revision(empty_url, "Too soon", location=location)
-    assert [path.name for path in (location / "versions").glob("0002*")] == []
+    assert [path.name for path in (location / "versions").glob(f"{NEXT}*")] == []

@@ -65,6 +65,8 @@ async def authorize(connection: HTTPConnection, scope: Scope) -> Principal:
     NotPermittedError : somebody without the scope is.
     """
     principal = await get_runtime(connection).identity.authenticate(describe_caller(connection))
+    # For whoever comes after: limits, audit and logs ask who it was.
+    connection.state.principal = principal
     principal.require(scope)
     return principal
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from strikewire.core.users import Role
+
+__all__ = ["ROLE_SCOPES", "Role", "Scope", "collect_scopes"]
 
 
 class Scope(StrEnum):
-    """One thing that may be allowed. The values are what keys and tokens will carry."""
+    """One thing that may be allowed. The values are what keys and tokens carry."""
 
     #: See the instrument registry and search in it.
     INSTRUMENTS_READ = "instruments:read"
@@ -24,11 +31,43 @@ class Scope(StrEnum):
     REPLAY_CONTROL = "replay:control"
     #: Read `/metrics`, where the operator has closed it to the public.
     METRICS_READ = "metrics:read"
+    #: See who one is, and where one is signed in.
+    SELF_READ = "self:read"
+    #: Sign out, and change one's own password.
+    SELF_WRITE = "self:write"
+    #: See one's own API keys.
+    KEYS_READ = "keys:read"
+    #: Make and revoke them.
+    KEYS_WRITE = "keys:write"
+    #: See who has an account.
+    USERS_READ = "users:read"
+    #: Make, change, disable and delete accounts.
+    USERS_WRITE = "users:write"
+    #: Read the audit log.
+    AUDIT_READ = "audit:read"
 
 
-class Role(StrEnum):
-    """What kind of user somebody is."""
+_VIEWER: Final = frozenset(
+    {
+        Scope.INSTRUMENTS_READ,
+        Scope.BARS_READ,
+        Scope.COVERAGE_READ,
+        Scope.MARKET_RULES_READ,
+        Scope.REPLAY_READ,
+        Scope.SELF_READ,
+        Scope.SELF_WRITE,
+        Scope.KEYS_READ,
+        Scope.KEYS_WRITE,
+    }
+)
+_TRADER: Final = _VIEWER | {Scope.REPLAY_CONTROL}
 
-    VIEWER = "viewer"
-    TRADER = "trader"
-    ADMIN = "admin"
+#: What each role may do. An administrator may do everything, what comes later included.
+ROLE_SCOPES: Final = MappingProxyType(
+    {Role.VIEWER: _VIEWER, Role.TRADER: _TRADER, Role.ADMIN: frozenset(Scope)}
+)
+
+
+def collect_scopes(roles: Iterable[Role]) -> frozenset[Scope]:
+    """Return what somebody with these roles may do: the scopes of all of them."""
+    return frozenset().union(*(ROLE_SCOPES[role] for role in roles))

@@ -1,5 +1,8 @@
 """The schema: the one source of truth from which migrations are generated and checked.
 
+Who there is and what they hold stands in `identity_schema`; whoever imports the metadata from here
+has all of it.
+
 Series (bars) are plain tables, read and written as arrays; everything else is mapped. Partitions
 live in the schema `partitions`, which autogenerate does not look into.
 
@@ -24,7 +27,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -32,25 +34,34 @@ from sqlalchemy import (
     func,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from strikewire.store.identity_schema import (
+    LoginSessionRow,
+    RefreshTokenRow,
+    SetupLinkRow,
+    SigningKeyRow,
+    UserRow,
+)
+from strikewire.store.schema_base import Base, metadata
+
+__all__ = [
+    "PARTITION_SCHEMA",
+    "InstrumentAliasRow",
+    "InstrumentRow",
+    "JournalCheckpointRow",
+    "LoginSessionRow",
+    "MarketRuleRow",
+    "RefreshTokenRow",
+    "SetupLinkRow",
+    "SigningKeyRow",
+    "UserRow",
+    "daily_bars",
+    "metadata",
+    "minute_bars",
+]
 
 PARTITION_SCHEMA: Final = "partitions"
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-class Base(DeclarativeBase):
-    """The base of every mapped class."""
-
-    metadata = metadata
 
 
 class InstrumentRow(Base):
