@@ -13,6 +13,7 @@ from strikewire.live.coverage import CoverageReader
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory
 from strikewire.live.market_rules import RuleOverrides
+from strikewire.live.market_status import MarketBoard
 from strikewire.live.quotes import QuoteBoard
 from strikewire.observability.health import Health
 from strikewire.observability.metrics import Metrics
@@ -37,6 +38,7 @@ class Runtime:
     rules : the market rules in force.
     rule_overrides : changes them.
     bar_streams : snapshots and changes of bars, for sockets.
+    market : what is heard, and whether it moves.
     view : None when nobody hears ticks.
     replay : None when no replay runs.
     """
@@ -56,5 +58,6 @@ class Runtime:
     coverage: CoverageReader
     hub: Hub
     bar_streams: BarStreams
+    market: MarketBoard
     view: EngineView | None = None
     replay: ReplayFeed | None = None

@@ -281,7 +281,10 @@ async def test_unsubscribed_topic_is_silent(playing):
         await read(client, "unsubscribed")
         await reach(playing, 20)
         await send(client, action="ping")
-        assert json.loads(await client.recv())["type"] == "pong"
+        kinds = []
+        while "pong" not in kinds:
+            kinds.append(json.loads(await client.recv())["type"])
+        assert set(kinds) <= {"status", "pong"}
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null"])

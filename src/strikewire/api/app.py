@@ -19,7 +19,7 @@ from strikewire.api.errors import describe, log_failure, render
 from strikewire.api.middleware import BodyLimit, RequestEnvelope
 from strikewire.api.routes import PUBLIC, Routes, build_openapi
 from strikewire.api.udf import endpoints as udf
-from strikewire.api.v1 import bars, coverage, instruments, market_rules, replay
+from strikewire.api.v1 import bars, coverage, instruments, market, market_rules, replay
 from strikewire.api.ws.connection import BarSocket
 from strikewire.api.ws.sockets import Sockets
 from strikewire.auth.scopes import Scope
@@ -76,6 +76,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     bars.add_routes(routes)
     instruments.add_routes(routes)
     coverage.add_routes(routes)
+    market.add_routes(routes)
     market_rules.add_routes(routes)
     replay.add_routes(routes)
     routes.add_socket(

@@ -36,6 +36,13 @@ from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory, NoOpenBars
 from strikewire.live.market_clock import MarketClock
 from strikewire.live.market_rules import RuleOverrides, RuleOverridesConfig
+from strikewire.live.market_status import (
+    LastHeard,
+    MarketBoard,
+    MarketBoardConfig,
+    MarketMode,
+    PlayedMarket,
+)
 from strikewire.live.publisher import BarPublisher
 from strikewire.live.quotes import QuoteBoard
 from strikewire.live.replays import Replayable
@@ -62,6 +69,7 @@ _WATCH: Final = "database watch"
 _RULES: Final = "market rules"
 _SESSION: Final = "session"
 _STREAMS: Final = "bar streams"
+_STATUS: Final = "market status"
 # What is not stored by then is in the journal, and is stored at the next start.
 _STOP_SESSION_S: Final = 4.0
 
@@ -130,6 +138,8 @@ async def build_runtime(
             find_calendar=rules.calendar,
         )
         playing: ReplayRun | None = None
+        played: PlayedMarket | None = None
+        heard = LastHeard()
         if replay is not None:
             tools = ReplayTools(
                 database=database,
@@ -142,11 +152,18 @@ async def build_runtime(
                 replay,
                 tools,
                 lambda found: _make_listeners(
-                    pages, rules, (_publish(hub, found), bar_streams), found
+                    pages, rules, (_publish(hub, found), bar_streams, heard), found
                 ),
             )
             rules.listen(playing.session.reload_calendars)
             market_clock.follow(playing.feed.clock)
+            played = PlayedMarket(
+                mode=_find_mode(replay),
+                feed=playing.feed,
+                view=playing.session.engine,
+                heard=heard,
+                find_task=lambda: supervisor.find_state(_SESSION),
+            )
         view = None if playing is None else playing.session.engine
         history = BarHistory(
             pages=pages,
@@ -157,6 +174,8 @@ async def build_runtime(
         )
         bar_streams.bind(history=history, view=view)
         supervisor.start(_STREAMS, bar_streams.run)
+        market = MarketBoard(config=MarketBoardConfig(), clock=market_clock, played=played)
+        supervisor.start(_STATUS, market.run)
         runtime = Runtime(
             version=__version__,
             clock=clock,
@@ -179,6 +198,7 @@ async def build_runtime(
             ),
             hub=hub,
             bar_streams=bar_streams,
+            market=market,
             view=view,
             replay=None if playing is None else playing.feed,
         )
@@ -219,6 +239,11 @@ async def _prepare_database(settings: Settings, site: DatabaseSite) -> bool:
     return await prepare_schema(settings, site.url)
 
 
+def _find_mode(replay: ReplayRequest | SimulationRequest) -> MarketMode:
+    is_simulated = isinstance(replay, SimulationRequest)
+    return MarketMode.SIMULATED if is_simulated else MarketMode.REPLAY
+
+
 def _publish(hub: Hub, found: Replayable) -> BarPublisher:
     return BarPublisher(hub=hub, instruments=found.instruments)
 
@@ -248,9 +273,10 @@ async def _start_session(
     async def play() -> None:
         try:
             await session.run()
-        finally:
-            # After a replay the market's time is the machine's again.
+            # After a replay the market's time is the machine's again. One that fails has not ended:
+            # its time stands still.
             market_clock.leave()
+        finally:
             over.set()
 
     async def stop() -> None:

@@ -118,7 +118,10 @@ class ReplayFeed:
         self._is_paused = is_paused
         self._is_held_at_end = is_held_at_end
         self._idle_limit_ns = idle_limit_ns
+        self._monotonic = monotonic
         self._clock = ReplayClock(start_ns=source.first_ns, monotonic=monotonic)
+        # When it last delivered a frame, or was told something: nothing was due before.
+        self._moved_s = monotonic()
         self._seek_ns: int | None = None
         self._must_restart = False
         self._is_reading = self._is_finished = self._is_closed = False
@@ -160,6 +163,20 @@ class ReplayFeed:
             total=self._source.total,
             generation=self._generation,
         )
+
+    def compute_overdue_s(self) -> float:
+        """Return for how long a frame has been due and nobody has taken it, in real seconds.
+
+        0 while nothing is due: before its time, paused, at the end, or while nobody reads. When
+        this grows, whoever reads has stopped asking.
+        """
+        is_still = self._is_paused and self._seek_ns is None
+        if is_still or self._is_finished or not self._is_reading:
+            return 0.0
+        overdue_s = self._monotonic() - self._moved_s
+        if self._is_paced:
+            overdue_s = min(overdue_s, -self._clock.compute_delay_s(self._clock.expected_ns))
+        return max(0.0, overdue_s)
 
     def pause(self) -> None:
         """Stop where it is; a seek under way still goes on to its instant."""
@@ -246,6 +263,7 @@ class ReplayFeed:
                 undelayed += 1
                 batch, upcoming = upcoming, next(frames, None)
                 self._position_seq = batch.last_seq
+                self._moved_s = self._monotonic()
                 self._clock.arrive(frame_ns)
                 self._clock.expect(frame_ns if upcoming is None else _find_due_ns(upcoming))
                 yield batch
@@ -283,9 +301,13 @@ class ReplayFeed:
             self._clock.expect(frame_ns)
         return self._clock.compute_delay_s(frame_ns)
 
+    @property
+    def _is_paced(self) -> bool:
+        return not self._is_paused and self._speed != MAX_SPEED and self._seek_ns is None
+
     def _change_pace(self) -> None:
-        is_paced = not self._is_paused and self._speed != MAX_SPEED and self._seek_ns is None
-        self._clock.set_rate(self._speed if is_paced else 0.0)
+        self._moved_s = self._monotonic()
+        self._clock.set_rate(self._speed if self._is_paced else 0.0)
         self._wake.set()
 
     async def _wait(self, delay_s: float) -> None:

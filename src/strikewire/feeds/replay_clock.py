@@ -34,6 +34,11 @@ class ReplayClock:
         """The instant of the last frame delivered, or moved to."""
         return self._floor_ns
 
+    @property
+    def expected_ns(self) -> int:
+        """The instant of the next frame, where it waits for that."""
+        return self._limit_ns
+
     def set_rate(self, rate: float) -> None:
         """Run at so many seconds a second from here on; 0 stands still between frames."""
         self._anchor_ns, self._anchor_s = self.now_ns(), self._monotonic()

@@ -88,6 +88,11 @@ class Supervisor:
             for entry in self._entries.values()
         )
 
+    def find_state(self, name: str) -> TaskState | None:
+        """Say how one task is; None when there is none of that name."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry.state
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -35,6 +35,8 @@ async def test_task_that_raises_is_started_again():
     assert (report.state, report.restarts) == (TaskState.RUNNING, 2)
     assert report.last_error == "OSError: run 2"
     assert supervisor.reports()[0].state is TaskState.FINISHED
+    assert supervisor.find_state("work") is TaskState.FINISHED
+    assert supervisor.find_state("play") is None
 
 
 async def test_task_that_must_not_restart_is_reported_as_failed():

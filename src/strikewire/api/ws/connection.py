@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from strikewire.core.errors import (
 )
 from strikewire.core.instruments import Instrument
 from strikewire.live.bar_topic import BarTopic, Delta, Snapshot
+from strikewire.live.market_status import MarketStatus
 from strikewire.observability.logs import get_logger
 from strikewire.runtime import Runtime
 from strikewire.stream.mailbox import Mailbox
@@ -45,6 +47,16 @@ SOCKET_OPTIONS: Final[dict[str, Any]] = {
 }
 _RETRY_S: Final = 5.0
 _ENCODED: Final = 4_096
+#: Of those that wait for a client only the newest is sent.
+_STATUS_KEY: Final = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoders:
+    """What all sockets are told is written once: a bar that a thousand clients hear of too."""
+
+    delta: Callable[[Delta], str]
+    status: Callable[[MarketStatus], str]
 
 
 class BarSocket:
@@ -54,8 +66,10 @@ class BarSocket:
         self._runtime = runtime
         self._sockets = sockets
         self._config = config
-        # A bar that a thousand clients are told of is written once.
-        self._encode = lru_cache(maxsize=_ENCODED)(protocol.encode_delta)
+        self._encoders = _Encoders(
+            delta=lru_cache(maxsize=_ENCODED)(protocol.encode_delta),
+            status=lru_cache(maxsize=1)(protocol.encode_status),
+        )
 
     def check_room(self) -> None:
         """Return if there is room for one more.
@@ -72,7 +86,7 @@ class BarSocket:
         """Serve one, from the handshake to its end."""
         with contextlib.suppress(WebSocketDisconnect):
             await socket.accept()
-            connection = _Connection(socket, self._runtime, self._config, self._encode)
+            connection = _Connection(socket, self._runtime, self._config, self._encoders)
             self._sockets.add(connection)
             try:
                 await connection.run()
@@ -81,17 +95,17 @@ class BarSocket:
 
 
 class _Connection:
-    """One client: a `BarListener`, which encodes nothing before it is to be sent."""
+    """One client: a `BarListener`, which encodes no bar before it is to be sent."""
 
     def __init__(
         self,
         socket: WebSocket,
         runtime: Runtime,
         config: SocketConfig,
-        encode: Callable[[Delta], str],
+        encoders: _Encoders,
     ) -> None:
         self._socket = socket
-        self._encode = encode
+        self._encoders = encoders
         self._runtime = runtime
         self._config = config
         self._mailbox: Mailbox[str | tuple[Delta, ...]] = Mailbox(capacity=config.mailbox_capacity)
@@ -113,6 +127,10 @@ class _Connection:
         self._topics.pop(topic.name, None)
         self._mailbox.put(protocol.encode_answer("unsubscribed", topic=topic.name, lost=True))
 
+    def on_market_status(self, status: MarketStatus) -> None:
+        """Take in how the market is."""
+        self._mailbox.put(self._encoders.status(status), key=_STATUS_KEY)
+
     def announce_shutdown(self) -> None:
         """Tell the client, then close."""
         self._mailbox.put(protocol.encode_answer("shutdown", retry_after_s=_RETRY_S))
@@ -132,6 +150,7 @@ class _Connection:
             heartbeat_s=self._config.heartbeat_s, version=self._runtime.version
         )
         self._mailbox.put(welcome)
+        self.on_market_status(self._runtime.market.listen(self))
         reading = asyncio.create_task(self._read(), name="socket reader")
         writing = asyncio.create_task(self._write(), name="socket writer")
         overflow = asyncio.create_task(self._mailbox.wait_for_overflow(), name="socket mailbox")
@@ -146,6 +165,7 @@ class _Connection:
                     return_when=asyncio.FIRST_COMPLETED,
                 )
         finally:
+            self._runtime.market.leave(self)
             for topic in self._topics.values():
                 self._runtime.bar_streams.leave(topic, self)
             for task in tasks:
@@ -180,7 +200,7 @@ class _Connection:
                 await self._socket.send_text(item)
                 continue
             for delta in item:
-                await self._socket.send_text(self._encode(delta))
+                await self._socket.send_text(self._encoders.delta(delta))
 
     async def _read(self) -> None:
         while self._close_code is None:

@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from strikewire.api.bar_formats import name_statuses
 from strikewire.api.errors import Failure
+from strikewire.api.market_format import describe_market
 from strikewire.core.bars import Timeframe
 from strikewire.core.errors import MalformedRequestError
 from strikewire.core.instants import format_rfc3339
 from strikewire.live.bar_topic import BarTopic, Delta, Snapshot
+from strikewire.live.market_status import MarketStatus
 
 _NUMBERS: Final = ("open", "high", "low", "close", "volume", "oi")
 
@@ -135,6 +137,11 @@ def encode_delta(delta: Delta) -> str:
     """Write one bar."""
     (bar,) = _describe_bars(delta.bar, np.array([delta.is_forming]))
     return _encode({**_describe(delta), "type": "bar", "bar": bar})
+
+
+def encode_status(status: MarketStatus) -> str:
+    """Write how the market is, as `/api/v1/market` says it."""
+    return _encode({"type": "status", **describe_market(status)})
 
 
 def encode_answer(kind: str, request_id: str | int | None = None, **fields: Any) -> str:
