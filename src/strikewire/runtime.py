@@ -12,6 +12,7 @@ from strikewire.live.bar_streams import BarStreams
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory
+from strikewire.live.idempotency import Idempotency
 from strikewire.live.market_rules import RuleOverrides
 from strikewire.live.market_status import MarketBoard
 from strikewire.live.quotes import QuoteBoard
@@ -37,6 +38,7 @@ class Runtime:
     hub : where closed bars are published, for whoever listens inside the program.
     rules : the market rules in force.
     rule_overrides : changes them.
+    idempotency : does a thing once, however often it is asked for.
     bar_streams : snapshots and changes of bars, for sockets.
     market : what is heard, and whether it moves.
     view : None when nobody hears ticks.
@@ -52,6 +54,7 @@ class Runtime:
     database: Database
     rules: RuleBook
     rule_overrides: RuleOverrides
+    idempotency: Idempotency
     instruments: InstrumentDirectory
     history: BarHistory
     quotes: QuoteBoard

@@ -7,6 +7,7 @@ import contextlib
 import os
 import tempfile
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 import uvicorn
 
-from strikewire.api.app import create_app
+from strikewire.api.app import Application, create_app
 from strikewire.api.ws.connection import SOCKET_OPTIONS
 from strikewire.bootstrap import ReplayRequest, build_runtime
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
@@ -121,10 +122,19 @@ async def make_database(postgres_url: str):
 
 
 @contextlib.asynccontextmanager
-async def serve(settings: Settings, replay: ReplayRequest | None = None):
-    """Run the application as the program does: a real server on a real port."""
+async def serve(
+    settings: Settings,
+    replay: ReplayRequest | None = None,
+    *,
+    adapt: Callable[[Application], None] = lambda _app: None,
+):
+    """Run the application as the program does: a real server on a real port.
+
+    `adapt` may add routes of the test's own.
+    """
     async with build_runtime(settings, replay=replay) as runtime:
         app = create_app(runtime, settings.to_api())
+        adapt(app)
         server = uvicorn.Server(
             uvicorn.Config(
                 app, port=0, lifespan="off", log_config=None, access_log=False, **SOCKET_OPTIONS

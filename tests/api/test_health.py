@@ -70,6 +70,7 @@ async def test_health_says_everything(client):
     assert [(task["name"], task["state"]) for task in body["tasks"]] == [
         ("database watch", "running"),
         ("market rules", "running"),
+        ("idempotency keys", "running"),
         ("bar streams", "running"),
     ]
     assert body["uptime_s"] >= 0

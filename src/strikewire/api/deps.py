@@ -96,7 +96,16 @@ class Requires:
 
     async def __call__(self, request: Request) -> Principal:
         """Return the caller, or raise as `authorize` does."""
-        return await authorize(request, self.scope)
+        principal = await authorize(request, self.scope)
+        request.state.principal = principal
+        return principal
+
+
+def get_principal(request: Request) -> Principal:
+    """Return who is asking. Only of a route that demands a scope: others know nobody."""
+    principal: Principal = request.state.principal
+    return principal
 
 
 RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
+PrincipalDep = Annotated[Principal, Depends(get_principal)]

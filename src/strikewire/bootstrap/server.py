@@ -34,6 +34,7 @@ from strikewire.live.coverage import CoverageReader
 from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory, NoOpenBars
+from strikewire.live.idempotency import Idempotency
 from strikewire.live.market_clock import MarketClock
 from strikewire.live.market_rules import RuleOverrides, RuleOverridesConfig
 from strikewire.live.market_status import (
@@ -59,6 +60,7 @@ from strikewire.store.bar_reader import BarReader
 from strikewire.store.bars import BarStore
 from strikewire.store.coverage import CoverageStore
 from strikewire.store.database import Database
+from strikewire.store.idempotency import IdempotencyStore
 from strikewire.store.instruments import InstrumentStore
 from strikewire.store.market_rules import MarketRuleStore
 from strikewire.store.pages import PageCache
@@ -67,6 +69,7 @@ from strikewire.stream.hub import Hub
 _log: Final = get_logger("bootstrap")
 _WATCH: Final = "database watch"
 _RULES: Final = "market rules"
+_IDEMPOTENCY: Final = "idempotency keys"
 _SESSION: Final = "session"
 _STREAMS: Final = "bar streams"
 _STATUS: Final = "market status"
@@ -110,6 +113,14 @@ async def build_runtime(
         supervisor = await stack.enter_async_context(Supervisor(rng=rng))
         supervisor.start(_WATCH, watch.run)
         overrides = await _start_overrides(settings, rules, database, watch, supervisor)
+        idempotency = Idempotency(
+            config=settings.to_idempotency(),
+            database=database,
+            store=IdempotencyStore(),
+            clock=clock,
+            is_ready=lambda: watch.is_connected and watch.is_schema_ready,
+        )
+        supervisor.start(_IDEMPOTENCY, idempotency.run)
 
         reader = BarReader(database=database, bars=BarStore())
         pages = PageCache(
@@ -186,6 +197,7 @@ async def build_runtime(
             database=database,
             rules=rules,
             rule_overrides=overrides,
+            idempotency=idempotency,
             instruments=directory,
             history=history,
             quotes=QuoteBoard(history=history, view=view),

@@ -6,10 +6,12 @@
     ├── InvalidInputError             a caller asked for something that cannot be
     │   ├── MalformedRequestError     the body is not even JSON, a header is not what it claims
     │   ├── UnsupportedMediaError     no representation the caller accepts
+    │   ├── IdempotencyKeyReusedError the key was used before, with another body
     │   └── SettingsError             a setting is missing or wrong; names the variable
     ├── NotFoundError                 the thing named is not there (or not the caller's to see)
     │   └── UnknownSymbolError        no instrument goes by that symbol, name or alias
     ├── ConflictError                 true of the request, but not with what is already there
+    │   ├── IdempotencyKeyBusyError   the first request with the key is still under way
     │   └── DataDirectoryBusyError    another program owns the data directory
     ├── NotAuthenticatedError         nobody is asking
     ├── NotPermittedError             somebody is, without the scope
@@ -62,6 +64,10 @@ class UnsupportedMediaError(InvalidInputError):
     code = "not_acceptable"
 
 
+class IdempotencyKeyReusedError(InvalidInputError):
+    code = "idempotency_key_reused"
+
+
 class SettingsError(InvalidInputError):
     code = "settings_invalid"
 
@@ -76,6 +82,10 @@ class UnknownSymbolError(NotFoundError):
 
 class ConflictError(StrikewireError):
     code = "conflict"
+
+
+class IdempotencyKeyBusyError(ConflictError):
+    code = "idempotency_key_busy"
 
 
 class DataDirectoryBusyError(ConflictError):

@@ -26,6 +26,7 @@ from strikewire.live.recordings import RecordingConfig
 from strikewire.live.session import SessionConfig
 from strikewire.observability.logs import LogConfig
 from strikewire.resilience.failpoints import Failpoints
+from strikewire.settings.manners import MannersSettings
 from strikewire.settings.sources import (
     Seconds,
     VariableSource,
@@ -39,7 +40,7 @@ _DATABASE_SCHEMES: Final = ("postgresql", "postgresql+asyncpg", "postgresql+psyc
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
 
-class Settings(BaseSettings):
+class Settings(MannersSettings):
     """Every setting there is. No secret has a default."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -163,6 +163,25 @@ class JournalCheckpointRow(Base):
     )
 
 
+class IdempotencyKeyRow(Base):
+    """`idempotency_keys`: the answers that creating requests were given, to be given again.
+
+    `response` holds no secret: what is shown once was blanked out before it came here.
+    """
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index("ix_idempotency_keys_expires_at", "expires_at"),)
+
+    principal: Mapped[str] = mapped_column(Text, primary_key=True)
+    route: Mapped[str] = mapped_column(Text, primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    body_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int] = mapped_column(SmallInteger)
+    response: Mapped[bytes] = mapped_column(LargeBinary)
+    location: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 def _bar_columns() -> list[Column[Any]]:
     """Return the columns of a bar table, in the order the binary COPY writes them."""
     return [
