@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "demo": "strikewire.cli.serving:demo_command",
     "import": "strikewire.cli.importing:import_command",
     "replay": "strikewire.cli.replaying:replay_command",
+    "secrets": "strikewire.cli.sealing:secrets_group",
     "serve": "strikewire.cli.serving:serve_command",
 }
 

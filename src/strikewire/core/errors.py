@@ -23,6 +23,7 @@
     ├── FileLayoutError               a file is in no layout we know
     ├── JournalError                  a journal is not ours, or not readable at all
     ├── EngineStateError              a checkpoint was written by another version of the engine
+    ├── SealedValueError              a stored secret cannot be opened: no key, or it was changed
     ├── MigrationError                the schema cannot be brought to the wanted revision
     └── EmbeddedServerError           the embedded PostgreSQL did not start or stop
 
@@ -138,6 +139,10 @@ class JournalError(StrikewireError):
 
 class EngineStateError(StrikewireError):
     code = "engine_state_unreadable"
+
+
+class SealedValueError(StrikewireError):
+    code = "sealed_value_unreadable"
 
 
 class MigrationError(StrikewireError):

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from strikewire.api.config import ApiConfig
 from strikewire.auth.demo import DemoIdentity
+from strikewire.auth.key_ring import GivenKeys, KeyFile, KeySource, parse_key_ring
 from strikewire.core.errors import InvalidInputError, SettingsError
 from strikewire.core.instants import SECOND_NS
 from strikewire.engine.engine import EngineConfig
@@ -124,6 +125,11 @@ class Settings(MannersSettings):
         None, "So many instruments in place of that, each ticking every second: for load."
     )
 
+    secret_keys: SecretStr | None = setting(
+        None,
+        "Keys for secrets in the database, in base64 with commas between: the first seals, all "
+        "open. Without it a key file in the data directory.",
+    )
     demo_principal: bool = setting(
         default=True,
         description="Whether whoever asks from this machine may do everything, while the server "
@@ -188,6 +194,16 @@ class Settings(MannersSettings):
     @classmethod
     def _check_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         return _check_url(value, _REDIS_SCHEMES, needs_path=False)
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _check_secret_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            if value is not None:
+                parse_key_ring(value.get_secret_value())
+        except SettingsError as error:
+            raise ValueError(error.message) from None
+        return value
 
     @model_validator(mode="after")
     def _check_pool(self) -> Self:
@@ -277,6 +293,12 @@ class Settings(MannersSettings):
         except InvalidInputError as error:
             msg = f"STRIKEWIRE_SIMULATED_...: {error.message}"
             raise SettingsError(msg, **error.details) from error
+
+    def to_key_source(self) -> KeySource:
+        """Return where the keys come from that secrets in the database are sealed under."""
+        if self.secret_keys is not None:
+            return GivenKeys(parse_key_ring(self.secret_keys.get_secret_value()))
+        return KeyFile(self.data_dir / "secret.keys")
 
     def to_demo_identity(self) -> DemoIdentity:
         """Return who may be the demo principal."""

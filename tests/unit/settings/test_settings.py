@@ -9,7 +9,7 @@ from strikewire.core.errors import SettingsError
 from strikewire.settings import Settings, list_variables, load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
-SECRETS = {"database_url", "redis_url"}
+SECRETS = {"database_url", "redis_url", "secret_keys"}
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +124,18 @@ def test_every_wrong_value_is_named_at_once(monkeypatch):
 
     assert "PORT" in caught.value.message
     assert "LOG_LEVEL" in caught.value.message
+
+
+@pytest.mark.promise("S17")
+@pytest.mark.parametrize("keys", ["canary", "Y2FuYXJ5,Y2FuYXJ5", ","])
+def test_key_that_is_none_is_refused_without_being_shown(monkeypatch, keys):
+    monkeypatch.setenv("STRIKEWIRE_SECRET_KEYS", keys)
+
+    with pytest.raises(SettingsError, match="STRIKEWIRE_SECRET_KEYS: ") as refusal:
+        load_settings()
+
+    assert "canary" not in refusal.value.message
+    assert "Y2Fu" not in refusal.value.message
 
 
 @pytest.mark.promise("S17")
