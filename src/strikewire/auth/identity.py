@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from strikewire.auth.credentials import Caller
@@ -70,7 +71,7 @@ class Identity:
         raise NotAuthenticatedError(msg)
 
     async def renew(self, principal: Principal, caller: Caller) -> Principal:
-        """Return who somebody is by now, and what they may do by now.
+        """Return who somebody is by now, with what they may do by now of what they might before.
 
         Raises
         ------
@@ -79,6 +80,6 @@ class Identity:
         for authenticator in self._authenticators:
             renewed = await authenticator.renew_principal(principal, caller)
             if renewed is not None:
-                return renewed
+                return replace(renewed, scopes=renewed.scopes & principal.scopes)
         msg = "credentials of that kind are not taken any more"
         raise NotAuthenticatedError(msg)

@@ -8,6 +8,7 @@ from strikewire.auth.credentials import Caller, CredentialKind, Credentials, par
 from strikewire.auth.demo import DemoIdentity
 from strikewire.auth.identity import Identity
 from strikewire.auth.principal import Principal
+from strikewire.auth.scopes import Scope
 from strikewire.core.errors import NotAuthenticatedError
 
 LOCAL = Caller(
@@ -59,10 +60,17 @@ async def test_the_one_that_knows_a_principal_renews_it(identity):
     demo = await identity.authenticate(LOCAL)
     robot = Principal("robot", CredentialKind.DEMO)
 
-    assert await identity.renew(robot, LOCAL) is robot
+    assert await identity.renew(robot, LOCAL) == robot
     assert (await identity.renew(demo, LOCAL)).subject == "demo"
     with pytest.raises(NotAuthenticatedError, match="not taken any more"):
         await Identity([Keys()]).renew(demo, LOCAL)
+
+
+async def test_renewed_principal_may_never_do_more_than_before(identity):
+    demo = await identity.authenticate(LOCAL)
+    narrow = replace(demo, scopes=frozenset({Scope.BARS_READ}))
+
+    assert (await identity.renew(narrow, LOCAL)).scopes == {Scope.BARS_READ}
 
 
 @pytest.mark.parametrize("value", ["Basic YTpi", "Bearer", "Bearer  ", "", "token"])
