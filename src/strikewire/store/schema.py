@@ -1,7 +1,7 @@
 """The schema: the one source of truth from which migrations are generated and checked.
 
-Who there is and what they hold stands in `identity_schema`; whoever imports the metadata from here
-has all of it.
+Who there is and what they hold stands in `identity_schema` and `key_schema`; whoever imports the
+metadata from here has all of it.
 
 Series (bars) are plain tables, read and written as arrays; everything else is mapped. Partitions
 live in the schema `partitions`, which autogenerate does not look into.
@@ -43,10 +43,12 @@ from strikewire.store.identity_schema import (
     SigningKeyRow,
     UserRow,
 )
+from strikewire.store.key_schema import ApiKeyRow, StreamTicketRow
 from strikewire.store.schema_base import Base, metadata
 
 __all__ = [
     "PARTITION_SCHEMA",
+    "ApiKeyRow",
     "InstrumentAliasRow",
     "InstrumentRow",
     "JournalCheckpointRow",
@@ -55,6 +57,7 @@ __all__ = [
     "RefreshTokenRow",
     "SetupLinkRow",
     "SigningKeyRow",
+    "StreamTicketRow",
     "UserRow",
     "daily_bars",
     "metadata",
