@@ -19,6 +19,7 @@ import pytest
 import uvicorn
 
 from strikewire.api.app import Application, create_app
+from strikewire.api.config import ApiConfig
 from strikewire.api.ws.connection import SOCKET_OPTIONS
 from strikewire.bootstrap import ReplayRequest, build_runtime
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
@@ -132,26 +133,40 @@ async def serve(
 
     `adapt` may add routes of the test's own.
     """
-    async with build_runtime(settings, replay=replay) as runtime:
-        app = create_app(runtime, settings.to_api())
-        adapt(app)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app, port=0, lifespan="off", log_config=None, access_log=False, **SOCKET_OPTIONS
-            )
+    async with (
+        build_runtime(settings, replay=replay) as runtime,
+        serve_runtime(runtime, settings.to_api(), adapt=adapt) as service,
+    ):
+        yield service
+
+
+@contextlib.asynccontextmanager
+async def serve_runtime(
+    runtime: Runtime,
+    config: ApiConfig,
+    *,
+    adapt: Callable[[Application], None] = lambda _app: None,
+):
+    """Serve what is running on a port of its own, also beside another application on it."""
+    app = create_app(runtime, config)
+    adapt(app)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, port=0, lifespan="off", log_config=None, access_log=False, **SOCKET_OPTIONS
         )
-        task = asyncio.create_task(server.serve())
-        await eventually(lambda: server.started)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        url = f"http://127.0.0.1:{port}"
-        limits = httpx.Limits(max_connections=200)
-        async with httpx.AsyncClient(base_url=url, timeout=20.0, limits=limits) as client:
-            try:
-                yield Service(url, runtime, client, server)
-            finally:
-                server.should_exit = True
-                await client.aclose()
-                await task
+    )
+    task = asyncio.create_task(server.serve())
+    await eventually(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    limits = httpx.Limits(max_connections=200)
+    async with httpx.AsyncClient(base_url=url, timeout=20.0, limits=limits) as client:
+        try:
+            yield Service(url, runtime, client, server)
+        finally:
+            server.should_exit = True
+            await client.aclose()
+            await task
 
 
 @pytest.fixture(scope="session")

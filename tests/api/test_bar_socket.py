@@ -7,25 +7,21 @@ import contextlib
 import csv
 import json
 import socket
-from dataclasses import replace
 from datetime import datetime
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from strikewire.api.app import create_app
 from strikewire.api.config import ApiConfig, SocketConfig
 from strikewire.api.ws.close_codes import CloseCode
-from strikewire.api.ws.connection import SOCKET_OPTIONS
 from strikewire.bootstrap import ReplayRequest
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.instants import MINUTE_NS, format_rfc3339, parse_rfc3339
 from strikewire.engine.view import Update
-from tests.api.conftest import OPEN_NS, make_database, make_settings, serve
+from tests.api.conftest import OPEN_NS, make_database, make_settings, serve, serve_runtime
 from tests.api.test_replay import command, get_bars, reach
 from tests.api.test_serving import start
 from tests.eventually import eventually
@@ -307,22 +303,6 @@ async def test_socket_without_identity_is_refused(service):
     assert caught.value.response.status_code == 401
 
 
-@contextlib.asynccontextmanager
-async def serve_with(service, sockets):
-    """Serve a running service's runtime once more, with other limits."""
-    app = create_app(service.runtime, ApiConfig(sockets=sockets))
-    options = {"port": 0, "lifespan": "off", "log_config": None, **SOCKET_OPTIONS}
-    server = uvicorn.Server(uvicorn.Config(app, **options))
-    task = asyncio.create_task(server.serve())
-    await eventually(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield replace(service, url=f"http://127.0.0.1:{port}")
-    finally:
-        server.should_exit = True
-        await task
-
-
 def make_update(seq, instrument_id, minute):
     bars = np.zeros(1, BAR_DTYPE)
     bars["instrument_id"], bars["ts_ns"] = instrument_id, OPEN_NS + minute * MINUTE_NS
@@ -332,7 +312,7 @@ def make_update(seq, instrument_id, minute):
 @pytest.mark.promise("W2")
 async def test_slow_client_is_closed_and_others_are_unhurt(service):
     config = SocketConfig(mailbox_capacity=100, heartbeat_s=10)
-    async with serve_with(service, config) as small:
+    async with serve_runtime(service.runtime, ApiConfig(sockets=config)) as small:
         instrument = await small.runtime.instruments.get(SYMBOL)
         streams = small.runtime.bar_streams
         slow_socket = socket.socket()
@@ -358,7 +338,7 @@ async def test_slow_client_is_closed_and_others_are_unhurt(service):
 
 async def test_socket_too_many_is_refused(service):
     async with (
-        serve_with(service, SocketConfig(max_sockets=1)) as small,
+        serve_runtime(service.runtime, ApiConfig(sockets=SocketConfig(max_sockets=1))) as small,
         connect(locate(small), proxy=None) as client,
     ):
         await read(client, "welcome")
@@ -369,7 +349,7 @@ async def test_socket_too_many_is_refused(service):
 
 async def test_silent_socket_hears_a_heartbeat(service):
     async with (
-        serve_with(service, SocketConfig(heartbeat_s=0.05)) as small,
+        serve_runtime(service.runtime, ApiConfig(sockets=SocketConfig(heartbeat_s=0.05))) as small,
         connect(locate(small), proxy=None) as client,
     ):
         assert "as_of" in await read(client, "heartbeat")

@@ -10,13 +10,12 @@ from dataclasses import replace
 import pytest
 from websockets.asyncio.client import connect
 
-from strikewire.api.config import SocketConfig
+from strikewire.api.config import ApiConfig, SocketConfig
 from strikewire.bootstrap import SimulationRequest
 from strikewire.core.instants import MINUTE_NS, format_rfc3339, parse_rfc3339
 from strikewire.feeds.bar_ticks import BarTicks
 from strikewire.live.market_status import MarketBoard, MarketBoardConfig
-from tests.api.conftest import make_database, make_settings, serve
-from tests.api.test_bar_socket import serve_with
+from tests.api.conftest import make_database, make_settings, serve, serve_runtime
 from tests.api.test_replay import MINUTES, OPEN_NS, command, playing, reach, recording
 from tests.eventually import eventually
 
@@ -150,8 +149,9 @@ async def test_client_that_does_not_read_is_kept_the_newest_state_only(service):
     board = MarketBoard(config=config, clock=service.runtime.market_clock, played=None)
     witness = Witness()
     board.listen(witness)
-    hasty = replace(service, runtime=replace(service.runtime, market=board))
-    async with serve_with(hasty, SocketConfig(mailbox_capacity=4)) as small:
+    runtime = replace(service.runtime, market=board)
+    config = ApiConfig(sockets=SocketConfig(mailbox_capacity=4))
+    async with serve_runtime(runtime, config) as small:
         slow_socket = socket.socket()
         slow_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         slow_socket.connect(("127.0.0.1", int(small.url.rpartition(":")[2])))

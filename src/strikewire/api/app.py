@@ -20,6 +20,7 @@ from strikewire.api.middleware import BodyLimit, RequestEnvelope
 from strikewire.api.routes import PUBLIC, Routes, build_openapi
 from strikewire.api.udf import endpoints as udf
 from strikewire.api.v1 import bars, coverage, instruments, market, market_rules, replay
+from strikewire.api.web import Page, load_files
 from strikewire.api.ws.connection import BarSocket
 from strikewire.api.ws.sockets import Sockets
 from strikewire.auth.scopes import Scope
@@ -89,6 +90,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
         "GET", "/api/v1/openapi.json", _serve_document(app), access=PUBLIC, tag="about",
         include_in_schema=False,
     )  # fmt: skip
+    routes.add_page(Page(load_files(config.page_folder)))
     return app
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+#: Where `make web` puts the page, and where a wheel has it.
+PAGE_FOLDER: Final = Path(__file__).parent / "page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +41,10 @@ class ApiConfig:
     max_body_bytes : a longer request body is refused.
     is_metrics_public : whether `/metrics` answers anybody.
     sockets : see `SocketConfig`.
+    page_folder : the page's files.
     """
 
     max_body_bytes: int = 1024 * 1024
     is_metrics_public: bool = True
     sockets: SocketConfig = field(default_factory=SocketConfig)
+    page_folder: Path = PAGE_FOLDER

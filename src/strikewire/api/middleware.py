@@ -24,14 +24,15 @@ from strikewire.observability.metrics import Metrics
 
 _log: Final = get_logger("access")
 
-#: Sent with every response. The API serves data, never markup, so the policy allows nothing.
+#: Sent with every response.
 _SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+#: The API serves data, never markup, so its policy allows nothing. The page brings one of its own.
+_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 #: A request nobody has a route for is counted under one name, or a scanner would fill the registry.
 _NO_ROUTE: Final = "unmatched"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -81,9 +82,11 @@ class RequestEnvelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 took_s = (self._elapsed_ns() - started_ns) / 1e9
+                given = message["headers"]
                 message["headers"] = [
-                    *message["headers"],
+                    *given,
                     *_SECURITY_HEADERS,
+                    *(() if any(name == _POLICY[0] for name, _ in given) else (_POLICY,)),
                     (b"x-correlation-id", str(correlation_id.get()).encode()),
                     (b"x-process-time", b"%.6f" % took_s),
                 ]

@@ -1,4 +1,4 @@
-"""Content negotiation: which of our representations an `Accept` header likes best."""
+"""Content negotiation: which of our representations a client likes best."""
 
 from __future__ import annotations
 
@@ -27,6 +27,17 @@ def choose_media_type(accept: str | None, offered: Sequence[str]) -> str:
         msg = f"one of {', '.join(offered)} was wanted in Accept, was {accept[:128]!r}"
         raise UnsupportedMediaError(msg, offered=list(offered))
     return best
+
+
+def is_accepted(header: str | None, *names: str) -> bool:
+    """Return whether `Accept` or `Accept-Encoding` likes something.
+
+    Parameters
+    ----------
+    names : the thing's own name, then what stands for it (`*`), if that is to count.
+    """
+    found = dict(_parse_range(part) for part in (header or "").split(",") if part.strip())
+    return next((found[name] for name in names if name in found), 0.0) > 0.0
 
 
 def _parse_range(part: str) -> tuple[str, float]:

@@ -8,6 +8,7 @@ nothing stands in between; its part of the OpenAPI document is made from the sam
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 from urllib.parse import parse_qsl
@@ -17,8 +18,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Match, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from strikewire.api.deps import Requires, authorize, check_origin, get_runtime
@@ -43,6 +44,7 @@ PUBLIC_PATHS: Final = frozenset(
         "/health/ready",
         "/metrics",
         "/udf/time",
+        "/{path:path}",
     }
 )
 
@@ -191,6 +193,48 @@ class Routes:
                 correlation_id.reset(token)
 
         self._app.router.routes.append(SocketRoute(path, open_socket, access=access))
+
+    def add_page(self, endpoint: ASGIApp) -> None:
+        """Register what answers where no other route does. Comes last.
+
+        A path whose first part is a route's stays with the routes: who mistypes one is not shown a
+        page.
+        """
+        _check_access(PageRoute.PATH, PUBLIC)
+        taken = {_find_first_part(getattr(route, "path", "")) for route in self._app.routes}
+        self._app.router.routes.append(PageRoute(endpoint, taken=taken))
+
+
+class PageRoute(Route):
+    """The page's route: any path whose first part no other route has.
+
+    Parameters
+    ----------
+    taken : those first parts.
+    """
+
+    PATH: Final = "/{path:path}"
+
+    def __init__(self, endpoint: ASGIApp, *, taken: AbstractSet[str]) -> None:
+        super().__init__(self.PATH, endpoint, methods=["GET"])
+        self.access: Access = PUBLIC
+        self._taken = taken
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match, or leave the path to the error body."""
+        if _find_first_part(scope["path"]) in self._taken:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        # One name in metrics and logs, as of a hot route.
+        scope["route"] = self
+        await super().handle(scope, receive, send)
+
+
+def _find_first_part(path: str) -> str:
+    return path.removeprefix("/").partition("/")[0]
 
 
 class SocketRoute(WebSocketRoute):

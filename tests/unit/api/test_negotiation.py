@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from strikewire.api.negotiation import choose_media_type
+from strikewire.api.negotiation import choose_media_type, is_accepted
 from strikewire.core.errors import UnsupportedMediaError
 
 OFFERED = ("application/json", "text/csv", "application/vnd.apache.parquet")
@@ -33,3 +33,20 @@ def test_best_offer_is_chosen(accept, wanted):
 def test_nothing_acceptable_is_refused(accept):
     with pytest.raises(UnsupportedMediaError, match="text/csv"):
         choose_media_type(accept, OFFERED)
+
+
+@pytest.mark.parametrize(
+    ("header", "names", "wanted"),
+    [
+        (None, ("gzip", "*"), False),
+        ("", ("gzip", "*"), False),
+        ("deflate, gzip;q=0.5", ("gzip", "*"), True),
+        ("gzip;q=0, *", ("gzip", "*"), False),
+        ("*", ("gzip", "*"), True),
+        ("*/*", ("text/html",), False),
+        ("TEXT/HTML", ("text/html",), True),
+        ("text/html;q=much", ("text/html",), False),
+    ],
+)
+def test_thing_is_accepted_by_its_own_name_or_by_what_stands_for_it(header, names, wanted):
+    assert is_accepted(header, *names) is wanted
