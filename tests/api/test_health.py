@@ -72,6 +72,7 @@ async def test_health_says_everything(client):
         ("market rules", "running"),
         ("idempotency keys", "running"),
         ("bar streams", "running"),
+        ("market status", "running"),
     ]
     assert body["uptime_s"] >= 0
     assert body["version"]

@@ -96,9 +96,7 @@ class Requires:
 
     async def __call__(self, request: Request) -> Principal:
         """Return the caller, or raise as `authorize` does."""
-        principal = await authorize(request, self.scope)
-        request.state.principal = principal
-        return principal
+        return await authorize(request, self.scope)
 
 
 def get_principal(request: Request) -> Principal:
