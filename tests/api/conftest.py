@@ -20,7 +20,7 @@ import uvicorn
 
 from strikewire.api.app import Application, create_app
 from strikewire.api.config import ApiConfig
-from strikewire.api.ws.connection import SOCKET_OPTIONS
+from strikewire.api.http_protocol import make_server_options
 from strikewire.bootstrap import ReplayRequest, build_runtime
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
@@ -150,11 +150,8 @@ async def serve_runtime(
     """Serve what is running on a port of its own, also beside another application on it."""
     app = create_app(runtime, config)
     adapt(app)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, port=0, lifespan="off", log_config=None, access_log=False, **SOCKET_OPTIONS
-        )
-    )
+    options = make_server_options(config.gate, clock=runtime.clock)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, **options))
     task = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from strikewire.api import health
 from strikewire.api.config import ApiConfig
 from strikewire.api.errors import describe, log_failure, render
+from strikewire.api.gate import Gate
 from strikewire.api.middleware import BodyLimit, RequestEnvelope
 from strikewire.api.routes import PUBLIC, Routes, build_openapi
 from strikewire.api.udf import endpoints as udf
@@ -63,6 +64,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
         redirect_slashes=False,
         middleware=[
             Middleware(RequestEnvelope, metrics=runtime.metrics, clock=runtime.clock),
+            Middleware(Gate, config=config.gate, clock=runtime.clock),
             Middleware(BodyLimit, max_bytes=config.max_body_bytes),
         ],
         exception_handlers=dict.fromkeys(

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from strikewire.api.client_address import ForwardingHeader, Network
+
 #: Where `make web` puts the page, and where a wheel has it.
 PAGE_FOLDER: Final = Path(__file__).parent / "page"
 
@@ -33,6 +35,32 @@ class SocketConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class GateConfig:
+    """What is asked of every request before anybody looks at what it wants.
+
+    Parameters
+    ----------
+    trusted_hosts : names, addresses and networks that this server goes by, beside the machine.
+    trusted_proxies : networks of proxies whose word on where a request came from is believed.
+    forwarding_header : the header in which they give it.
+    cors_origins : origins whose pages may ask and read the answers.
+    hsts_max_age_s : how long a browser is told to come by https only; 0 does not tell it.
+    max_head_bytes : of the request line and all headers.
+    max_headers : how many there may be.
+    head_timeout_s : how long a client may take to send a head.
+    """
+
+    trusted_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
+    forwarding_header: ForwardingHeader = "x-forwarded-for"
+    cors_origins: tuple[str, ...] = ()
+    hsts_max_age_s: int = 0
+    max_head_bytes: int = 32 * 1024
+    max_headers: int = 100
+    head_timeout_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
 class ApiConfig:
     """What the application allows.
 
@@ -42,9 +70,11 @@ class ApiConfig:
     is_metrics_public : whether `/metrics` answers anybody.
     sockets : see `SocketConfig`.
     page_folder : the page's files.
+    gate : see `GateConfig`.
     """
 
     max_body_bytes: int = 1024 * 1024
     is_metrics_public: bool = True
     sockets: SocketConfig = field(default_factory=SocketConfig)
     page_folder: Path = PAGE_FOLDER
+    gate: GateConfig = field(default_factory=GateConfig)

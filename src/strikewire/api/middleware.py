@@ -2,40 +2,48 @@
 
 `RequestEnvelope` is the outermost layer and a request's top: correlation id in and out, process
 time, security headers, metrics, the access log, and the answer to whatever nobody else caught.
-`BodyLimit` bounds what a request may send.
+`BodyLimit` bounds what a request may send. Whoever wants a header on the response, whatever that
+will be, adds it to `find_response_headers`: one layer marks responses, and not each of them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strikewire.api.errors import describe, log_failure, render
 from strikewire.core.clock import Clock
+from strikewire.core.errors import BodyTooLargeError
 from strikewire.observability.correlation import accept_correlation_id, correlation_id
 from strikewire.observability.logs import get_logger
 from strikewire.observability.metrics import Metrics
 
 _log: Final = get_logger("access")
 
-#: Sent with every response.
-_SECURITY_HEADERS: Final = (
+#: Sent with every response that has none of its own. The API serves data, never markup, so its policy
+#: allows nothing; the page brings one of its own.
+SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-#: The API serves data, never markup, so its policy allows nothing. The page brings one of its own.
-_POLICY: Final = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 #: A request nobody has a route for is counted under one name, or a scanner would fill the registry.
 _NO_ROUTE: Final = "unmatched"
+_RESPONSE_HEADERS: Final = "strikewire.response_headers"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def find_response_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the headers that the response to a request will get, to add to."""
+    headers: list[tuple[bytes, bytes]] = scope.setdefault(_RESPONSE_HEADERS, [])
+    return headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +77,26 @@ class RequestEnvelope:
         self._series: dict[tuple[str, str, int], _Series] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; other kinds of scope pass untouched."""
+        """Answer one request, or see to a socket's handshake."""
+        if scope["type"] == "websocket":
+            await self._pass_socket(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started_ns = self._elapsed_ns()
         token = correlation_id.set(accept_correlation_id(_find_offered_id(scope)))
         status = 0
+        marks = find_response_headers(scope)
 
         async def send_marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 took_s = (self._elapsed_ns() - started_ns) / 1e9
-                given = message["headers"]
                 message["headers"] = [
-                    *given,
-                    *_SECURITY_HEADERS,
-                    *(() if any(name == _POLICY[0] for name, _ in given) else (_POLICY,)),
+                    *_secure(message["headers"]),
+                    *marks,
                     (b"x-correlation-id", str(correlation_id.get()).encode()),
                     (b"x-process-time", b"%.6f" % took_s),
                 ]
@@ -109,6 +119,23 @@ class RequestEnvelope:
             self._record(scope, status or 499, (self._elapsed_ns() - started_ns) / 1e9)
             correlation_id.reset(token)
 
+    async def _pass_socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Name a socket, and mark the answer to a handshake that is refused."""
+        token = correlation_id.set(accept_correlation_id(_find_offered_id(scope)))
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "websocket.http.response.start":
+                message["headers"] = [
+                    *_secure(message["headers"]),
+                    (b"x-correlation-id", str(correlation_id.get()).encode()),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        finally:
+            correlation_id.reset(token)
+
     def _record(self, scope: Scope, status: int, took_s: float) -> None:
         route = getattr(scope.get("route"), "path", _NO_ROUTE)
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
@@ -126,6 +153,13 @@ class RequestEnvelope:
             "request", method=method, path=scope["path"], route=route, status=status,
             took_ms=round(took_s * 1e3, 3), sample=f"{route} {status // 100}",
         )  # fmt: skip
+
+
+def _secure(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Add the security headers to a response that does not bring its own, as a page does."""
+    own = list(headers)
+    names = {name for name, _ in own}
+    return own + [each for each in SECURITY_HEADERS if each[0] not in names]
 
 
 def _find_offered_id(scope: Scope) -> str | None:
@@ -147,7 +181,7 @@ class BodyLimit:
 
         Raises
         ------
-        HTTPException : 413, the body is too long.
+        BodyTooLargeError : the body is too long.
         """
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
@@ -167,10 +201,5 @@ class BodyLimit:
 
         await self._app(scope, receive_counted, send)
 
-    def _too_large(self) -> HTTPException:
-        return HTTPException(
-            413,
-            f"a body of at most {self._max_bytes} bytes was wanted",
-            # The rest of the body is still on its way; nobody will read it.
-            {"Connection": "close"},
-        )
+    def _too_large(self) -> BodyTooLargeError:
+        return BodyTooLargeError(f"a body of at most {self._max_bytes} bytes was wanted")

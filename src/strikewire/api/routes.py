@@ -27,7 +27,6 @@ from strikewire.api.errors import describe, render
 from strikewire.api.schemas import ErrorBody
 from strikewire.auth import scopes
 from strikewire.core.errors import InvalidInputError, StrikewireError
-from strikewire.observability.correlation import accept_correlation_id, correlation_id
 
 #: What a route asks of its caller: a scope, or nothing at all.
 Access = scopes.Scope | Literal["public"]
@@ -178,19 +177,15 @@ class Routes:
         """
 
         async def open_socket(socket: WebSocket) -> None:
-            token = correlation_id.set(accept_correlation_id(None))
             try:
-                try:
-                    check_origin(socket)
-                    await authorize(socket, access)
-                    endpoint.check_room()
-                except StrikewireError as error:
-                    clock = get_runtime(socket).clock
-                    await socket.send_denial_response(render(describe(error), clock=clock))
-                    return
-                await endpoint.serve(socket)
-            finally:
-                correlation_id.reset(token)
+                check_origin(socket)
+                await authorize(socket, access)
+                endpoint.check_room()
+            except StrikewireError as error:
+                clock = get_runtime(socket).clock
+                await socket.send_denial_response(render(describe(error), clock=clock))
+                return
+            await endpoint.serve(socket)
 
         self._app.router.routes.append(SocketRoute(path, open_socket, access=access))
 

@@ -16,7 +16,7 @@ import uvicorn
 import uvloop
 
 from strikewire.api.app import create_app
-from strikewire.api.ws.connection import SOCKET_OPTIONS
+from strikewire.api.http_protocol import make_server_options
 from strikewire.api.ws.sockets import Sockets
 from strikewire.bootstrap import ReplayRequest, SimulationRequest, build_runtime
 from strikewire.core.clock import SystemClock
@@ -140,18 +140,12 @@ async def _serve(
     for number in _SIGNALS:
         loop.add_signal_handler(number, drain.ask)
     async with build_runtime(settings, replay=replay) as runtime:
-        app = create_app(runtime, settings.to_api())
+        config = settings.to_api()
+        app = create_app(runtime, config)
         server = _Server(
             uvicorn.Config(
                 app,
-                http="httptools",
-                **SOCKET_OPTIONS,
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                # Who stands behind a proxy is not known until there are accounts.
-                proxy_headers=False,
+                **make_server_options(config.gate, clock=runtime.clock),
                 timeout_graceful_shutdown=int(settings.drain_timeout_s),
             )
         )

@@ -5,6 +5,9 @@
     StrikewireError
     ├── InvalidInputError             a caller asked for something that cannot be
     │   ├── MalformedRequestError     the body is not even JSON, a header is not what it claims
+    │   │   └── UntrustedHostError    the request is for a host that is not this server
+    │   ├── HeadTooLargeError         more headers, or longer ones, than are read
+    │   ├── BodyTooLargeError         a longer body than is read
     │   ├── UnsupportedMediaError     no representation the caller accepts
     │   ├── IdempotencyKeyReusedError the key was used before, with another body
     │   └── SettingsError             a setting is missing or wrong; names the variable
@@ -59,6 +62,18 @@ class InvalidInputError(StrikewireError):
 
 class MalformedRequestError(InvalidInputError):
     code = "malformed_request"
+
+
+class UntrustedHostError(MalformedRequestError):
+    code = "untrusted_host"
+
+
+class HeadTooLargeError(InvalidInputError):
+    code = "head_too_large"
+
+
+class BodyTooLargeError(InvalidInputError):
+    code = "body_too_large"
 
 
 class UnsupportedMediaError(InvalidInputError):

@@ -247,7 +247,11 @@ class Settings(MannersSettings):
 
     def to_api(self) -> ApiConfig:
         """Return the application's configuration."""
-        return ApiConfig(max_body_bytes=self.max_body_bytes, is_metrics_public=self.metrics_public)
+        return ApiConfig(
+            max_body_bytes=self.max_body_bytes,
+            is_metrics_public=self.metrics_public,
+            gate=self.to_gate(self.host),
+        )
 
     def to_pages(self) -> PageCacheConfig:
         """Return the page cache's configuration."""

@@ -33,7 +33,9 @@ TREE = [
         (errors.DatabaseBusyError("m"), 503, "database_busy"),
         (errors.PoolExhaustedError("m"), 503, "pool_exhausted"),
         (HTTPException(405), 405, "method_not_allowed"),
-        (HTTPException(413, "too long"), 413, "body_too_large"),
+        (errors.BodyTooLargeError("m"), 413, "body_too_large"),
+        (errors.HeadTooLargeError("m"), 431, "head_too_large"),
+        (errors.UntrustedHostError("m"), 400, "untrusted_host"),
     ],
 )
 def test_error_has_its_status_and_code(error, status, code):
