@@ -25,8 +25,8 @@ from strikewire.observability.metrics import Metrics
 
 _log: Final = get_logger("access")
 
-#: Sent with every response that has none of its own. The API serves data, never markup, so its policy
-#: allows nothing; the page brings one of its own.
+#: Sent with every response that has none of its own. The API serves data, never markup, so its
+#: policy allows nothing; the page brings one of its own.
 SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
