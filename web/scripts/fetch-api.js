@@ -1,0 +1,44 @@
+// Writes openapi.json: of a running server's document the routes that the page uses, and what they
+// refer to. `npm run api` does this and then writes the types. STRIKEWIRE_URL says which server.
+import { writeFileSync } from "node:fs";
+
+const ROUTES = {
+  "/api/v1/bars": ["get"],
+  "/api/v1/market-rules": ["get"],
+  "/api/v1/replay": ["post"],
+};
+
+const server = process.env.STRIKEWIRE_URL ?? "http://127.0.0.1:8081";
+const response = await fetch(`${server}/api/v1/openapi.json`);
+const whole = await response.json();
+
+const paths = {};
+for (const [path, methods] of Object.entries(ROUTES)) {
+  paths[path] = Object.fromEntries(methods.map((method) => [method, whole.paths[path][method]]));
+}
+
+const schemas = {};
+const collect = (node) => {
+  for (const [key, value] of Object.entries(node ?? {})) {
+    if (key === "$ref") {
+      const name = value.split("/").at(-1);
+      if (!(name in schemas)) {
+        schemas[name] = whole.components.schemas[name];
+        collect(schemas[name]);
+      }
+    } else if (typeof value === "object") {
+      collect(value);
+    }
+  }
+};
+collect(paths);
+
+const sorted = Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
+const { openapi, info } = whole;
+const part = {
+  openapi,
+  info: { title: info.title, version: info.version },
+  paths,
+  components: { schemas: sorted },
+};
+writeFileSync(new URL("../openapi.json", import.meta.url), `${JSON.stringify(part, null, 2)}\n`);

@@ -1,0 +1,114 @@
+import type { LinkState } from "../client/bar-socket.ts";
+import type { MarketMode } from "../client/market.ts";
+import type { MachineMs } from "../helpers/instant.ts";
+import type { HeardStatus } from "./market-clock.ts";
+
+/** Whether the server lets us in, as far as is known. */
+export type Access = "unknown" | "granted" | "sign-in" | "forbidden";
+
+export type Condition =
+  "connecting" | "playing" | "paused" | "ended" | "stalled" | "no-feed" | "disconnected" | "denied";
+
+/** How it stands with what is shown, in words. */
+export interface FeedState {
+  readonly mode: MarketMode | null;
+  /** Of the badge: LIVE, PAPER, REPLAY, SIMULATED, NO FEED. */
+  readonly modeLabel: string;
+  readonly modeTitle: string;
+  readonly condition: Condition;
+  /** One word for narrow places. */
+  readonly label: string;
+  /** A sentence; empty while all is well. */
+  readonly detail: string;
+}
+
+/** A status is due every second; after so long without one the server is silent. */
+const STATUS_DUE_MS = 2_500;
+
+const MODES: Readonly<Record<MarketMode, readonly [label: string, title: string]>> = {
+  live: ["LIVE", "Prices come from the market as it trades."],
+  paper: ["PAPER", "Prices are the market's; orders are not."],
+  replay: ["REPLAY", "A recorded session is played again. This is not the market now."],
+  simulated: ["SIMULATED", "An invented market. None of these prices was ever traded."],
+  none: ["NO FEED", "Nothing feeds prices into the server. What is shown is what is stored."],
+};
+
+/** Put together what the link and the last status say. */
+export function describeFeed(
+  link: LinkState,
+  heard: HeardStatus | null,
+  access: Access,
+  now: MachineMs,
+): FeedState {
+  const mode = heard?.status.mode ?? null;
+  const [modeLabel, modeTitle] =
+    mode === null ? ["CONNECTING", "The server has not said yet what it plays."] : MODES[mode];
+  return { mode, modeLabel, modeTitle, ...describeCondition(link, heard, access, now) };
+}
+
+type ConditionWords = Pick<FeedState, "condition" | "label" | "detail">;
+
+function describeCondition(
+  link: LinkState,
+  heard: HeardStatus | null,
+  access: Access,
+  now: MachineMs,
+): ConditionWords {
+  if (access === "sign-in") {
+    return {
+      condition: "denied",
+      label: "Sign-in needed",
+      detail: "The server wants to know who you are: a sign-in is needed to see prices.",
+    };
+  }
+  if (access === "forbidden") {
+    return {
+      condition: "denied",
+      label: "Not allowed",
+      detail: "You are signed in, and this account may not read prices. Ask an administrator.",
+    };
+  }
+  if (link.name === "lost") {
+    return {
+      condition: "disconnected",
+      label: "Disconnected",
+      detail: "There is no connection to the server. What is shown is old.",
+    };
+  }
+  if (link.name === "opening" || heard === null) {
+    return heard === null
+      ? { condition: "connecting", label: "Connecting", detail: "" }
+      : {
+          condition: "disconnected",
+          label: "Reconnecting",
+          detail: "The connection to the server is being made again. What is shown is old.",
+        };
+  }
+  if (now - heard.at > STATUS_DUE_MS) {
+    return {
+      condition: "stalled",
+      label: "Stalled",
+      detail: "The server says nothing of the market. What is shown may be old.",
+    };
+  }
+  switch (heard.status.state) {
+    case "playing":
+      return { condition: "playing", label: "Playing", detail: "" };
+    case "paused":
+      return { condition: "paused", label: "Paused", detail: "The market's clock is paused." };
+    case "ended":
+      return { condition: "ended", label: "Ended", detail: "The recording is at its end." };
+    case "stalled":
+      return {
+        condition: "stalled",
+        label: "Stalled",
+        detail: "The feed has stopped. What is shown is old.",
+      };
+    case "none":
+      return {
+        condition: "no-feed",
+        label: "No feed",
+        detail: "Nothing feeds prices into the server. What is shown is what is stored.",
+      };
+  }
+}

@@ -1,0 +1,64 @@
+import type { ChartPhase, ChartProblem } from "./chart.svelte.ts";
+import type { FeedState } from "./feed.ts";
+
+/** What is said over a chart. */
+export interface Notice {
+  readonly tone: "calm" | "warn" | "bad";
+  /** In the middle of an empty chart, at the top of one with bars. */
+  readonly place: "top" | "middle";
+  readonly title: string;
+  readonly text: string;
+}
+
+interface ChartState {
+  readonly phase: ChartPhase;
+  readonly problem: ChartProblem | null;
+}
+
+const PROBLEM_TITLES: Readonly<Record<ChartProblem["kind"], string>> = {
+  away: "No answer.",
+  "sign-in": "Sign-in needed.",
+  forbidden: "Not allowed.",
+  "not-found": "Unknown instrument.",
+  busy: "Not now.",
+  refused: "The server refused.",
+  fault: "Something went wrong.",
+};
+
+/** Choose the one thing to say: what stops everything first, what is merely so last. */
+export function describeNotice(
+  feed: FeedState,
+  chart: ChartState,
+  startProblem: ChartProblem | null,
+): Notice | null {
+  const place = chart.phase === "ready" ? "top" : "middle";
+  switch (feed.condition) {
+    case "denied":
+    case "disconnected":
+      return { tone: "bad", place, title: `${feed.label}.`, text: feed.detail };
+    case "stalled":
+      return { tone: "bad", place: "top", title: "Stalled.", text: feed.detail };
+    case "connecting":
+    case "playing":
+    case "paused":
+    case "ended":
+    case "no-feed":
+      break;
+  }
+  const problem = chart.problem ?? startProblem;
+  if (problem !== null) {
+    const title = PROBLEM_TITLES[problem.kind];
+    return { tone: "warn", place: "middle", title, text: problem.message };
+  }
+  if (chart.phase === "loading") {
+    return { tone: "calm", place, title: "Loading", text: "" };
+  }
+  if (chart.phase === "empty") {
+    const text = "There are no bars of this instrument in this timeframe yet.";
+    return { tone: "calm", place, title: "No data.", text };
+  }
+  if (feed.detail !== "" && feed.condition !== "no-feed") {
+    return { tone: "warn", place: "top", title: `${feed.label}.`, text: feed.detail };
+  }
+  return null;
+}

@@ -1,0 +1,85 @@
+import { type Timeframe, TIMEFRAMES } from "../client/bar.ts";
+
+/** What a key can ask of the page, wherever the focus is. */
+export type Command =
+  | { readonly name: "search" | "help" | "theme" | "play-pause" | "slower" | "faster" | "table" }
+  | { readonly name: "timeframe"; readonly timeframe: Timeframe };
+
+/** A pressed key, as far as it matters. */
+export interface Stroke {
+  readonly key: string;
+  readonly ctrlKey: boolean;
+  readonly metaKey: boolean;
+  readonly altKey: boolean;
+}
+
+/** What has the focus: text takes letters, a button takes the space bar. */
+export type FocusKind = "text" | "control" | "none";
+
+const SINGLE_KEYS: Readonly<Record<string, Exclude<Command["name"], "timeframe">>> = {
+  "/": "search",
+  "?": "help",
+  d: "theme",
+  t: "table",
+  " ": "play-pause",
+  ",": "slower",
+  ".": "faster",
+};
+
+/** Find what a key means. `allowsSingle` is off where somebody wants no keys without Ctrl. */
+export function findCommand(
+  stroke: Stroke,
+  focus: FocusKind,
+  allowsSingle: boolean,
+): Command | null {
+  if (stroke.altKey) {
+    return null;
+  }
+  if (stroke.ctrlKey || stroke.metaKey) {
+    return stroke.key.toLowerCase() === "k" ? { name: "search" } : null;
+  }
+  if (!allowsSingle || focus === "text" || (focus === "control" && stroke.key === " ")) {
+    return null;
+  }
+  const timeframe = TIMEFRAMES[Number(stroke.key) - 1];
+  if (timeframe !== undefined && /^[1-9]$/.test(stroke.key)) {
+    return { name: "timeframe", timeframe };
+  }
+  const name = SINGLE_KEYS[stroke.key];
+  return name === undefined ? null : { name };
+}
+
+/** All keys with their meaning, for the dialog that tells of them. */
+export const SHORTCUTS: readonly {
+  readonly title: string;
+  readonly keys: readonly (readonly [string, string])[];
+}[] = [
+  {
+    title: "Anywhere",
+    keys: [
+      ["/ or Ctrl K", "Find an instrument"],
+      ["1 to 7", "Timeframe: 1m 3m 5m 15m 30m 1h 1d"],
+      ["T", "The newest bars as a table"],
+      ["D", "Theme: system, light, dark"],
+      ["?", "This list"],
+      ["Esc", "Close what is open"],
+    ],
+  },
+  {
+    title: "On the chart",
+    keys: [
+      ["← →", "Bar by bar"],
+      ["Shift ← →", "Ten bars"],
+      ["Page Up, Page Down", "A screen back, forward"],
+      ["+ −", "Closer, further"],
+      ["End", "The newest bar"],
+    ],
+  },
+  {
+    title: "Replay and simulation",
+    keys: [
+      ["Space", "Play or pause"],
+      [", .", "Slower, faster"],
+    ],
+  },
+];

@@ -1,0 +1,126 @@
+import type { Timeframe } from "../client/bar.ts";
+import type { RestClient } from "../client/rest.ts";
+import type { MarketMs } from "../helpers/instant.ts";
+import { type ChartModel, type ChartProblem, describeProblem, RETRY_MS } from "./chart.svelte.ts";
+import type { Connection } from "./connection.svelte.ts";
+import { describeFeed, type FeedState } from "./feed.ts";
+import { computeMarketNow } from "./market-clock.ts";
+import type { Preferences } from "./preferences.ts";
+import type { ReplayControl } from "./replay.svelte.ts";
+import type { Route } from "./route.ts";
+import type { Router } from "./router.svelte.ts";
+import type { SymbolSearch } from "./search.svelte.ts";
+import type { Theme } from "./theme.svelte.ts";
+import type { Ticker } from "./ticker.svelte.ts";
+
+export interface WorkstationParts {
+  readonly connection: Connection;
+  readonly rest: RestClient;
+  readonly chart: ChartModel;
+  readonly search: SymbolSearch;
+  readonly replay: ReplayControl;
+  readonly router: Router;
+  readonly theme: Theme;
+  readonly ticker: Ticker;
+  readonly preferences: Preferences;
+}
+
+/** Everything the views show, in one hand. */
+export class Workstation {
+  readonly connection: Connection;
+  readonly chart: ChartModel;
+  readonly search: SymbolSearch;
+  readonly replay: ReplayControl;
+  readonly router: Router;
+  readonly theme: Theme;
+  readonly ticker: Ticker;
+  readonly preferences: Preferences;
+  /** Whether keys without Ctrl mean something. */
+  allowsSingleKeys = $state.raw(true);
+  /** Why there was no instrument to begin with. */
+  startProblem: ChartProblem | null = $state.raw(null);
+  readonly #rest: RestClient;
+
+  constructor(parts: WorkstationParts) {
+    this.connection = parts.connection;
+    this.chart = parts.chart;
+    this.search = parts.search;
+    this.replay = parts.replay;
+    this.router = parts.router;
+    this.theme = parts.theme;
+    this.ticker = parts.ticker;
+    this.preferences = parts.preferences;
+    this.#rest = parts.rest;
+    this.allowsSingleKeys = parts.preferences.find("single-keys") !== "off";
+  }
+
+  get feed(): FeedState {
+    const { link, heard, access } = this.connection;
+    return describeFeed(link, heard, access, this.ticker.now);
+  }
+
+  /** What the market's clock shows; null before the server has said. */
+  get marketNow(): MarketMs | null {
+    const { heard } = this.connection;
+    return heard === null ? null : computeMarketNow(heard, this.ticker.now);
+  }
+
+  setAllowsSingleKeys(allows: boolean): void {
+    this.allowsSingleKeys = allows;
+    this.preferences.set("single-keys", allows ? "on" : "off");
+  }
+
+  showChart(symbol: string, timeframe: Timeframe): void {
+    this.preferences.set("symbol", symbol);
+    this.router.go({ page: "chart", symbol, timeframe });
+  }
+
+  setTimeframe(timeframe: Timeframe): void {
+    const { route } = this.router;
+    if (route.page === "chart" && route.symbol !== null) {
+      this.router.go({ ...route, timeframe });
+    }
+  }
+
+  /** Show what the address says. */
+  async followRoute(route: Route): Promise<void> {
+    if (route.page !== "chart") {
+      this.chart.close();
+      return;
+    }
+    if (route.symbol !== null) {
+      await this.chart.open(route.symbol, route.timeframe);
+      return;
+    }
+    try {
+      const symbol = await this.#findDefaultSymbol();
+      this.startProblem =
+        symbol === null
+          ? {
+              kind: "not-found",
+              message: "The server knows no instruments yet. Import some, or start a feed.",
+            }
+          : null;
+      if (symbol !== null && this.router.route === route) {
+        this.router.go({ ...route, symbol }, { replaces: true });
+      }
+    } catch (error) {
+      this.startProblem = describeProblem(error);
+      setTimeout(() => {
+        if (this.router.route === route) {
+          void this.followRoute(route);
+        }
+      }, RETRY_MS);
+    }
+  }
+
+  /** What was shown last, else a future, which has volume, else anything. */
+  async #findDefaultSymbol(): Promise<string | null> {
+    const remembered = this.preferences.find("symbol");
+    if (remembered !== null) {
+      return remembered;
+    }
+    const found = await this.#rest.search("", 30, new AbortController().signal);
+    return (found.find((each) => each.kind === "futures") ?? found[0])?.symbol ?? null;
+  }
+}
