@@ -31,7 +31,9 @@ function buildWorkstation(): Workstation {
     connection,
     rest,
     preferences,
-    chart: new ChartModel(connection, rest, requestAnimationFrame),
+    chart: new ChartModel(connection, rest, (draw) => {
+      requestAnimationFrame(draw);
+    }),
     search: new SymbolSearch(rest),
     replay: new ReplayControl(rest),
     router: new Router(window),

@@ -231,11 +231,12 @@ export class PriceChart implements ChartSink {
   } {
     const time = toLibraryTime(point);
     const { bar } = point;
-    if (bar === null || bar.volume === null) {
+    const volume = bar?.volume ?? null;
+    if (bar === null || volume === null) {
       return { time };
     }
     const color = bar.close < bar.open ? this.#palette.volumeDown : this.#palette.volumeUp;
-    return { time, value: bar.volume, color };
+    return { time, value: volume, color };
   }
 }
 
