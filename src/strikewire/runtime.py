@@ -35,7 +35,7 @@ class Runtime:
     clock : the machine's time.
     market_clock : the market's time: the replay's while one runs, else the machine's.
     identity : who may be asking.
-    hub : where closed bars are published, for whoever listens inside the program.
+    hub : finds the topics that sockets listen to.
     rules : the market rules in force.
     rule_overrides : changes them.
     idempotency : does a thing once, however often it is asked for.

@@ -10,6 +10,7 @@ import socket
 from datetime import datetime
 
 import httpx
+import msgpack
 import numpy as np
 import pytest
 from websockets.asyncio.client import connect
@@ -21,6 +22,7 @@ from strikewire.bootstrap import ReplayRequest
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.instants import MINUTE_NS, format_rfc3339, parse_rfc3339
 from strikewire.engine.view import Update
+from strikewire.stream.subscriber import BacklogConfig
 from tests.api.conftest import OPEN_NS, make_database, make_settings, serve, serve_runtime
 from tests.api.test_replay import command, get_bars, reach
 from tests.api.test_serving import start
@@ -260,7 +262,11 @@ async def test_bad_requests_are_answered_and_malformed_ones_close(service):
 
 @pytest.mark.parametrize(
     ("message", "code"),
-    [("[]", CloseCode.MALFORMED), (b"{}", CloseCode.NOT_TEXT), ("x" * 20_000, CloseCode.TOO_LONG)],
+    [
+        ("[]", CloseCode.MALFORMED),
+        (b"{}", CloseCode.WRONG_ENCODING),
+        ("x" * 20_000, CloseCode.TOO_LONG),
+    ],
     ids=["no object", "binary", "too long"],
 )
 async def test_message_of_the_wrong_kind_closes_with_its_code(service, message, code):
@@ -311,7 +317,7 @@ def make_update(seq, instrument_id, minute):
 
 @pytest.mark.promise("W2")
 async def test_slow_client_is_closed_and_others_are_unhurt(service):
-    config = SocketConfig(mailbox_capacity=100, heartbeat_s=10)
+    config = SocketConfig(backlog=BacklogConfig(max_messages=100), heartbeat_s=10)
     async with serve_runtime(service.runtime, ApiConfig(sockets=config)) as small:
         instrument = await small.runtime.instruments.get(SYMBOL)
         streams = small.runtime.bar_streams
@@ -324,7 +330,7 @@ async def test_slow_client_is_closed_and_others_are_unhurt(service):
         async with listen(small) as (quick, first):
             await eventually(lambda: streams.listener_count == 2)
             seq = got = 0
-            # Until what the kernel holds for the slow one is full, and its mailbox too.
+            # Until what the kernel holds for the slow one is full, and its backlog too.
             while streams.listener_count == 2 or seq % 50:
                 seq += 1
                 streams.on_update(make_update(seq, instrument.id, seq % 300))
@@ -352,7 +358,10 @@ async def test_silent_socket_hears_a_heartbeat(service):
         serve_runtime(service.runtime, ApiConfig(sockets=SocketConfig(heartbeat_s=0.05))) as small,
         connect(locate(small), proxy=None) as client,
     ):
-        assert "as_of" in await read(client, "heartbeat")
+        assert (await read(client, "heartbeat"))["seq"] == {}
+        await send(client, action="subscribe", symbol=SYMBOL)
+        first = await read(client, "snapshot")
+        assert (await read(client, "heartbeat"))["seq"] == {first["topic"]: first["seq"]}
 
 
 async def is_live(program):
@@ -375,3 +384,53 @@ async def test_sigterm_is_announced_before_sockets_close(data_dirs, recording):
                 await read(client, "never")
             assert client.close_code == CloseCode.SHUTDOWN
         assert await stopping == 0
+
+
+async def test_multiplexed_socket_has_every_topic(service):
+    url = service.url.replace("http", "ws") + "/ws"
+    async with connect(url, proxy=None) as client:
+        await send(client, action="subscribe", topic=f"bars:{SYMBOL}:5m", id="a")
+        bars = await read(client, "snapshot")
+        assert (bars["topic"], bars["id"]) == (f"bars:{SYMBOL}:5m", "a")
+        await send(client, action="subscribe", topic="market", id="b")
+        market = await read(client, "snapshot")
+        assert (market["topic"], market["mode"]) == ("market", "none")
+        await send(client, action="subscribe", topic="orders:1")
+        assert (await read(client, "error"))["code"] == "validation_failed"
+        await send(client, action="unsubscribe", topic=f"bars:{SYMBOL}:5m")
+        assert (await read(client, "unsubscribed"))["topic"] == f"bars:{SYMBOL}:5m"
+
+
+async def exhaust(client):
+    async with asyncio.timeout(10):
+        while True:
+            await client.recv()
+
+
+async def test_messages_are_packed_for_who_asks(service):
+    async with connect(locate(service) + "?encoding=msgpack", proxy=None) as client:
+        assert msgpack.unpackb(await client.recv())["type"] == "welcome"
+        await client.send(msgpack.packb({"action": "subscribe", "symbol": SYMBOL, "id": 7}))
+        while (packed := msgpack.unpackb(await client.recv()))["type"] != "snapshot":
+            pass
+        async with listen(service) as (_, text):
+            assert packed["id"] == 7
+            assert packed["bars"] == text["bars"]
+        await client.send("{}")
+        with pytest.raises(ConnectionClosed):
+            await exhaust(client)
+        assert client.close_code == CloseCode.WRONG_ENCODING
+
+
+async def test_client_that_asks_too_often_is_closed(service):
+    config = SocketConfig(max_requests_per_s=1.0, max_request_burst=3)
+    async with (
+        serve_runtime(service.runtime, ApiConfig(sockets=config)) as small,
+        connect(locate(small), proxy=None) as client,
+    ):
+        for _ in range(4):
+            await send(client, action="ping")
+        with pytest.raises(ConnectionClosed):
+            await read(client, "never")
+        assert client.close_code == CloseCode.TOO_OFTEN
+        assert CloseCode.TOO_OFTEN.is_worth_returning

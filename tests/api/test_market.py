@@ -15,6 +15,8 @@ from strikewire.bootstrap import SimulationRequest
 from strikewire.core.instants import MINUTE_NS, format_rfc3339, parse_rfc3339
 from strikewire.feeds.bar_ticks import BarTicks
 from strikewire.live.market_status import MarketBoard, MarketBoardConfig
+from strikewire.stream.message import Encoding
+from strikewire.stream.subscriber import BacklogConfig
 from tests.api.conftest import make_database, make_settings, serve, serve_runtime
 from tests.api.test_replay import MINUTES, OPEN_NS, command, playing, reach, recording
 from tests.eventually import eventually
@@ -82,8 +84,10 @@ async def test_socket_is_told_after_the_welcome_and_then_every_second(playing):
     async with listen(playing) as client:
         kinds = [json.loads(await client.recv()) for _ in range(2)]
         assert [each["type"] for each in kinds] == ["welcome", "status"]
-        assert kinds[1].keys() - {"type"} == (await get_market(playing)).keys()
-        assert "seq" not in kinds[1]
+        assert (
+            kinds[1].keys() - {"type", "epoch", "topic", "seq"}
+            == (await get_market(playing)).keys()
+        )
         loop = asyncio.get_running_loop()
         started_s = loop.time()
         for _ in range(3):
@@ -135,22 +139,32 @@ async def test_feed_that_fails_is_stalled_and_its_clock_stands_still(playing, mo
 class Witness:
     """A listener that counts, and keeps the last."""
 
+    encoding = Encoding.JSON
+
     def __init__(self):
         self.told = 0
         self.last = None
 
-    def on_market_status(self, status):
+    def offer(self, message, figures):
+        del figures
         self.told += 1
-        self.last = status
+        self.last = message.body
+        return True
 
 
 async def test_client_that_does_not_read_is_kept_the_newest_state_only(service):
     config = MarketBoardConfig(watch_interval_s=0.0, repeat_s=0.0)
-    board = MarketBoard(config=config, clock=service.runtime.market_clock, played=None)
+    board = MarketBoard(
+        config=config,
+        clock=service.runtime.market_clock,
+        played=None,
+        epoch="run-1",
+        figures=service.runtime.hub.figures,
+    )
     witness = Witness()
-    board.listen(witness)
+    board.channel.join(witness)
     runtime = replace(service.runtime, market=board)
-    config = ApiConfig(sockets=SocketConfig(mailbox_capacity=4))
+    config = ApiConfig(sockets=SocketConfig(backlog=BacklogConfig(max_messages=4)))
     async with serve_runtime(runtime, config) as small:
         slow_socket = socket.socket()
         slow_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -162,7 +176,7 @@ async def test_client_that_does_not_read_is_kept_the_newest_state_only(service):
             # Far more than what the kernel holds for it, and its mailbox.
             await eventually(lambda: witness.told > 30_000, timeout_s=30.0)
             running.cancel()
-            newest = format_rfc3339(witness.last.now_ns)
+            newest = witness.last["now"]
             got = 1
             async with asyncio.timeout(10.0):
                 while (await read_status(client))["now"] != newest:

@@ -22,7 +22,8 @@ from strikewire.api.routes import PUBLIC, Routes, build_openapi
 from strikewire.api.udf import endpoints as udf
 from strikewire.api.v1 import bars, coverage, instruments, market, market_rules, replay
 from strikewire.api.web import Page, load_files
-from strikewire.api.ws.connection import BarSocket
+from strikewire.api.ws.catalogue import PATHS
+from strikewire.api.ws.connection import TopicSocket
 from strikewire.api.ws.sockets import Sockets
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import StrikewireError
@@ -82,9 +83,9 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     market.add_routes(routes)
     market_rules.add_routes(routes)
     replay.add_routes(routes)
-    routes.add_socket(
-        "/ws/bars", BarSocket(runtime, app.state.sockets, config.sockets), access=Scope.BARS_READ
-    )
+    for path in PATHS:
+        endpoint = TopicSocket(path, runtime, app.state.sockets, config.sockets)
+        routes.add_socket(path.path, endpoint, access=path.access)
     health.add_routes(
         routes, metrics_access=PUBLIC if config.is_metrics_public else Scope.METRICS_READ
     )

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from strikewire.core.bars import BarFlag, Source
+from strikewire.core.bars import BarFlag, Source, name_statuses
 from strikewire.core.instants import format_rfc3339
 
 JSON: Final = "application/json"
@@ -32,15 +32,6 @@ def guard_cell(text: str) -> str:
 def name_flags(flags: int) -> list[str]:
     """Return the names of a bar's flags, as the API says them."""
     return [str(flag.name).lower() for flag in BarFlag(flags)]
-
-
-def name_statuses(bars: npt.NDArray[np.void]) -> list[str]:
-    """Return `partial`, `revised` or `complete` of each bar; what is partial says so first."""
-    is_partial = (bars["flags"] & BarFlag.PARTIAL) != 0
-    statuses = np.where(
-        is_partial, "partial", np.where(bars["revision"] > 0, "revised", "complete")
-    )
-    return [str(each) for each in statuses]
 
 
 def name_sources(bars: npt.NDArray[np.void]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from strikewire.api.client_address import ForwardingHeader, Network
+from strikewire.stream.subscriber import BacklogConfig
 
 #: Where `make web` puts the page, and where a wheel has it.
 PAGE_FOLDER: Final = Path(__file__).parent / "page"
@@ -18,18 +19,21 @@ class SocketConfig:
 
     Parameters
     ----------
-    mailbox_capacity : messages that wait for a slow client before it is closed.
+    backlog : what waits for a slow client before it is closed.
     max_topics : subscriptions of one socket.
     max_sockets : of this program.
     max_message_bytes : a longer message closes the socket.
-    heartbeat_s : a socket that was told nothing for so long is told that all is well.
+    max_requests_per_s, max_request_burst : more requests close it.
+    heartbeat_s : so often a socket is told that all is well, and where its topics stand.
     close_timeout_s : how long a client that does not read may take to read why it is closed.
     """
 
-    mailbox_capacity: int = 2_048
+    backlog: BacklogConfig = field(default_factory=BacklogConfig)
     max_topics: int = 64
     max_sockets: int = 2_000
     max_message_bytes: int = 16 * 1024
+    max_requests_per_s: float = 50.0
+    max_request_burst: int = 200
     heartbeat_s: float = 10.0
     close_timeout_s: float = 5.0
 

@@ -26,6 +26,7 @@ from strikewire.api.deps import Requires, authorize, check_origin, get_runtime
 from strikewire.api.errors import describe, render
 from strikewire.api.schemas import ErrorBody
 from strikewire.auth import scopes
+from strikewire.auth.principal import Principal
 from strikewire.core.errors import InvalidInputError, StrikewireError
 
 #: What a route asks of its caller: a scope, or nothing at all.
@@ -179,13 +180,13 @@ class Routes:
         async def open_socket(socket: WebSocket) -> None:
             try:
                 check_origin(socket)
-                await authorize(socket, access)
+                principal = await authorize(socket, access)
                 endpoint.check_room()
             except StrikewireError as error:
                 clock = get_runtime(socket).clock
                 await socket.send_denial_response(render(describe(error), clock=clock))
                 return
-            await endpoint.serve(socket)
+            await endpoint.serve(socket, principal)
 
         self._app.router.routes.append(SocketRoute(path, open_socket, access=access))
 
@@ -258,7 +259,7 @@ class SocketEndpoint(Protocol):
         """
         ...
 
-    async def serve(self, socket: WebSocket) -> None:
+    async def serve(self, socket: WebSocket, principal: Principal) -> None:
         """Serve one, from the handshake to its end."""
         ...
 

@@ -44,7 +44,6 @@ from strikewire.live.market_status import (
     MarketMode,
     PlayedMarket,
 )
-from strikewire.live.publisher import BarPublisher
 from strikewire.live.quotes import QuoteBoard
 from strikewire.live.replays import Replayable
 from strikewire.live.session import Session
@@ -64,6 +63,8 @@ from strikewire.store.idempotency import IdempotencyStore
 from strikewire.store.instruments import InstrumentStore
 from strikewire.store.market_rules import MarketRuleStore
 from strikewire.store.pages import PageCache
+from strikewire.stream import topics
+from strikewire.stream.figures import StreamFigures
 from strikewire.stream.hub import Hub
 
 _log: Final = get_logger("bootstrap")
@@ -141,12 +142,14 @@ async def build_runtime(
             caches=lambda: describe_caches(pages, directory),
             is_schema_ready=lambda: watch.is_schema_ready,
         )
-        hub = Hub(epoch=uuid.uuid4().hex)
-        stack.callback(hub.close)
+        run_id = uuid.uuid4().hex
+        figures = StreamFigures()
         bar_streams = BarStreams(
             config=BarStreamsConfig(),
-            run_id=hub.epoch,
+            run_id=run_id,
             find_calendar=rules.calendar,
+            find_instrument=directory.get,
+            figures=figures,
         )
         playing: ReplayRun | None = None
         played: PlayedMarket | None = None
@@ -162,9 +165,7 @@ async def build_runtime(
                 settings,
                 replay,
                 tools,
-                lambda found: _make_listeners(
-                    pages, rules, (_publish(hub, found), bar_streams, heard), found
-                ),
+                lambda found: _make_listeners(pages, rules, (bar_streams, heard), found),
             )
             rules.listen(playing.session.reload_calendars)
             market_clock.follow(playing.feed.clock)
@@ -185,7 +186,13 @@ async def build_runtime(
         )
         bar_streams.bind(history=history, view=view)
         supervisor.start(_STREAMS, bar_streams.run)
-        market = MarketBoard(config=MarketBoardConfig(), clock=market_clock, played=played)
+        market = MarketBoard(
+            config=MarketBoardConfig(),
+            clock=market_clock,
+            played=played,
+            epoch=run_id,
+            figures=figures,
+        )
         supervisor.start(_STATUS, market.run)
         runtime = Runtime(
             version=__version__,
@@ -208,7 +215,10 @@ async def build_runtime(
                 find_calendar=rules.calendar,
                 clock=market_clock,
             ),
-            hub=hub,
+            hub=Hub(
+                sources={topics.BARS.name: bar_streams, topics.MARKET.name: market},
+                figures=figures,
+            ),
             bar_streams=bar_streams,
             market=market,
             view=view,
@@ -254,10 +264,6 @@ async def _prepare_database(settings: Settings, site: DatabaseSite) -> bool:
 def _find_mode(replay: ReplayRequest | SimulationRequest) -> MarketMode:
     is_simulated = isinstance(replay, SimulationRequest)
     return MarketMode.SIMULATED if is_simulated else MarketMode.REPLAY
-
-
-def _publish(hub: Hub, found: Replayable) -> BarPublisher:
-    return BarPublisher(hub=hub, instruments=found.instruments)
 
 
 def _make_listeners(

@@ -6,6 +6,7 @@ from enum import IntEnum, IntFlag, StrEnum
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from strikewire.core.instants import DAY_NS, HOUR_NS, MINUTE_NS
 
@@ -82,3 +83,12 @@ _WIDTHS_NS: Final = {
     Timeframe.H1: HOUR_NS,
     Timeframe.D1: DAY_NS,
 }
+
+
+def name_statuses(bars: npt.NDArray[np.void]) -> list[str]:
+    """Return `partial`, `revised` or `complete` of each bar; what is partial says so first."""
+    is_partial = (bars["flags"] & BarFlag.PARTIAL) != 0
+    statuses = np.where(
+        is_partial, "partial", np.where(bars["revision"] > 0, "revised", "complete")
+    )
+    return [str(each) for each in statuses]

@@ -7,7 +7,7 @@ when it is first asked for, however many listen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
-from strikewire.core.errors import StrikewireError
+from strikewire.core.errors import InvalidInputError, StrikewireError
 from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument
 from strikewire.engine.view import EngineView, Update
-from strikewire.live.bar_topic import SNAPSHOT_BARS, BarListener, BarTopic, Delta, Snapshot
+from strikewire.live.bar_topic import SNAPSHOT_BARS, BarTopic
 from strikewire.live.history import BarHistory, BarRange
 from strikewire.observability.logs import get_logger
 from strikewire.reference.sessions import SessionCalendar
+from strikewire.stream.channel import Channel
+from strikewire.stream.figures import StreamFigures
 
 _log: Final = get_logger("bar streams")
 #: Two of the longest sessions, MCX's of 14 hours and a half, and some.
@@ -43,22 +45,16 @@ class BarStreamsConfig:
     idle_topics: int = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """How a listener begins: with all it missed, or with a snapshot."""
-
-    topic: BarTopic
-    missed: tuple[Delta, ...] = ()
-    snapshot: Snapshot | None = None
-
-
 class BarStreams:
-    """An `UpdateSink` with topics. `run` publishes forming bars, and reloads after a seek back.
+    """An `UpdateSink` and the `TopicSource` of bars: `SYMBOL:TIMEFRAME`, any name of an instrument.
+
+    `run` publishes forming bars, and reloads after a seek back.
 
     Parameters
     ----------
     run_id : names this run of the program; every epoch starts with it.
     find_calendar : the sessions of a venue.
+    find_instrument : returns the instrument of any name, or raises UnknownSymbolError.
     """
 
     def __init__(
@@ -67,10 +63,14 @@ class BarStreams:
         config: BarStreamsConfig,
         run_id: str,
         find_calendar: Callable[[str], SessionCalendar],
+        find_instrument: Callable[[str], Awaitable[Instrument]],
+        figures: StreamFigures,
     ) -> None:
         self._config = config
         self._run_id = run_id
         self._find_calendar = find_calendar
+        self._find_instrument = find_instrument
+        self._figures = figures
         self._history: BarHistory | None = None
         self._view: EngineView | None = None
         self._epochs = 0
@@ -97,7 +97,7 @@ class BarStreams:
     @property
     def listener_count(self) -> int:
         """Subscriptions, of all topics."""
-        return sum(len(topic.listeners) for topic in self._topics.values())
+        return sum(len(topic.channel.listeners) for topic in self._topics.values())
 
     # -- the engine's side ----------------------------------------------------------------------
 
@@ -153,59 +153,43 @@ class BarStreams:
         try:
             await self._load(topic)
         except StrikewireError as error:
-            _log.warning("a topic was lost", topic=topic.name, reason=str(error))
+            _log.warning("a topic was lost", topic=topic.channel.name, reason=str(error))
             self._stale.discard(topic)
             self._forget(topic)
-            listeners, topic.listeners = topic.listeners, ()
-            for listener in listeners:
-                listener.on_topic_lost(topic)
+            topic.channel.end()
 
     # -- the listeners' side --------------------------------------------------------------------
 
-    async def join(
-        self,
-        instrument: Instrument,
-        timeframe: Timeframe,
-        listener: BarListener,
-        *,
-        seen: tuple[str, int] | None = None,
-    ) -> Joined:
-        """Listen to a topic. What is returned and what is told afterwards leave no gap.
-
-        Parameters
-        ----------
-        seen : epoch and number of the last message the listener had.
+    async def open(self, subject: str) -> Channel:
+        """Return the channel of `SYMBOL:TIMEFRAME`, loaded once for all who ask.
 
         Raises
         ------
         DependencyError : the store was needed and did not answer.
-        NotFoundError : the instrument's venue has no market rules.
+        NotFoundError : no such instrument, or its venue has no market rules.
+        InvalidInputError : there is no such timeframe.
         """
+        symbol, _, width = subject.rpartition(":")
+        try:
+            timeframe = Timeframe(width)
+        except ValueError:
+            msg = f"bars:SYMBOL:TIMEFRAME was wanted, with one of {', '.join(Timeframe)}"
+            raise InvalidInputError(msg, topic=f"bars:{subject}") from None
+        instrument = await self._find_instrument(symbol)
         key = (int(instrument.id), timeframe)
         while True:
             topic = self._open(instrument, timeframe)
             try:
                 await self._load(topic)
             except BaseException:
-                if not topic.listeners:
+                if not topic.channel.listeners:
                     self._forget(topic)
                 raise
             # Somebody else who waited may have failed, and taken the topic away.
             if self._topics.get(key) is topic:
                 break
-        # From here on nothing waits: no step of the engine comes between.
-        missed = None if seen is None else topic.find_missed(*seen)
-        if listener not in topic.listeners:
-            topic.listeners += (listener,)
-        self._forget_idle()
-        if missed is None:
-            return Joined(topic, snapshot=topic.make_snapshot())
-        forming = topic.make_forming()
-        return Joined(topic, (*missed, forming) if forming else tuple(missed))
-
-    def leave(self, topic: BarTopic, listener: BarListener) -> None:
-        """Stop listening. The topic is kept for a while, for whoever comes back."""
-        topic.listeners = tuple(each for each in topic.listeners if each is not listener)
+        self._forget_idle(topic)
+        return topic.channel
 
     def _open(self, instrument: Instrument, timeframe: Timeframe) -> BarTopic:
         key = (int(instrument.id), timeframe)
@@ -217,14 +201,19 @@ class BarStreams:
                 epoch=self._make_epoch(),
                 find_calendar=lambda: self._find_calendar(instrument.spec.exchange),
                 find_recent=lambda: self._find_recent(instrument),
+                figures=self._figures,
             )
             self._by_instrument[key[0]] = (*self._by_instrument.get(key[0], ()), topic)
             self._loading[topic] = asyncio.Lock()
         self._topics[key] = topic
         return topic
 
-    def _forget_idle(self) -> None:
-        idle = [each for each in self._topics.values() if not each.listeners and each.is_loaded]
+    def _forget_idle(self, wanted: BarTopic) -> None:
+        idle = [
+            each
+            for each in self._topics.values()
+            if each is not wanted and each.is_loaded and not each.channel.listeners
+        ]
         for topic in idle[: max(0, len(idle) - self._config.idle_topics)]:
             self._forget(topic)
 
@@ -249,7 +238,7 @@ class BarStreams:
         assert self._history is not None, "bind comes first"
         async with self._loading.get(topic) or asyncio.Lock():
             while not topic.is_loaded:
-                epoch = topic.epoch
+                epoch = topic.channel.epoch
                 minutes = np.zeros(0, BAR_DTYPE)
                 if topic.timeframe is not Timeframe.M1:
                     wanted = BarRange(limit=_MINUTES)
@@ -257,12 +246,11 @@ class BarStreams:
                     minutes = _drop_first_session(series.to_array(), topic.calendar)
                 wanted = BarRange(limit=SNAPSHOT_BARS, timeframe=topic.timeframe)
                 bars = await self._history.load(topic.instrument, wanted)
-                if topic.epoch == epoch:
+                if topic.channel.epoch == epoch:
                     topic.adopt(bars.to_array(), minutes, self._find_as_of() or bars.as_of_ns)
             if topic in self._stale:
                 self._stale.discard(topic)
-                for listener in topic.listeners:
-                    listener.on_snapshot(topic.make_snapshot())
+                topic.channel.publish_snapshot()
 
     def _find_recent(self, instrument: Instrument) -> npt.NDArray[np.void]:
         if self._view is None:

@@ -1,86 +1,33 @@
 """A bar topic: one instrument's bars in one width, as those who listen to it know them.
 
-Closed bars are events: each gets the next number and is kept for whoever comes back. The forming
-bar is state: it carries the number of the last event, so that leaving an old one out leaves no
-hole. Both are made from the arrays that history is made from, by the same rollup.
+Closed bars are its channel's events, the forming bar is its state. Both are made from the arrays
+that history is made from, by the same rollup.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from strikewire.analytics.rollups import roll_up
-from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
-from strikewire.core.instants import MINUTE_NS
+from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe, name_statuses
+from strikewire.core.instants import MINUTE_NS, format_rfc3339
 from strikewire.core.instruments import Instrument
 from strikewire.live.history import overlay
 from strikewire.reference.sessions import SessionCalendar
+from strikewire.stream.channel import Body, Channel
+from strikewire.stream.figures import StreamFigures
+from strikewire.stream.topics import BARS, TopicName
 
 #: Bars of a snapshot.
 SNAPSHOT_BARS: Final = 300
-#: Closed bars that a client may have missed and still get: an NSE session has 376.
-RING_BARS: Final = 1_024
 #: A late tick reaches back less than that many buckets.
 _AMENDABLE: Final = 16
 _NO_BARS: Final = np.zeros(0, BAR_DTYPE)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Delta:
-    """One bar that is new or has changed.
-
-    Parameters
-    ----------
-    seq : of the topic's last event, which this is unless `is_forming`.
-    as_of_ns : the exchange time it tells of.
-    bar : BAR_DTYPE (1,), never written again.
-    """
-
-    epoch: str
-    topic: BarTopic
-    seq: int
-    as_of_ns: int
-    bar: npt.NDArray[np.void]
-    is_forming: bool
-
-
-class Snapshot(NamedTuple):
-    """A topic's last bars, after its event `seq`.
-
-    Parameters
-    ----------
-    bars : BAR_DTYPE (n,), oldest first.
-    is_forming : bool (n,).
-    """
-
-    epoch: str
-    topic: BarTopic
-    seq: int
-    as_of_ns: int
-    bars: npt.NDArray[np.void]
-    is_forming: npt.NDArray[np.bool_]
-
-
-class BarListener(Protocol):
-    """Somebody who is told of a topic. Never awaits and never raises."""
-
-    def on_delta(self, delta: Delta) -> None:
-        """Take in a bar. Closed ones must all be passed on, of forming ones the newest."""
-        ...
-
-    def on_snapshot(self, snapshot: Snapshot) -> None:
-        """Start over from these bars: the market went backwards."""
-        ...
-
-    def on_topic_lost(self, topic: BarTopic) -> None:
-        """Take in that nobody can say how the topic goes on."""
-        ...
+_NUMBERS: Final = ("open", "high", "low", "close", "volume", "oi")
 
 
 class BarTopic:
@@ -93,6 +40,8 @@ class BarTopic:
     find_recent : returns what ticks can still change, BAR_DTYPE (n,), oldest first.
     """
 
+    # A `TopicContent`: its channel asks for what it says.
+
     def __init__(
         self,
         *,
@@ -101,12 +50,17 @@ class BarTopic:
         epoch: str,
         find_calendar: Callable[[], SessionCalendar],
         find_recent: Callable[[], npt.NDArray[np.void]],
+        figures: StreamFigures,
     ) -> None:
         self.instrument = instrument
         self.timeframe = timeframe
-        self.name = f"bars:{instrument.symbol}:{timeframe}"
+        self.channel = Channel(
+            name=TopicName(BARS, f"{instrument.symbol}:{timeframe}"),
+            epoch=epoch,
+            content=self,
+            figures=figures,
+        )
         self._find_calendar = find_calendar
-        self.listeners: tuple[BarListener, ...] = ()
         self._find_recent = find_recent
         self.restart(epoch)
 
@@ -117,10 +71,8 @@ class BarTopic:
 
     def restart(self, epoch: str) -> None:
         """Forget everything but who listens; `adopt` is next."""
-        self.epoch = epoch
-        self.seq = 0
+        self.channel.restart(epoch)
         self.is_loaded = False
-        self._ring: deque[Delta] = deque(maxlen=RING_BARS)
         self._as_of_ns = 0
         # Up to where every minute is closed.
         self._closed_ns = 0
@@ -196,43 +148,41 @@ class BarTopic:
         content = rolled.tobytes()
         if content != self._last_forming:
             self._last_forming = content
-            self._tell(Delta(self.epoch, self, self.seq, self._as_of_ns, rolled, is_forming=True))
+            self.channel.update("bar", lambda: _describe_bar(rolled, is_forming=True))
 
-    # -- what somebody wants to know ------------------------------------------------------------
+    # -- what its channel says ------------------------------------------------------------------
 
-    def make_snapshot(self) -> Snapshot:
+    def describe(self) -> Body:
+        """Return whose bars they are, and the exchange time that is told of."""
+        return {
+            "as_of": format_as_of(self._as_of_ns),
+            "symbol": self.instrument.symbol,
+            "timeframe": self.timeframe.value,
+        }
+
+    def describe_snapshot(self) -> Body:
         """Return the last bars as they stand, the forming one included."""
+        bars, is_forming = self.find_bars()
+        return {"bars": _describe_bars(bars, is_forming)}
+
+    def describe_state(self) -> tuple[str, Body] | None:
+        """Return the forming bar as it stands."""
+        bars, is_forming = self.find_bars()
+        if not len(bars) or not is_forming[-1]:
+            return None
+        return "bar", _describe_bar(bars[-1:], is_forming=True)
+
+    def find_bars(self) -> tuple[npt.NDArray[np.void], npt.NDArray[np.bool_]]:
+        """Return the last bars, BAR_DTYPE (n,), oldest first, and bool (n,), whether they form."""
         bars = overlay(self._bars, self._roll(self._see_recent()))[-SNAPSHOT_BARS:]
-        is_forming = self._find_ends(bars) > self._closed_ns
-        return Snapshot(self.epoch, self, self.seq, self._as_of_ns, bars, is_forming)
-
-    def make_forming(self) -> Delta | None:
-        """Return the forming bar as it stands; None when there is none."""
-        found = self.make_snapshot()
-        if not len(found.bars) or not found.is_forming[-1]:
-            return None
-        return Delta(self.epoch, self, self.seq, found.as_of_ns, found.bars[-1:], is_forming=True)
-
-    def find_missed(self, epoch: str, seq: int) -> list[Delta] | None:
-        """Return the events after a number, all of them; None when that cannot be done."""
-        first = self._ring[0].seq if self._ring else self.seq + 1
-        if epoch != self.epoch or not first - 1 <= seq <= self.seq:
-            return None
-        return [each for each in self._ring if each.seq > seq]
+        return bars, self._find_ends(bars) > self._closed_ns
 
     # -- inside ---------------------------------------------------------------------------------
 
     def _publish_closed(self, bar: npt.NDArray[np.void]) -> None:
-        self.seq += 1
         bar = bar.copy()
         bar["flags"] &= ~int(BarFlag.AMENDED)
-        delta = Delta(self.epoch, self, self.seq, self._as_of_ns, bar, is_forming=False)
-        self._ring.append(delta)
-        self._tell(delta)
-
-    def _tell(self, delta: Delta) -> None:
-        for listener in self.listeners:
-            listener.on_delta(delta)
+        self.channel.publish("bar", lambda: _describe_bar(bar, is_forming=False))
 
     def _see_recent(self) -> npt.NDArray[np.void]:
         recent = self._find_recent()
@@ -275,3 +225,30 @@ class BarTopic:
 
 def _split(bars: npt.NDArray[np.void]) -> list[npt.NDArray[np.void]]:
     return [bars[row : row + 1] for row in range(len(bars))]
+
+
+def format_as_of(as_of_ns: int) -> str | None:
+    """Write an exchange time; 0 is that of nothing."""
+    return format_rfc3339(as_of_ns) if as_of_ns else None
+
+
+def _describe_bar(bar: npt.NDArray[np.void], *, is_forming: bool) -> Body:
+    (found,) = _describe_bars(bar, np.array([is_forming]))
+    return {"bar": found}
+
+
+def _describe_bars(
+    bars: npt.NDArray[np.void], is_forming: npt.NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    rows = zip(
+        bars["ts_ns"].tolist(), *(bars[name].tolist() for name in _NUMBERS),
+        name_statuses(bars), is_forming.tolist(),
+        strict=True,
+    )  # fmt: skip
+    return [
+        {
+            "ts": format_rfc3339(ts_ns), "open": o, "high": h, "low": lo, "close": c,
+            "volume": volume, "oi": oi, "status": status, "is_forming": forming,
+        }
+        for ts_ns, o, h, lo, c, volume, oi, status, forming in rows
+    ]  # fmt: skip

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any
 
 from strikewire.core.clock import Clock
+from strikewire.core.errors import NotFoundError
+from strikewire.core.instants import format_rfc3339
 from strikewire.engine.view import EngineView, Update
 from strikewire.feeds.replay import ReplayFeed, ReplayState
 from strikewire.observability.health import TaskState
+from strikewire.stream.channel import Body, Channel
+from strikewire.stream.figures import StreamFigures
+from strikewire.stream.topics import MARKET, TopicName
 
 
 class MarketMode(StrEnum):
@@ -58,14 +64,6 @@ class MarketStatus:
     speed: float | None
     begins_ns: int | None
     ends_ns: int | None
-
-
-class MarketListener(Protocol):
-    """Somebody who is told of the market's state. Never awaits and never raises."""
-
-    def on_market_status(self, status: MarketStatus) -> None:
-        """Take in the newest state; the ones before mean nothing any more."""
-        ...
 
 
 class LastHeard:
@@ -126,12 +124,15 @@ class MarketBoardConfig:
 
 
 class MarketBoard:
-    """Says how the market is, and tells listeners when that changes and about once a second.
+    """Says how the market is, and tells its topic when that changes and about once a second.
+
+    It is the `TopicSource` of the one topic `market`, and that channel's content.
 
     Parameters
     ----------
     clock : the market's.
     played : what is heard; None: nothing.
+    epoch : names this run of the program.
     monotonic : returns seconds that only grow, at the pace of real time.
     """
 
@@ -141,13 +142,17 @@ class MarketBoard:
         config: MarketBoardConfig,
         clock: Clock,
         played: PlayedMarket | None,
+        epoch: str,
+        figures: StreamFigures,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._clock = clock
         self._played = played
         self._monotonic = monotonic
-        self._listeners: tuple[MarketListener, ...] = ()
+        self.channel = Channel(
+            name=TopicName(MARKET, ""), epoch=epoch, content=self, figures=figures
+        )
 
     def status(self) -> MarketStatus:
         """Return the state at this moment."""
@@ -182,14 +187,29 @@ class MarketBoard:
             return MarketState.STALLED
         return MarketState.PAUSED if replay is ReplayState.PAUSED else MarketState.PLAYING
 
-    def listen(self, listener: MarketListener) -> MarketStatus:
-        """Tell a listener from now on; returns the state it starts from."""
-        self._listeners += (listener,)
-        return self.status()
+    async def open(self, subject: str) -> Channel:
+        """Return the topic's channel.
 
-    def leave(self, listener: MarketListener) -> None:
-        """Tell a listener no more."""
-        self._listeners = tuple(each for each in self._listeners if each is not listener)
+        Raises
+        ------
+        NotFoundError : it is another topic.
+        """
+        if subject:
+            msg = "there is one topic of this kind, named market"
+            raise NotFoundError(msg, topic=f"market:{subject}")
+        return self.channel
+
+    def describe(self) -> Body:
+        """Return nothing: every message is the whole status."""
+        return {}
+
+    def describe_snapshot(self) -> Body:
+        """Return the status at this moment."""
+        return describe_status(self.status())
+
+    def describe_state(self) -> tuple[str, Body]:
+        """Return the same, as what it is."""
+        return "status", self.describe_snapshot()
 
     async def run(self) -> None:
         """Watch, until cancelled."""
@@ -201,6 +221,24 @@ class MarketBoard:
             now_s = self._monotonic()
             if telling != told or now_s - told_s >= self._config.repeat_s:
                 told, told_s = telling, now_s
-                for listener in self._listeners:
-                    listener.on_market_status(status)
+                self.channel.update("status", functools.partial(describe_status, status))
             await asyncio.sleep(self._config.watch_interval_s)
+
+
+def describe_status(status: MarketStatus) -> dict[str, Any]:
+    """Return the status as people and programs are told it: RFC 3339, seconds, null."""
+    return {
+        "mode": status.mode,
+        "state": status.state,
+        "description": status.description,
+        "now": format_rfc3339(status.now_ns),
+        "as_of": _format(status.as_of_ns),
+        "heard_s": None if status.heard_s is None else round(status.heard_s, 3),
+        "speed": status.speed,
+        "begins": _format(status.begins_ns),
+        "ends": _format(status.ends_ns),
+    }
+
+
+def _format(instant_ns: int | None) -> str | None:
+    return None if instant_ns is None else format_rfc3339(instant_ns)

@@ -1,33 +1,66 @@
-"""The catalogue of what is published. A new topic gets its line here first."""
+"""The grammar of topics, and the catalogue of their kinds. A new kind gets its line here first.
+
+A topic's name is its kind and what it is about, with a colon between: `bars:NSE:NIFTY 50:1m`. Only
+the source of a kind reads what stands behind the first colon.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
+from strikewire.core.errors import InvalidInputError
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Topic:
-    """A kind of message; each is itself and equals no other, which makes it a fast key.
+#: A longer name is nobody's.
+MAX_NAME: Final = 128
+
+
+@dataclass(frozen=True, slots=True)
+class TopicKind:
+    """What is published under topics of one kind, and how.
 
     Parameters
     ----------
-    name : what subscribers ask for.
-    is_conflated : of the messages with one key only the newest counts: one that waits is replaced.
-        Otherwise each is delivered, in order, or the subscriber is ended.
+    name : what stands before the first colon.
+    ring : events of one topic that are kept for whoever comes back. 0: there are no events, only
+        states, of which the newest is all there is to know.
+    summary : one line, for the documentation.
     """
 
     name: str
-    is_conflated: bool
+    ring: int
+    summary: str
 
 
-#: The latest quote of an instrument; key: its symbol.
-QUOTES: Final = Topic("quotes", is_conflated=True)
-#: The bar that is still forming; key: its symbol.
-FORMING_BARS: Final = Topic("forming-bars", is_conflated=True)
-#: A minute bar that closed, or was amended or revised after; key: its symbol.
-BARS: Final = Topic("bars", is_conflated=False)
-#: Where a replay stands; key: its session.
-REPLAY: Final = Topic("replay", is_conflated=True)
+#: A ring holds an NSE session of minutes, and the next day's first hours.
+BARS: Final = TopicKind("bars", 1_024, "The bars of one instrument in one width.")
+#: One topic, of this program: where its market stands.
+MARKET: Final = TopicKind("market", 0, "The market's mode, state and clock.")
 
-TOPICS: Final = (QUOTES, FORMING_BARS, BARS, REPLAY)
+KINDS: Final = {kind.name: kind for kind in (BARS, MARKET)}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicName:
+    """A topic's name, taken apart at the first colon."""
+
+    kind: TopicKind
+    subject: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name}:{self.subject}" if self.subject else self.kind.name
+
+
+def parse_topic(text: str) -> TopicName:
+    """Read a topic's name.
+
+    Raises
+    ------
+    InvalidInputError : it is longer than any, or of a kind there is not.
+    """
+    kind, _, subject = text.partition(":")
+    found = KINDS.get(kind)
+    if len(text) > MAX_NAME or found is None:
+        msg = f"a topic was wanted that begins with one of {', '.join(sorted(KINDS))}"
+        raise InvalidInputError(msg, topic=text[:MAX_NAME])
+    return TopicName(found, subject)

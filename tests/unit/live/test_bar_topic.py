@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
-from strikewire.core.instants import DAY_NS, MINUTE_NS
+from strikewire.core.instants import DAY_NS, MINUTE_NS, format_rfc3339
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind, InstrumentSpec
-from strikewire.live.bar_topic import RING_BARS, SNAPSHOT_BARS, BarTopic
+from strikewire.live.bar_topic import SNAPSHOT_BARS, BarTopic
 from strikewire.reference.sessions import SessionCalendar
+from strikewire.stream.figures import StreamFigures
+from strikewire.stream.message import Encoding
+from strikewire.stream.topics import BARS
 
 OPEN_NS = 1_672_371_900_000_000_000
 EPOCH = "run-1"
@@ -27,17 +30,15 @@ CALENDAR = SessionCalendar(
 class Heard:
     """A listener that keeps what it is told."""
 
+    encoding = Encoding.JSON
+
     def __init__(self):
-        self.deltas = []
+        self.bodies = []
 
-    def on_delta(self, delta):
-        self.deltas.append(delta)
-
-    def on_snapshot(self, snapshot):
-        raise AssertionError(snapshot)
-
-    def on_topic_lost(self, topic):
-        raise AssertionError(topic)
+    def offer(self, message, figures):
+        del figures
+        self.bodies.append(message.body)
+        return True
 
 
 def make_minutes(*minutes, flags=0, close=100.0):
@@ -61,11 +62,12 @@ def make_topic():
             epoch=EPOCH,
             find_calendar=lambda: CALENDAR,
             find_recent=lambda: make_minutes() if recent is None else recent[0],
+            figures=StreamFigures(),
         )
         none = make_minutes()
         topic.adopt(none, none, OPEN_NS)
         heard = Heard()
-        topic.listeners = (heard,)
+        topic.channel.join(heard)
         return topic, heard
 
     return make
@@ -77,16 +79,18 @@ def close(topic, minute, **given):
 
 def test_ring_gives_what_it_has_whole_and_nothing_otherwise(make_topic):
     topic, _ = make_topic(Timeframe.M1)
-    total = RING_BARS + 100
+    channel = topic.channel
+    total = BARS.ring + 100
     for minute in range(total):
         close(topic, minute)
 
-    assert [each.seq for each in topic.find_missed(EPOCH, 100)] == list(range(101, total + 1))
-    assert topic.find_missed(EPOCH, total) == []
-    assert topic.find_missed(EPOCH, 99) is None
-    assert topic.find_missed(EPOCH, total + 1) is None
-    assert topic.find_missed("run-0", total) is None
-    assert len(topic.make_snapshot().bars) == SNAPSHOT_BARS
+    missed = channel.find_missed(EPOCH, 100)
+    assert [each.body["seq"] for each in missed] == list(range(101, total + 1))
+    assert channel.find_missed(EPOCH, total) == []
+    assert channel.find_missed(EPOCH, 99) is None
+    assert channel.find_missed(EPOCH, total + 1) is None
+    assert channel.find_missed("run-0", total) is None
+    assert len(channel.make_snapshot().body["bars"]) == SNAPSHOT_BARS
 
 
 def test_forming_bar_has_the_number_of_the_last_event_and_is_told_when_it_changes(make_topic):
@@ -97,29 +101,48 @@ def test_forming_bar_has_the_number_of_the_last_event_and_is_told_when_it_change
         recent[0] = make_minutes(1, flags=BarFlag.PARTIAL, close=price)
         topic.publish_forming(OPEN_NS + MINUTE_NS + 1)
 
-    assert [(each.seq, each.is_forming) for each in heard.deltas] == [
+    assert [(each["seq"], each["bar"]["is_forming"]) for each in heard.bodies] == [
         (1, False), (1, True), (1, True)
     ]  # fmt: skip
-    assert topic.make_snapshot().is_forming.tolist() == [False, True]
+    assert [each["is_forming"] for each in topic.channel.make_snapshot().body["bars"]] == [
+        False, True
+    ]  # fmt: skip
+
+
+def test_who_comes_back_is_given_the_forming_bar_as_it_stands(make_topic):
+    recent = [make_minutes(1, flags=BarFlag.PARTIAL, close=101.0)]
+    topic, _ = make_topic(Timeframe.M1, recent)
+    close(topic, 0)
+    topic.publish_forming(OPEN_NS + MINUTE_NS + 1)
+    # Published no more, because of the interval between two states.
+    recent[0] = make_minutes(1, flags=BarFlag.PARTIAL, close=102.0)
+
+    beginning = topic.channel.begin((EPOCH, 0))
+
+    assert beginning.is_recovered
+    assert beginning.event_count == 1
+    assert [(each.body["seq"], each.body["bar"]["close"]) for each in beginning.messages] == [
+        (1, 100.0), (1, 102.0)
+    ]  # fmt: skip
 
 
 def test_wider_bar_closes_with_time_and_again_when_amended(make_topic):
     topic, heard = make_topic(Timeframe.M5)
     close(topic, 2)
-    assert not heard.deltas
+    assert not heard.bodies
     topic.settle(OPEN_NS + 5 * MINUTE_NS)
-    assert [int(each.bar["ts_ns"][0]) for each in heard.deltas] == [OPEN_NS]
+    assert [each["bar"]["ts"] for each in heard.bodies] == [format_rfc3339(OPEN_NS)]
 
     topic.take(make_minutes(2, flags=BarFlag.AMENDED, close=90.0), OPEN_NS + 5 * MINUTE_NS)
-    assert [each.seq for each in heard.deltas] == [1, 2]
-    assert heard.deltas[-1].bar["close"][0] == 90.0
-    assert heard.deltas[-1].bar["flags"][0] == 0
+    assert [each["seq"] for each in heard.bodies] == [1, 2]
+    assert heard.bodies[-1]["bar"]["close"] == 90.0
+    assert heard.bodies[-1]["bar"]["status"] == "complete"
 
 
 def test_day_is_forming_until_the_session_closes(make_topic):
     topic, heard = make_topic(Timeframe.D1)
     close(topic, 0)
-    (is_forming,) = topic.make_snapshot().is_forming.tolist()
-    assert is_forming
+    (bar,) = topic.channel.make_snapshot().body["bars"]
+    assert bar["is_forming"]
     close(topic, 374)
-    assert [int(each.bar["ts_ns"][0]) % DAY_NS for each in heard.deltas] == [0]
+    assert [each["bar"]["ts"] for each in heard.bodies] == ["2022-12-30T00:00:00Z"]

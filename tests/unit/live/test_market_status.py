@@ -5,6 +5,7 @@ import pytest
 
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.clock import ManualClock
+from strikewire.core.errors import NotFoundError
 from strikewire.core.instants import SECOND_NS
 from strikewire.core.ticks import TICK_DTYPE, TickBatch
 from strikewire.engine.view import Update
@@ -19,6 +20,8 @@ from strikewire.live.market_status import (
     PlayedMarket,
 )
 from strikewire.observability.health import TaskState
+from strikewire.stream.figures import StreamFigures
+from strikewire.stream.message import Encoding
 from tests.unit.feeds.virtual_time import run
 
 START_NS = 1_672_371_900 * SECOND_NS
@@ -49,6 +52,8 @@ class Follower:
                 heard=self.heard,
                 find_task=lambda: self.task,
             ),
+            epoch="run-1",
+            figures=StreamFigures(),
             monotonic=loop.time,
         )
 
@@ -66,13 +71,18 @@ class Follower:
 class Witness:
     """A listener that notes when it was told what."""
 
+    encoding = Encoding.JSON
+
     def __init__(self, loop):
         self.loop = loop
         self.started_s = loop.time()
         self.told = []
 
-    def on_market_status(self, status):
-        self.told.append((round(self.loop.time() - self.started_s, 3), status.state, status.speed))
+    def offer(self, message, figures):
+        del figures
+        at_s = round(self.loop.time() - self.started_s, 3)
+        self.told.append((at_s, message.body["state"], message.body["speed"]))
+        return True
 
 
 def make_update(*, touched):
@@ -85,7 +95,7 @@ def watch(seconds, script, **options):
 
     async def play(loop):
         follower, witness = Follower(loop, seconds, **options), Witness(loop)
-        follower.board.listen(witness)
+        follower.board.channel.join(witness)
         async with asyncio.TaskGroup() as tasks:
             others = [tasks.create_task(follower.follow()), tasks.create_task(follower.board.run())]
             await script(follower, witness)
@@ -96,9 +106,24 @@ def watch(seconds, script, **options):
     return run(play)
 
 
+def make_silent_board(clock):
+    return MarketBoard(
+        config=MarketBoardConfig(), clock=clock, played=None, epoch="run-1", figures=StreamFigures()
+    )
+
+
+async def test_board_has_one_topic():
+    board = make_silent_board(ManualClock(START_NS))
+
+    assert await board.open("") is board.channel
+    assert board.channel.make_state().body["type"] == "status"
+    with pytest.raises(NotFoundError, match="one topic"):
+        await board.open("NSE")
+
+
 def test_no_feed_is_no_market():
     clock = ManualClock(START_NS)
-    status = MarketBoard(config=MarketBoardConfig(), clock=clock, played=None).status()
+    status = make_silent_board(clock).status()
     assert (status.mode, status.state, status.now_ns) == ("none", "none", START_NS)
     others = ("description", "as_of_ns", "heard_s", "speed", "begins_ns", "ends_ns")
     assert {getattr(status, name) for name in others} == {None}
@@ -201,7 +226,7 @@ def test_listener_is_told_of_changes_soon_and_otherwise_every_second():
         assert witness.told[-1][2] == 5.0
         times_s = [at for at, _, _ in witness.told]
         assert max(np.diff(times_s)) <= 1.0
-        follower.board.leave(witness)
+        follower.board.channel.leave(witness)
         count = len(witness.told)
         await asyncio.sleep(5.0)
         assert len(witness.told) == count

@@ -11,18 +11,25 @@ from enum import IntEnum
 class CloseCode(IntEnum):
     """Why, for programs; the close reason says it for people."""
 
-    #: A binary message: everything here is JSON text.
-    NOT_TEXT = 1003
+    #: A binary message where JSON text was agreed on, or text where MessagePack was.
+    WRONG_ENCODING = 1003
     #: A message longer than is allowed.
     TOO_LONG = 1009
     #: A bug of ours.
     INTERNAL = 1011
     #: The program ends; come back, to a new epoch.
     SHUTDOWN = 1012
-    #: A message that is no JSON object.
+    #: A message that is no object.
     MALFORMED = 4400
     #: More waited than is kept for one client. Come back with the last epoch and seq.
     SLOW_CLIENT = 4408
+    #: More requests than one client may send. Come back, and ask less.
+    TOO_OFTEN = 4429
+
+    @property
+    def is_worth_returning(self) -> bool:
+        """Whether a client that comes back may fare better; otherwise it has to be mended first."""
+        return self in _RETURNING
 
     @property
     def reason(self) -> str:
@@ -31,10 +38,15 @@ class CloseCode(IntEnum):
 
 
 _REASONS = {
-    CloseCode.NOT_TEXT: "JSON text was wanted",
+    CloseCode.WRONG_ENCODING: "another encoding was agreed on",
     CloseCode.TOO_LONG: "the message is too long",
     CloseCode.INTERNAL: "something went wrong on our side",
     CloseCode.SHUTDOWN: "the server is stopping",
-    CloseCode.MALFORMED: "a JSON object was wanted",
+    CloseCode.MALFORMED: "an object was wanted",
     CloseCode.SLOW_CLIENT: "messages were not read in time",
+    CloseCode.TOO_OFTEN: "too many requests",
 }
+
+_RETURNING = frozenset(
+    {CloseCode.INTERNAL, CloseCode.SHUTDOWN, CloseCode.SLOW_CLIENT, CloseCode.TOO_OFTEN}
+)

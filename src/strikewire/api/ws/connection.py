@@ -1,15 +1,15 @@
-"""`/ws/bars`: one client's connection, a reader and a writer with a bounded mailbox between.
+"""One client's connection: what it asks for is read here, what it is told goes past the loop.
 
-Nobody but the writer waits for the client: whoever publishes puts into the mailbox and goes on.
+The only task is the one that ASGI runs the application in, and it reads. Messages are written where
+they are published, straight to the connection; a client that does not read has a bounded backlog
+and is closed when that is full.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+import time
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -18,58 +18,53 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from strikewire.api.config import SocketConfig
 from strikewire.api.errors import describe, log_failure
 from strikewire.api.ws import protocol
+from strikewire.api.ws.catalogue import SCOPES, SocketPath
 from strikewire.api.ws.close_codes import CloseCode
+from strikewire.api.ws.frame_protocol import EXTENSION, FramePort, FrameProtocol
+from strikewire.api.ws.request_rate import RequestRate
 from strikewire.api.ws.sockets import Sockets
-from strikewire.core.bars import Timeframe
+from strikewire.auth.principal import Principal
 from strikewire.core.errors import (
     ConflictError,
     DependencyError,
     MalformedRequestError,
+    NotFoundError,
     StrikewireError,
 )
-from strikewire.core.instruments import Instrument
-from strikewire.live.bar_topic import BarTopic, Delta, Snapshot
-from strikewire.live.market_status import MarketStatus
+from strikewire.live.bar_topic import format_as_of
 from strikewire.observability.logs import get_logger
 from strikewire.runtime import Runtime
-from strikewire.stream.mailbox import Mailbox
+from strikewire.stream.channel import Channel
+from strikewire.stream.message import Encoding, Message
+from strikewire.stream.subscriber import Subscriber
+from strikewire.stream.topics import TopicName, parse_topic
 
 _log: Final = get_logger("sockets")
 
-#: How uvicorn serves sockets: this implementation holds `send` back while a client does not read,
-#: and compression would cost memory per client and time per message. Its pings close who is gone.
+#: How uvicorn serves sockets: our protocol lets a message past its queue, and compression would
+#: cost memory per client and time per message. Its pings close who is gone.
 SOCKET_OPTIONS: Final[dict[str, Any]] = {
-    "ws": "websockets-sansio",
+    "ws": FrameProtocol,
     "ws_max_size": 64 * 1024,
     "ws_ping_interval": 20.0,
     "ws_ping_timeout": 20.0,
     "ws_per_message_deflate": False,
 }
 _RETRY_S: Final = 5.0
-_ENCODED: Final = 4_096
-#: Of those that wait for a client only the newest is sent.
-_STATUS_KEY: Final = "status"
+#: What is said to one client alone is counted under this.
+_SESSION: Final = "session"
 
 
-@dataclass(frozen=True, slots=True)
-class _Encoders:
-    """What all sockets are told is written once: a bar that a thousand clients hear of too."""
+class TopicSocket:
+    """Serves the sockets of one path."""
 
-    delta: Callable[[Delta], str]
-    status: Callable[[MarketStatus], str]
-
-
-class BarSocket:
-    """Serves the sockets of `/ws/bars`."""
-
-    def __init__(self, runtime: Runtime, sockets: Sockets, config: SocketConfig) -> None:
+    def __init__(
+        self, path: SocketPath, runtime: Runtime, sockets: Sockets, config: SocketConfig
+    ) -> None:
+        self._path = path
         self._runtime = runtime
         self._sockets = sockets
         self._config = config
-        self._encoders = _Encoders(
-            delta=lru_cache(maxsize=_ENCODED)(protocol.encode_delta),
-            status=lru_cache(maxsize=1)(protocol.encode_status),
-        )
 
     def check_room(self) -> None:
         """Return if there is room for one more.
@@ -82,11 +77,19 @@ class BarSocket:
             msg = "the server takes no more sockets now"
             raise DependencyError(msg, retry_after_s=_RETRY_S)
 
-    async def serve(self, socket: WebSocket) -> None:
+    async def serve(self, socket: WebSocket, principal: Principal) -> None:
         """Serve one, from the handshake to its end."""
+        is_packed = socket.query_params.get("encoding") == Encoding.MSGPACK.label
         with contextlib.suppress(WebSocketDisconnect):
             await socket.accept()
-            connection = _Connection(socket, self._runtime, self._config, self._encoders)
+            connection = _Connection(
+                socket,
+                runtime=self._runtime,
+                config=self._config,
+                path=self._path,
+                principal=principal,
+                encoding=Encoding.MSGPACK if is_packed else Encoding.JSON,
+            )
             self._sockets.add(connection)
             try:
                 await connection.run()
@@ -95,183 +98,191 @@ class BarSocket:
 
 
 class _Connection:
-    """One client: a `BarListener`, which encodes no bar before it is to be sent."""
+    """One client."""
 
     def __init__(
         self,
         socket: WebSocket,
+        *,
         runtime: Runtime,
         config: SocketConfig,
-        encoders: _Encoders,
+        path: SocketPath,
+        principal: Principal,
+        encoding: Encoding,
     ) -> None:
         self._socket = socket
-        self._encoders = encoders
         self._runtime = runtime
         self._config = config
-        self._mailbox: Mailbox[str | tuple[Delta, ...]] = Mailbox(capacity=config.mailbox_capacity)
-        self._topics: dict[str, BarTopic] = {}
+        self._path = path
+        self._principal = principal
+        self._encoding = encoding
+        self._port: FramePort = socket.scope["extensions"][EXTENSION]
+        self._channels: dict[str, Channel] = {}
+        self._rate = RequestRate(config.max_requests_per_s, config.max_request_burst)
         self._close_code: CloseCode | None = None
-
-    # -- told by others, who do not wait --------------------------------------------------------
-
-    def on_delta(self, delta: Delta) -> None:
-        """Take in a bar."""
-        self._mailbox.put((delta,), key=delta.topic.name if delta.is_forming else None)
-
-    def on_snapshot(self, snapshot: Snapshot) -> None:
-        """Start over from these bars."""
-        self._mailbox.put(protocol.encode_snapshot(snapshot))
-
-    def on_topic_lost(self, topic: BarTopic) -> None:
-        """Say that the topic is over, until it is subscribed to again."""
-        self._topics.pop(topic.name, None)
-        self._mailbox.put(protocol.encode_answer("unsubscribed", topic=topic.name, lost=True))
-
-    def on_market_status(self, status: MarketStatus) -> None:
-        """Take in how the market is."""
-        self._mailbox.put(self._encoders.status(status), key=_STATUS_KEY)
+        self._emptied = asyncio.Event()
+        self._subscriber = Subscriber(
+            port=self._port,
+            encoding=encoding,
+            config=config.backlog,
+            figures=runtime.hub.figures,
+            on_overflow=self._give_up,
+            elapsed_ns=time.perf_counter_ns,
+        )
+        self._port.on_writable = self._flush
 
     def announce_shutdown(self) -> None:
         """Tell the client, then close."""
-        self._mailbox.put(protocol.encode_answer("shutdown", retry_after_s=_RETRY_S))
+        self._say(protocol.make_message("shutdown", retry_after_s=_RETRY_S))
         self._finish(CloseCode.SHUTDOWN)
-
-    def _finish(self, code: CloseCode) -> None:
-        """Close, after what waits."""
-        if self._close_code is None:
-            self._close_code = code
-        self._mailbox.close()
-
-    # -- the two tasks --------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Serve until either side closes."""
-        welcome = protocol.encode_welcome(
-            heartbeat_s=self._config.heartbeat_s, version=self._runtime.version
+        self._say(
+            protocol.make_message(
+                "welcome", version=self._runtime.version, heartbeat_s=self._config.heartbeat_s
+            )
         )
-        self._mailbox.put(welcome)
-        self.on_market_status(self._runtime.market.listen(self))
-        reading = asyncio.create_task(self._read(), name="socket reader")
-        writing = asyncio.create_task(self._write(), name="socket writer")
-        overflow = asyncio.create_task(self._mailbox.wait_for_overflow(), name="socket mailbox")
-        tasks = (reading, writing, overflow)
+        market = self._runtime.market.channel
+        self._say(market.make_state() or market.make_snapshot())
+        market.join(self._subscriber)
+        self._schedule_beat()
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if not self._mailbox.is_overflowed and self._close_code is not None:
-                # What waits is sent first: an error, or the notice.
-                await asyncio.wait(
-                    {writing, overflow},
-                    timeout=self._config.close_timeout_s,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+            await self._read()
         finally:
-            self._runtime.market.leave(self)
-            for topic in self._topics.values():
-                self._runtime.bar_streams.leave(topic, self)
-            for task in tasks:
-                task.cancel()
-            for result in await asyncio.gather(*tasks, return_exceptions=True):
-                if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
-                    _log.error("a socket failed", exc_info=result)
+            self._heartbeat.cancel()
+            market.leave(self._subscriber)
+            for channel in self._channels.values():
+                channel.leave(self._subscriber)
         await self._close()
 
-    async def _close(self) -> None:
-        """Say why; a client that does not read has so long to begin."""
-        code = CloseCode.SLOW_CLIENT if self._mailbox.is_overflowed else self._close_code
-        if code is None:
-            return
-        if code is CloseCode.SLOW_CLIENT:
-            _log.warning("a slow client is closed", sample="slow client")
-        # A RuntimeError is Starlette's, when the client was the first to close.
-        with contextlib.suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-            async with asyncio.timeout(self._config.close_timeout_s):
-                await self._socket.close(code, code.reason)
+    # -- out ------------------------------------------------------------------------------------
 
-    async def _write(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(self._config.heartbeat_s):
-                    item = await self._mailbox.take()
-            except TimeoutError:
-                item = protocol.encode_answer("heartbeat", as_of=self._find_as_of())
-            if item is None:
-                return
-            if isinstance(item, str):
-                await self._socket.send_text(item)
-                continue
-            for delta in item:
-                await self._socket.send_text(self._encoders.delta(delta))
+    def _say(self, message: Message) -> None:
+        self._subscriber.say(message, _SESSION)
+
+    def _flush(self) -> None:
+        self._subscriber.flush()
+        if not self._subscriber.backlog_count:
+            self._emptied.set()
+
+    def _beat(self) -> None:
+        """Say that all is well, and where each topic stands: who is behind comes back."""
+        self._say(
+            protocol.make_message(
+                "heartbeat",
+                as_of=self._find_as_of(),
+                seq={name: channel.seq for name, channel in self._channels.items()},
+            )
+        )
+        self._schedule_beat()
+
+    def _schedule_beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._heartbeat = loop.call_later(self._config.heartbeat_s, self._beat)
+
+    # -- the end --------------------------------------------------------------------------------
+
+    def _finish(self, code: CloseCode) -> None:
+        """Close, after what waits; the first reason counts."""
+        if self._close_code is None:
+            self._close_code = code
+            self._port.wake()
+
+    def _give_up(self) -> None:
+        """Close a client that does not follow."""
+        _log.warning("a slow client is closed", sample="slow client")
+        self._finish(CloseCode.SLOW_CLIENT)
+
+    async def _close(self) -> None:
+        """Say why; a client that does not read has so long to begin, and is cut."""
+        if self._close_code is None:
+            return
+        try:
+            async with asyncio.timeout(self._config.close_timeout_s):
+                while self._subscriber.backlog_count:
+                    self._emptied.clear()
+                    await self._emptied.wait()
+                # A RuntimeError is Starlette's, when the client was the first to close.
+                with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+                    await self._socket.close(self._close_code, self._close_code.reason)
+        except TimeoutError:
+            self._port.abort()
+
+    # -- in -------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
-        while self._close_code is None:
+        while True:
             message = await self._socket.receive()
-            if message["type"] == "websocket.disconnect":
+            if message["type"] == "websocket.disconnect" or self._close_code is not None:
                 return
-            text = message.get("text")
-            if text is None:
-                self._finish(CloseCode.NOT_TEXT)
-            elif len(text.encode()) > self._config.max_message_bytes:
+            data = message.get("text" if self._encoding is Encoding.JSON else "bytes")
+            if data is None:
+                self._finish(CloseCode.WRONG_ENCODING)
+            elif (
+                len(data.encode() if isinstance(data, str) else data)
+                > self._config.max_message_bytes
+            ):
                 self._finish(CloseCode.TOO_LONG)
+            elif not self._rate.allow(asyncio.get_running_loop().time()):
+                self._finish(CloseCode.TOO_OFTEN)
             else:
-                await self._answer(text)
+                await self._answer(data)
 
-    # -- requests -------------------------------------------------------------------------------
-
-    async def _answer(self, text: str) -> None:
+    async def _answer(self, data: str | bytes) -> None:
+        request_id: protocol.RequestId = None
         try:
-            await self._do(protocol.parse_request(text))
+            body = protocol.decode_body(data, self._encoding)
+            request_id = protocol.find_request_id(body)
+            await self._do(protocol.parse_request(body))
         except MalformedRequestError as error:
-            self._mailbox.put(protocol.encode_error(describe(error)))
+            self._say(protocol.make_error(describe(error)))
             self._finish(CloseCode.MALFORMED)
         except (StrikewireError, ValidationError) as error:
             failure = describe(error)
-            log_failure(error, failure, path="/ws/bars")
-            number = protocol.find_request_id(text)
-            self._mailbox.put(protocol.encode_error(failure, request_id=number))
+            log_failure(error, failure, path=self._path.path)
+            self._say(protocol.make_error(failure, request_id))
         except Exception:
-            self._finish(CloseCode.INTERNAL)
+            self._close_code = CloseCode.INTERNAL
+            await self._close()
             raise
 
     async def _do(self, request: protocol.Request) -> None:
         if isinstance(request, protocol.Ping):
-            self._mailbox.put(protocol.encode_answer("pong", request.id, as_of=self._find_as_of()))
+            self._say(protocol.make_message("pong", request.id, as_of=self._find_as_of()))
             return
-        instrument = await self._runtime.instruments.get(request.symbol)
+        name = parse_topic(request.topic_name)
+        if name.kind not in self._path.kinds:
+            msg = f"{self._path.path} has no topics of the kind {name.kind.name}"
+            raise NotFoundError(msg, topic=str(name))
+        self._principal.require(SCOPES[name.kind.name])
         if isinstance(request, protocol.Subscribe):
-            await self._subscribe(request, instrument)
+            await self._subscribe(request, name)
         else:
-            self._unsubscribe(request, instrument)
+            await self._unsubscribe(request, name)
 
-    async def _subscribe(self, request: protocol.Subscribe, instrument: Instrument) -> None:
-        streams = self._runtime.bar_streams
-        name = _name(instrument, request.timeframe)
-        if name not in self._topics and len(self._topics) >= self._config.max_topics:
+    async def _subscribe(self, request: protocol.Subscribe, name: TopicName) -> None:
+        if len(self._channels) >= self._config.max_topics and str(name) not in self._channels:
             msg = f"at most {self._config.max_topics} topics of one socket were wanted"
             raise ConflictError(msg)
-        joined = await streams.join(instrument, request.timeframe, self, seen=request.seen)
-        # Nothing waits from here on, so no bar comes in between.
-        self._topics[name] = joined.topic
-        if joined.snapshot is not None:
-            self._mailbox.put(protocol.encode_snapshot(joined.snapshot, request_id=request.id))
-            return
-        closed = sum(not each.is_forming for each in joined.missed)
-        self._mailbox.put(
-            protocol.encode_resumed(joined.topic, missed_count=closed, request_id=request.id)
+        channel = await self._runtime.hub.open(name)
+        # Nothing waits from here on, so nothing is said in between.
+        beginning = channel.begin(request.seen)
+        self._channels[channel.name] = channel
+        channel.join(self._subscriber)
+        self._subscriber.say_all(
+            protocol.make_beginning(channel, beginning, request.id), name.kind.name
         )
-        # One item, however many: coming back must not be what makes a client too slow.
-        self._mailbox.put(joined.missed)
 
-    def _unsubscribe(self, request: protocol.Unsubscribe, instrument: Instrument) -> None:
-        name = _name(instrument, request.timeframe)
-        topic = self._topics.pop(name, None)
-        if topic is not None:
-            self._runtime.bar_streams.leave(topic, self)
-        self._mailbox.put(protocol.encode_answer("unsubscribed", request.id, topic=name))
+    async def _unsubscribe(self, request: protocol.Unsubscribe, name: TopicName) -> None:
+        channel = self._channels.get(str(name))
+        if channel is None:
+            # By another of the topic's names; it is open, so this asks nobody.
+            channel = await self._runtime.hub.open(name)
+        channel.leave(self._subscriber)
+        self._channels.pop(channel.name, None)
+        self._say(protocol.make_message("unsubscribed", request.id, topic=channel.name))
 
     def _find_as_of(self) -> str | None:
         view = self._runtime.view
-        return protocol.format_as_of(0 if view is None else view.as_of_ns)
-
-
-def _name(instrument: Instrument, timeframe: Timeframe) -> str:
-    return f"bars:{instrument.symbol}:{timeframe}"
+        return format_as_of(0 if view is None else view.as_of_ns)

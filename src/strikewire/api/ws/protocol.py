@@ -1,24 +1,21 @@
-"""What is said on a socket, without the socket: requests from text, messages to text."""
+"""What is said on a socket, without the socket: requests from bytes, messages as bodies."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-import numpy as np
-import numpy.typing as npt
+import msgpack
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from strikewire.api.bar_formats import name_statuses
 from strikewire.api.errors import Failure
-from strikewire.api.market_format import describe_market
 from strikewire.core.bars import Timeframe
 from strikewire.core.errors import MalformedRequestError
-from strikewire.core.instants import format_rfc3339
-from strikewire.live.bar_topic import BarTopic, Delta, Snapshot
-from strikewire.live.market_status import MarketStatus
+from strikewire.stream.channel import Beginning, Channel
+from strikewire.stream.message import Encoding, Message
+from strikewire.stream.topics import MAX_NAME
 
-_NUMBERS: Final = ("open", "high", "low", "close", "volume", "oi")
+RequestId = str | int | None
 
 
 class _Request(BaseModel):
@@ -29,8 +26,26 @@ class _Request(BaseModel):
 
 
 class _TopicRequest(_Request):
-    symbol: str = Field(min_length=1, max_length=64)
-    timeframe: Annotated[Timeframe, Field(strict=False)] = Timeframe.M1
+    topic: str | None = Field(default=None, min_length=1, max_length=MAX_NAME)
+    symbol: str | None = Field(default=None, min_length=1, max_length=64)
+    timeframe: Annotated[Timeframe, Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _check_topic(self) -> Self:
+        if (self.topic is None) == (self.symbol is None):
+            msg = "a topic was wanted, or a symbol and its timeframe"
+            raise ValueError(msg)
+        if self.topic is not None and self.timeframe is not None:
+            msg = "a timeframe goes with a symbol, a topic has its own"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def topic_name(self) -> str:
+        """The topic's name: of a symbol and a timeframe, that of its bars."""
+        if self.topic is not None:
+            return self.topic
+        return f"bars:{self.symbol}:{(self.timeframe or Timeframe.M1).value}"
 
 
 class Subscribe(_TopicRequest):
@@ -41,7 +56,7 @@ class Subscribe(_TopicRequest):
     seq: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
-    def _check_pair(self) -> Subscribe:
+    def _check_pair(self) -> Self:
         if (self.epoch is None) != (self.seq is None):
             msg = "epoch and seq are given together, or not at all"
             raise ValueError(msg)
@@ -66,135 +81,79 @@ class Ping(_Request):
 
 
 Request = Subscribe | Unsubscribe | Ping
-_REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(
+REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(
     Annotated[Request, Field(discriminator="action")]
 )
 
 
-def parse_request(text: str) -> Request:
-    """Read one message of a client.
+def decode_body(data: str | bytes, encoding: Encoding) -> dict[str, Any]:
+    """Read one message of a client, of which nothing is believed yet.
 
     Raises
     ------
-    MalformedRequestError : it is no JSON object.
-    ValidationError : it is one that asks for nothing we know.
+    MalformedRequestError : it is no object in that encoding.
     """
     try:
-        body = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        msg = "the message is not valid JSON"
+        if encoding is Encoding.JSON:
+            body = orjson.loads(data)
+        else:
+            assert isinstance(data, bytes)
+            body = msgpack.unpackb(data)
+    except (orjson.JSONDecodeError, ValueError, msgpack.UnpackException) as error:
+        msg = f"the message is not valid {encoding.label}"
         raise MalformedRequestError(msg, reason=str(error)) from error
     if not isinstance(body, dict):
-        msg = f"a JSON object was wanted, found {type(body).__name__}"
+        msg = f"an object was wanted, found {type(body).__name__}"
         raise MalformedRequestError(msg)
-    return _REQUESTS.validate_python(body)
+    return body
 
 
-def find_request_id(text: str) -> str | int | None:
+def parse_request(body: dict[str, Any]) -> Request:
+    """Read what a client wants.
+
+    Raises
+    ------
+    ValidationError : it asks for nothing we know.
+    """
+    return REQUESTS.validate_python(body)
+
+
+def find_request_id(body: dict[str, Any]) -> RequestId:
     """Return the id of a message that could not be read as a request, if it has one."""
-    try:
-        found = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-    number = found.get("id") if isinstance(found, dict) else None
+    number = body.get("id")
     return number if isinstance(number, str | int) else None
 
 
-def encode_welcome(*, heartbeat_s: float, version: str) -> str:
-    """Write the first message of every socket."""
-    return _encode({"type": "welcome", "version": version, "heartbeat_s": heartbeat_s})
+def make_message(kind: str, request_id: RequestId = None, **fields: Any) -> Message:
+    """Make a message without a topic: `welcome`, `pong`, `unsubscribed`, `shutdown`, ..."""
+    body = {"type": kind, **fields}
+    return Message(lambda: _identify(body, request_id))
 
 
-def encode_snapshot(snapshot: Snapshot, *, request_id: str | int | None = None) -> str:
-    """Write a topic's last bars: forget what came before."""
-    bars = snapshot.bars
-    return _encode(
-        {
-            **_describe(snapshot),
-            "type": "snapshot",
-            "recovered": False,
-            "bars": _describe_bars(bars, snapshot.is_forming),
-        },
-        request_id,
-    )
-
-
-def encode_resumed(
-    topic: BarTopic, *, missed_count: int, request_id: str | int | None = None
-) -> str:
-    """Write that what was missed follows, all of it."""
-    return _encode(
-        {
-            "type": "resumed", "epoch": topic.epoch, "topic": topic.name, "seq": topic.seq,
-            "symbol": topic.instrument.symbol, "timeframe": topic.timeframe,
-            "recovered": True, "missed": missed_count,
-        },
-        request_id,
+def make_error(failure: Failure, request_id: RequestId = None) -> Message:
+    """Make the message that says why a request was not done, in the words that REST would use."""
+    return make_message(
+        "error", request_id,
+        code=failure.code, message=failure.message, details=failure.details,
     )  # fmt: skip
 
 
-def encode_delta(delta: Delta) -> str:
-    """Write one bar."""
-    (bar,) = _describe_bars(delta.bar, np.array([delta.is_forming]))
-    return _encode({**_describe(delta), "type": "bar", "bar": bar})
-
-
-def encode_status(status: MarketStatus) -> str:
-    """Write how the market is, as `/api/v1/market` says it."""
-    return _encode({"type": "status", **describe_market(status)})
-
-
-def encode_answer(kind: str, request_id: str | int | None = None, **fields: Any) -> str:
-    """Write a message of a kind without bars: `pong`, `unsubscribed`, `heartbeat`, `shutdown`."""
-    return _encode({"type": kind, **fields}, request_id)
-
-
-def encode_error(failure: Failure, *, request_id: str | int | None = None) -> str:
-    """Write why a request was not done, in the words that REST would use."""
-    return _encode(
-        {
-            "type": "error", "code": failure.code, "message": failure.message,
-            "details": failure.details,
-        },
-        request_id,
-    )  # fmt: skip
-
-
-def format_as_of(as_of_ns: int) -> str | None:
-    """Write an exchange time; 0 is that of nothing."""
-    return format_rfc3339(as_of_ns) if as_of_ns else None
-
-
-def _describe(known: Snapshot | Delta) -> dict[str, Any]:
-    return {
-        "type": "",
-        "epoch": known.epoch,
-        "topic": known.topic.name,
-        "seq": known.seq,
-        "as_of": format_as_of(known.as_of_ns),
-        "symbol": known.topic.instrument.symbol,
-        "timeframe": known.topic.timeframe,
-    }
-
-
-def _describe_bars(
-    bars: npt.NDArray[np.void], is_forming: npt.NDArray[np.bool_]
-) -> list[dict[str, Any]]:
-    rows = zip(
-        bars["ts_ns"].tolist(), *(bars[name].tolist() for name in _NUMBERS),
-        name_statuses(bars), is_forming.tolist(),
-        strict=True,
-    )  # fmt: skip
-    return [
-        {
-            "ts": format_rfc3339(ts_ns), "open": o, "high": h, "low": lo, "close": c,
-            "volume": volume, "oi": oi, "status": status, "is_forming": forming,
+def make_beginning(
+    channel: Channel, beginning: Beginning, request_id: RequestId = None
+) -> list[Message]:
+    """Make what a subscription begins with: a snapshot, or `resumed` and all that was missed."""
+    if beginning.is_recovered:
+        body = {
+            **channel.make_envelope("resumed"),
+            "recovered": True,
+            "missed": beginning.event_count,
         }
-        for ts_ns, o, h, lo, c, volume, oi, status, forming in rows
-    ]  # fmt: skip
+        return [Message(lambda: _identify(body, request_id)), *beginning.messages]
+    if request_id is None:
+        return beginning.messages
+    first, *others = beginning.messages
+    return [Message(lambda: _identify(first.body, request_id)), *others]
 
 
-def _encode(body: dict[str, Any], request_id: str | int | None = None) -> str:
-    if request_id is not None:
-        body["id"] = request_id
-    return orjson.dumps(body, default=str).decode()
+def _identify(body: Any, request_id: RequestId) -> dict[str, Any]:
+    return body if request_id is None else {**body, "id": request_id}
