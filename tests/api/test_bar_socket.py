@@ -434,3 +434,23 @@ async def test_client_that_asks_too_often_is_closed(service):
             await read(client, "never")
         assert client.close_code == CloseCode.TOO_OFTEN
         assert CloseCode.TOO_OFTEN.is_worth_returning
+
+
+async def test_what_sockets_are_told_is_counted(service):
+    async def count(name):
+        lines = (await service.client.get("/metrics")).text.splitlines()
+        (line,) = [each for each in lines if each.startswith(f"strikewire_{name} ")]
+        return float(line.rpartition(" ")[2])
+
+    before = await count('stream_delivered_total{kind="session"}')
+    async with connect(locate(service), proxy=None) as client:
+        await read(client, "welcome")
+        assert await count("sockets") == 1
+        assert await count("stream_backlog_messages") == 0
+        assert await count('stream_delivered_total{kind="session"}') > before
+        assert await count('stream_delivery_seconds_count{kind="session"}') > before
+
+    async def is_gone():
+        return await count("sockets") == 0
+
+    await eventually(is_gone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
@@ -13,6 +13,8 @@ from strikewire.observability.metrics import Metrics, Sample
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.runtime import Runtime
 from strikewire.store.pages import PageCache
+from strikewire.stream.figures import LATENCY_BOUNDS_S, KindFigures
+from strikewire.stream.hub import Hub
 
 
 def describe_caches(
@@ -67,6 +69,37 @@ def show_server_metrics(
     metrics.sample_value(catalogue.STREAM_TOPICS, lambda: streams.topic_count)
     metrics.sample_value(catalogue.STREAM_LISTENERS, lambda: streams.listener_count)
     metrics.sample_value(catalogue.UPTIME, lambda: health.uptime_s)
+    _show_stream_metrics(metrics, runtime.hub)
+
+
+def _show_stream_metrics(metrics: Metrics, hub: Hub) -> None:
+    figures = hub.figures
+
+    def read(figure: Callable[[KindFigures], float]) -> Callable[[], Iterable[Sample]]:
+        return lambda: [((kind,), figure(each)) for kind, each in figures.by_kind.items()]
+
+    metrics.sample(catalogue.STREAM_MESSAGES, read(lambda kind: kind.messages))
+    metrics.sample(catalogue.STREAM_DELIVERED, read(lambda kind: kind.delivered))
+    metrics.sample(catalogue.STREAM_BYTES, read(lambda kind: kind.sent_bytes))
+    metrics.sample(catalogue.STREAM_CONFLATED, read(lambda kind: kind.conflated))
+    metrics.sample(catalogue.STREAM_DROPPED, read(lambda kind: kind.dropped))
+    metrics.sample_value(catalogue.STREAM_SLOW_CLIENTS, lambda: figures.slow_clients)
+    metrics.sample_value(catalogue.SOCKETS, lambda: len(hub.subscribers))
+    metrics.sample_value(
+        catalogue.STREAM_BACKLOG, lambda: sum(each.backlog_count for each in hub.subscribers)
+    )
+    metrics.sample_value(
+        catalogue.STREAM_BACKLOG_MAX,
+        lambda: max((each.backlog_count for each in hub.subscribers), default=0),
+    )
+    metrics.sample_histogram(
+        catalogue.STREAM_DELIVERY_SECONDS,
+        LATENCY_BOUNDS_S,
+        lambda: [
+            ((kind,), each.latency, each.latency_sum_ns / 1e9)
+            for kind, each in figures.by_kind.items()
+        ],
+    )
 
 
 def show_session_metrics(metrics: Metrics, session: Session) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, Literal
 
 from prometheus_client import (
@@ -20,7 +21,12 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.gc_collector import GCCollector
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
@@ -33,6 +39,8 @@ _FLUSH_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 
 #: One sample: label values, in the family's order, and the number.
 Sample = tuple[Sequence[str], float]
+#: One histogram's: label values; observations per bucket, the last without a bound; their sum.
+HistogramSample = tuple[Sequence[str], Sequence[int], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,21 @@ class SampledFamily:
     help: str
     kind: Literal["counter", "gauge"]
     labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SampledHistogram:
+    """A histogram that its owner keeps as plain numbers.
+
+    Parameters
+    ----------
+    help : one sentence, units included.
+    labels : label names.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
 
 
 POOL_CONNECTIONS: Final = SampledFamily(
@@ -107,6 +130,7 @@ RECORDER_QUEUE: Final = SampledFamily(
     "strikewire_recorder_queue_bars", "Closed bars waiting to be committed.", "gauge"
 )
 
+SOCKETS: Final = SampledFamily("strikewire_sockets", "WebSockets that are open.", "gauge")
 STREAM_TOPICS: Final = SampledFamily(
     "strikewire_stream_topics", "Topics of bars that somebody listens to.", "gauge"
 )
@@ -114,11 +138,52 @@ STREAM_LISTENERS: Final = SampledFamily(
     "strikewire_stream_listeners", "Subscriptions to topics of bars, over all sockets.", "gauge"
 )
 
+STREAM_MESSAGES: Final = SampledFamily(
+    "strikewire_stream_messages", "Messages published, by kind of topic.", "counter", ("kind",)
+)
+STREAM_DELIVERED: Final = SampledFamily(
+    "strikewire_stream_delivered",
+    "Messages handed to connections, once for each, by kind of topic.",
+    "counter",
+    ("kind",),
+)
+STREAM_BYTES: Final = SampledFamily(
+    "strikewire_stream_sent_bytes", "Bytes of those messages.", "counter", ("kind",)
+)
+STREAM_CONFLATED: Final = SampledFamily(
+    "strikewire_stream_conflated",
+    "States that a newer one replaced before a slow client could have them.",
+    "counter",
+    ("kind",),
+)
+STREAM_DROPPED: Final = SampledFamily(
+    "strikewire_stream_dropped",
+    "Events that waited for a client that was closed as too slow.",
+    "counter",
+    ("kind",),
+)
+STREAM_SLOW_CLIENTS: Final = SampledFamily(
+    "strikewire_stream_slow_clients", "Clients closed because they did not follow.", "counter"
+)
+STREAM_BACKLOG: Final = SampledFamily(
+    "strikewire_stream_backlog_messages", "Messages that wait for slow clients.", "gauge"
+)
+STREAM_BACKLOG_MAX: Final = SampledFamily(
+    "strikewire_stream_backlog_messages_max", "Those of the slowest client.", "gauge"
+)
+STREAM_DELIVERY_SECONDS: Final = SampledHistogram(
+    "strikewire_stream_delivery_seconds",
+    "Seconds from a message's publication until a connection took it, by kind of topic.",
+    ("kind",),
+)
+
 #: Every sampled family, for the documentation and the test that compares it.
 SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS, BARS,
-    JOURNAL_BYTES, RECORDER_QUEUE, STREAM_TOPICS, STREAM_LISTENERS,
+    JOURNAL_BYTES, RECORDER_QUEUE, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS, STREAM_MESSAGES,
+    STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED, STREAM_DROPPED, STREAM_SLOW_CLIENTS,
+    STREAM_BACKLOG, STREAM_BACKLOG_MAX, STREAM_DELIVERY_SECONDS,
 )  # fmt: skip
 
 
@@ -145,6 +210,35 @@ class _Sampled(Collector):
         yield metric
 
 
+class _SampledBuckets(Collector):
+    """One histogram and whoever knows its numbers."""
+
+    def __init__(
+        self,
+        family: SampledHistogram,
+        bounds: Sequence[float],
+        read: Callable[[], Iterable[HistogramSample]],
+    ) -> None:
+        self._family = family
+        self._names = [*(str(bound) for bound in bounds), "+Inf"]
+        self._read = read
+
+    def _make(self) -> HistogramMetricFamily:
+        family = self._family
+        return HistogramMetricFamily(family.name, family.help, labels=family.labels)
+
+    def describe(self) -> Iterable[Metric]:
+        """Give the name without samples."""
+        yield self._make()
+
+    def collect(self) -> Iterable[Metric]:
+        metric = self._make()
+        for labels, counts, total in self._read():
+            buckets = list(zip(self._names, accumulate(counts), strict=True))
+            metric.add_metric(list(labels), buckets, total)
+        yield metric
+
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """The metrics of one program, on a registry of its own.
@@ -167,6 +261,24 @@ class Metrics:
         ValueError : the family is shown already; names it.
         """
         self.registry.register(_Sampled(family, read))
+
+    def sample_histogram(
+        self,
+        family: SampledHistogram,
+        bounds: Sequence[float],
+        read: Callable[[], Iterable[HistogramSample]],
+    ) -> None:
+        """Show a histogram, asking `read` at each scrape.
+
+        Parameters
+        ----------
+        bounds : upper bounds of its buckets, growing; one more has no bound.
+
+        Raises
+        ------
+        ValueError : the family is shown already; names it.
+        """
+        self.registry.register(_SampledBuckets(family, bounds, read))
 
     def expose(self) -> tuple[bytes, str]:
         """Return every metric in Prometheus' text format, and that format's content type."""

@@ -1,13 +1,16 @@
-"""The hub: finds the channel of a topic, whoever its source is."""
+"""The hub: finds the channel of a topic, whoever its source is, and knows who is connected."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from strikewire.core.errors import NotFoundError
 from strikewire.stream.channel import Channel
 from strikewire.stream.figures import StreamFigures
+from strikewire.stream.message import Encoding
+from strikewire.stream.subscriber import BacklogConfig, Port, Subscriber
 from strikewire.stream.topics import TopicName
 
 
@@ -35,11 +38,49 @@ class Hub:
     Parameters
     ----------
     sources : by the name of their kind.
+    elapsed_ns : a clock for durations.
     """
 
-    def __init__(self, *, sources: Mapping[str, TopicSource], figures: StreamFigures) -> None:
+    def __init__(
+        self,
+        *,
+        sources: Mapping[str, TopicSource],
+        figures: StreamFigures,
+        elapsed_ns: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
         self._sources = dict(sources)
         self.figures = figures
+        self._elapsed_ns = elapsed_ns
+        self._subscribers: set[Subscriber] = set()
+
+    @property
+    def subscribers(self) -> frozenset[Subscriber]:
+        """Everybody who is connected; for gauges."""
+        return frozenset(self._subscribers)
+
+    def connect(
+        self,
+        port: Port,
+        *,
+        encoding: Encoding,
+        config: BacklogConfig,
+        on_overflow: Callable[[], None],
+    ) -> Subscriber:
+        """Return the way out to a client; `disconnect` is its end."""
+        subscriber = Subscriber(
+            port=port,
+            encoding=encoding,
+            config=config,
+            figures=self.figures,
+            on_overflow=on_overflow,
+            elapsed_ns=self._elapsed_ns,
+        )
+        self._subscribers.add(subscriber)
+        return subscriber
+
+    def disconnect(self, subscriber: Subscriber) -> None:
+        """Forget a client; whoever connected it has left every channel."""
+        self._subscribers.discard(subscriber)
 
     async def open(self, name: TopicName) -> Channel:
         """Return a topic's channel, ready to be listened to. Raises as its source does."""

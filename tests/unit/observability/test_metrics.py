@@ -8,6 +8,7 @@ import pytest
 from strikewire.observability.metrics import (
     CACHE_HITS,
     SAMPLED_FAMILIES,
+    STREAM_DELIVERY_SECONDS,
     UPTIME,
     build_metrics,
 )
@@ -25,6 +26,21 @@ def test_exposition_shows_counted_and_sampled_metrics():
     assert 'strikewire_cache_hits_total{cache="pages"} 7.0' in text
     assert "strikewire_uptime_seconds 1.5" in text
     assert 'strikewire_build_info{version="1.2.3"} 1.0' in text
+
+
+def test_histogram_kept_as_numbers_is_shown_as_prometheus_counts():
+    metrics = build_metrics(version="0")
+    metrics.sample_histogram(
+        STREAM_DELIVERY_SECONDS, (0.001, 0.1), lambda: [(("bars",), [2, 1, 4], 9.5)]
+    )
+
+    text = metrics.expose()[0].decode()
+
+    name = "strikewire_stream_delivery_seconds"
+    assert f'{name}_bucket{{kind="bars",le="0.001"}} 2.0' in text
+    assert f'{name}_bucket{{kind="bars",le="0.1"}} 3.0' in text
+    assert f'{name}_bucket{{kind="bars",le="+Inf"}} 7.0' in text
+    assert f'{name}_sum{{kind="bars"}} 9.5' in text
 
 
 def test_family_shown_twice_is_refused():

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -36,7 +35,6 @@ from strikewire.observability.logs import get_logger
 from strikewire.runtime import Runtime
 from strikewire.stream.channel import Channel
 from strikewire.stream.message import Encoding, Message
-from strikewire.stream.subscriber import Subscriber
 from strikewire.stream.topics import TopicName, parse_topic
 
 _log: Final = get_logger("sockets")
@@ -121,13 +119,8 @@ class _Connection:
         self._rate = RequestRate(config.max_requests_per_s, config.max_request_burst)
         self._close_code: CloseCode | None = None
         self._emptied = asyncio.Event()
-        self._subscriber = Subscriber(
-            port=self._port,
-            encoding=encoding,
-            config=config.backlog,
-            figures=runtime.hub.figures,
-            on_overflow=self._give_up,
-            elapsed_ns=time.perf_counter_ns,
+        self._subscriber = runtime.hub.connect(
+            self._port, encoding=encoding, config=config.backlog, on_overflow=self._give_up
         )
         self._port.on_writable = self._flush
 
@@ -154,6 +147,7 @@ class _Connection:
             market.leave(self._subscriber)
             for channel in self._channels.values():
                 channel.leave(self._subscriber)
+            self._runtime.hub.disconnect(self._subscriber)
         await self._close()
 
     # -- out ------------------------------------------------------------------------------------
