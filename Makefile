@@ -1,13 +1,13 @@
-# What a developer, and .ci/run, types. Needs Python 3.11 or newer with its venv module, and nothing
-# else: no compiler, no database, no root.
+# What a developer, and .ci/run, types. Needs Python 3.11 or newer with its venv module, Node 20.19 or
+# newer with npm for the page, and nothing else: no compiler, no database, no root.
 #
 #   make setup                the virtual environment, from hashed requirements
 #   make demo                 an invented session, served on http://127.0.0.1:8081
-#   make check                format, lint, types, import contracts, docstrings, unit tests
+#   make check                format, lint, types, import contracts, docstrings, unit tests, the page
 #   make test                 everything, database and the real program included, with coverage
 #   make bench [ONLY=name]    measure against named peers
 #   make soak [SEED=n]        the long tests
-#   make web                  the page
+#   make web                  build the page, if it has changed
 #   make lock                 write requirements/*.txt again (needs uv)
 
 PYTHON ?= python3
@@ -46,11 +46,11 @@ $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 	$(INSTALL) -r requirements/bench.txt
 	@touch $@
 
-demo: $(STAMP) warm
+demo: $(STAMP) warm web
 	$(BIN)/strikewire demo
 
 # `make -k check` goes through all of them, whatever fails.
-CHECKS := check-format check-lint check-types check-imports check-docstrings check-units
+CHECKS := check-format check-lint check-types check-imports check-docstrings check-units check-web
 .PHONY: $(CHECKS)
 $(CHECKS): $(STAMP)
 
@@ -66,10 +66,12 @@ check-imports:
 	$(BIN)/lint-imports
 check-docstrings:
 	$(BIN)/python -m tools.check_docstrings src
-check-units: warm
+check-units: warm web
 	$(PYTEST) tests/unit -n $(WORKERS) --dist loadgroup
+check-web: web
+	cd web && npm run --silent check && npm run --silent lint && npm run --silent test -- --passWithNoTests
 
-test: $(STAMP) warm
+test: $(STAMP) warm web
 	$(BIN)/coverage erase
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/coverage run -m pytest $(KERNEL_TESTS) -n $(WORKERS) --dist loadgroup
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadgroup --durations 10
@@ -82,8 +84,9 @@ bench: $(BENCH_STAMP)
 soak: $(STAMP) warm
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak $(if $(SEED),--seed $(SEED)) -s
 
+# Says nothing when web/ is as it was at the last build.
 web:
-	@echo "This version has no page to build: it comes with the sources in web/."
+	@$(PYTHON) tools/build_page.py
 
 # Wheels only, for every platform and Python from 3.11 on; no index, no path, no host is written.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes \
@@ -97,4 +100,4 @@ lock:
 	$(LOCK) pyproject.toml --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
 
 clean:
-	rm -rf build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist src/strikewire/api/page htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
