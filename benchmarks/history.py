@@ -120,7 +120,9 @@ def run_server(data_dir: Path, to_parent: Connection, page_cache_bytes: int) -> 
     """Serve until the parent is done."""
 
     async def main() -> None:
-        settings = load_settings(data_dir=data_dir, page_cache_bytes=page_cache_bytes)
+        settings = load_settings(
+            data_dir=data_dir, page_cache_bytes=page_cache_bytes, rate_limit=False
+        )
         async with build_runtime(settings) as runtime:
             instruments, to_s = await fill(runtime)
             app = create_app(runtime, settings.to_api())

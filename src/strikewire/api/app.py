@@ -18,6 +18,7 @@ from strikewire.api.config import ApiConfig
 from strikewire.api.errors import describe, log_failure, render
 from strikewire.api.gate import Gate
 from strikewire.api.middleware import BodyLimit, RequestEnvelope
+from strikewire.api.rate_limits import RateLimits
 from strikewire.api.routes import PUBLIC, Routes, build_openapi
 from strikewire.api.udf import endpoints as udf
 from strikewire.api.v1 import bars, coverage, instruments, market, market_rules, replay
@@ -53,6 +54,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     ------
     ValueError : a route is public without being on the list of public routes.
     """
+    limits = RateLimits(config.rates, metrics=runtime.metrics)
     app = Application(
         title="Strikewire",
         version=runtime.version,
@@ -65,7 +67,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
         redirect_slashes=False,
         middleware=[
             Middleware(RequestEnvelope, metrics=runtime.metrics, clock=runtime.clock),
-            Middleware(Gate, config=config.gate, clock=runtime.clock),
+            Middleware(Gate, config=config.gate, limits=limits, clock=runtime.clock),
             Middleware(BodyLimit, max_bytes=config.max_body_bytes),
         ],
         exception_handlers=dict.fromkeys(
@@ -74,6 +76,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
         ),
     )
     app.state.runtime = runtime
+    app.state.limits = limits
     app.state.sockets = Sockets()
     routes = Routes(app)
     udf.add_routes(routes)

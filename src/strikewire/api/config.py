@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from strikewire.api.client_address import ForwardingHeader, Network
+from strikewire.resilience.token_buckets import BucketConfig
 from strikewire.stream.subscriber import BacklogConfig
 
 #: Where `make web` puts the page, and where a wheel has it.
@@ -36,6 +37,30 @@ class SocketConfig:
     max_request_burst: int = 200
     heartbeat_s: float = 10.0
     close_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitConfig:
+    """How much may be asked; see `api.rate_limits` for what costs what.
+
+    Parameters
+    ----------
+    address : of all requests from one address.
+    failure : of credentials from one address that were no good.
+    login : of attempts to log in from one address.
+    login_name : of attempts to log in under one name, from wherever.
+    user, key : of what one user, and one of its keys, does.
+    max_buckets : of each kind; beyond that the one used longest ago is forgotten.
+    """
+
+    is_on: bool = True
+    address: BucketConfig = field(default=BucketConfig(2_000, 400))
+    failure: BucketConfig = field(default=BucketConfig(30, 0.5))
+    login: BucketConfig = field(default=BucketConfig(10, 0.1))
+    login_name: BucketConfig = field(default=BucketConfig(20, 0.05))
+    user: BucketConfig = field(default=BucketConfig(1_000, 100))
+    key: BucketConfig = field(default=BucketConfig(1_000, 100))
+    max_buckets: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +100,7 @@ class ApiConfig:
     sockets : see `SocketConfig`.
     page_folder : the page's files.
     gate : see `GateConfig`.
+    rates : see `RateLimitConfig`.
     """
 
     max_body_bytes: int = 1024 * 1024
@@ -82,3 +108,4 @@ class ApiConfig:
     sockets: SocketConfig = field(default_factory=SocketConfig)
     page_folder: Path = PAGE_FOLDER
     gate: GateConfig = field(default_factory=GateConfig)
+    rates: RateLimitConfig = field(default_factory=RateLimitConfig)

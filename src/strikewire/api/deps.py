@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection, Request
 
+from strikewire.api.rate_limits import READ_COST, RateLimits
 from strikewire.auth.credentials import Caller, Credentials, parse_authorization
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
-from strikewire.core.errors import NotPermittedError
+from strikewire.core.errors import NotAuthenticatedError, NotPermittedError
 from strikewire.runtime import Runtime
 
 # What a proxy adds when it speaks for somebody else.
@@ -56,19 +57,43 @@ def describe_caller(connection: HTTPConnection) -> Caller:
     )
 
 
-async def authorize(connection: HTTPConnection, scope: Scope) -> Principal:
-    """Establish who is asking and that they may.
+def get_limits(connection: HTTPConnection) -> RateLimits:
+    """Return the application's rate limits."""
+    limits: RateLimits = connection.app.state.limits
+    return limits
+
+
+async def authorize(
+    connection: HTTPConnection, scope: Scope, *, cost: float = READ_COST
+) -> Principal:
+    """Establish who is asking and that they may, and charge them for it.
+
+    Parameters
+    ----------
+    cost : what it takes of the caller's rate limits.
 
     Raises
     ------
     NotAuthenticatedError : nobody is asking, or with a credential that is no good.
     NotPermittedError : somebody without the scope is.
+    RateLimitedError : they ask too much, or the address has brought too much that was no good.
     """
-    principal = await get_runtime(connection).identity.authenticate(describe_caller(connection))
+    limits = get_limits(connection)
+    try:
+        principal = await get_runtime(connection).identity.authenticate(describe_caller(connection))
+    except NotAuthenticatedError as error:
+        limits.note_failure(connection, error)
+        raise
     # For whoever comes after: limits, audit and logs ask who it was.
     connection.state.principal = principal
+    limits.charge(connection, principal, cost)
     principal.require(scope)
     return principal
+
+
+def charge_rows(request: Request, rows: int) -> None:
+    """Charge whoever asks for the length of an answer, once it is known."""
+    get_limits(request).charge_rows(request, request.state.principal, rows)
 
 
 def check_origin(connection: HTTPConnection) -> None:
@@ -91,12 +116,13 @@ def check_origin(connection: HTTPConnection) -> None:
 class Requires:
     """The dependency that demands a scope of a route's caller, and gives the handler who it is."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, *, cost: float = READ_COST) -> None:
         self.scope = scope
+        self._cost = cost
 
     async def __call__(self, request: Request) -> Principal:
         """Return the caller, or raise as `authorize` does."""
-        return await authorize(request, self.scope)
+        return await authorize(request, self.scope, cost=self._cost)
 
 
 def get_principal(request: Request) -> Principal:
@@ -106,4 +132,5 @@ def get_principal(request: Request) -> Principal:
 
 
 RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
+LimitsDep = Annotated[RateLimits, Depends(get_limits)]
 PrincipalDep = Annotated[Principal, Depends(get_principal)]

@@ -1,13 +1,15 @@
 """The gate: what is asked of every request and socket before anybody looks at what it wants.
 
-In this order: is its head of a bearable size, who sent it, is it for this server, what may a page
-of another origin do with the answer. Nothing here waits for anything.
+In this order: is its head of a bearable size, who sent it, does that address ask too much, is it
+for this server, what may a page of another origin do with the answer. Nothing here waits for
+anything.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -17,6 +19,7 @@ from strikewire.api.cors import CrossOrigin
 from strikewire.api.errors import describe, render
 from strikewire.api.hosts import TrustedHosts
 from strikewire.api.middleware import find_response_headers
+from strikewire.api.rate_limits import RateLimits
 from strikewire.core.clock import Clock
 from strikewire.core.errors import HeadTooLargeError, MalformedRequestError, StrikewireError
 
@@ -26,8 +29,11 @@ _HSTS: Final = b"strict-transport-security"
 class Gate:
     """Checks the heads of requests and of sockets' handshakes."""
 
-    def __init__(self, app: ASGIApp, *, config: GateConfig, clock: Clock) -> None:
+    def __init__(
+        self, app: ASGIApp, *, config: GateConfig, limits: RateLimits, clock: Clock
+    ) -> None:
         self._app = app
+        self._limits = limits
         self._config = config
         self._clock = clock
         self._proxies = TrustedProxies(config.trusted_proxies, config.forwarding_header)
@@ -40,7 +46,7 @@ class Gate:
 
         Raises
         ------
-        HeadTooLargeError, MalformedRequestError, NotPermittedError : it does not.
+        HeadTooLargeError, MalformedRequestError, NotPermittedError, RateLimitedError : it does not.
         """
         if scope["type"] == "http":
             await self._pass_request(scope, receive, send)
@@ -56,6 +62,7 @@ class Gate:
         marks = find_response_headers(scope)
         if self._config.hsts_max_age_s and scope["scheme"] == "https":
             marks.append(self._hsts)
+        self._limits.admit(HTTPConnection(scope))
         self._hosts.check(headers)
         marks += self._origins.describe(headers)
         preflight = self._origins.answer_preflight(scope["method"], headers)
@@ -69,6 +76,7 @@ class Gate:
         try:
             self._check_head(scope)
             self._proxies.apply(scope)
+            self._limits.admit(HTTPConnection(scope))
             self._hosts.check(scope["headers"])
         except StrikewireError as error:
             refusal = render(describe(error), clock=self._clock)

@@ -24,6 +24,7 @@ from starlette.websockets import WebSocket
 
 from strikewire.api.deps import Requires, authorize, check_origin, get_runtime
 from strikewire.api.errors import describe, render
+from strikewire.api.rate_limits import CHANGE_COST, READ_COST, SOCKET_COST
 from strikewire.api.schemas import ErrorBody
 from strikewire.auth import scopes
 from strikewire.auth.principal import Principal
@@ -149,7 +150,8 @@ class Routes:
         ValueError : it is public and not on the list of public routes.
         """
         _check_access(path, access)
-        dependencies = [] if access == PUBLIC else [Depends(Requires(access))]
+        cost = READ_COST if method == "GET" else CHANGE_COST
+        dependencies = [] if access == PUBLIC else [Depends(Requires(access, cost=cost))]
         self._app.add_api_route(
             path,
             endpoint,
@@ -180,7 +182,7 @@ class Routes:
         async def open_socket(socket: WebSocket) -> None:
             try:
                 check_origin(socket)
-                principal = await authorize(socket, access)
+                principal = await authorize(socket, access, cost=SOCKET_COST)
                 endpoint.check_room()
             except StrikewireError as error:
                 clock = get_runtime(socket).clock

@@ -244,13 +244,15 @@ class Metrics:
     """The metrics of one program, on a registry of its own.
 
     `requests` counts by method, route template and status; `request_seconds` times by method and
-    route template; `recorder_flush_seconds` is one commit of bars and checkpoint.
+    route template; `rate_limited` counts refusals by limit; `recorder_flush_seconds` is one commit
+    of bars and checkpoint.
     """
 
     registry: CollectorRegistry
     requests: Counter
     request_seconds: Histogram
     requests_in_flight: Gauge
+    rate_limited: Counter
     recorder_flush_seconds: Histogram
 
     def sample(self, family: SampledFamily, read: Callable[[], Iterable[Sample]]) -> None:
@@ -317,6 +319,12 @@ def build_metrics(*, version: str) -> Metrics:
         ),
         requests_in_flight=Gauge(
             "strikewire_requests_in_flight", "HTTP requests being answered.", registry=registry
+        ),
+        rate_limited=Counter(
+            "strikewire_rate_limited",
+            "Requests refused for asking too much, by limit.",
+            ["limit"],
+            registry=registry,
         ),
         recorder_flush_seconds=Histogram(
             "strikewire_recorder_flush_seconds",

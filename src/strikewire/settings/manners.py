@@ -12,12 +12,28 @@ from pydantic import field_validator
 from pydantic_settings import BaseSettings
 
 from strikewire.api.client_address import ForwardingHeader, Network
-from strikewire.api.config import GateConfig
+from strikewire.api.config import GateConfig, RateLimitConfig
 from strikewire.api.hosts import derive_trusted_hosts
 from strikewire.live.idempotency import IdempotencyConfig
+from strikewire.resilience.token_buckets import BucketConfig
 from strikewire.settings.sources import Seconds, setting
 
 _NAME: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*")
+
+
+_DEFAULTS: Final = RateLimitConfig()
+_RATES: Final = (
+    "rate_limit_address",
+    "rate_limit_user",
+    "rate_limit_key",
+    "rate_limit_failure",
+    "rate_limit_login",
+    "rate_limit_login_name",
+)
+
+
+def _write_rate(bucket: BucketConfig) -> str:
+    return f"{bucket.capacity:g}/{bucket.refill_per_s:g}"
 
 
 class MannersSettings(BaseSettings):
@@ -51,6 +67,30 @@ class MannersSettings(BaseSettings):
     max_headers: int = setting(100, "The most headers of a request.", ge=20, le=1_000)
     head_timeout_s: Seconds = setting(
         20.0, "How long a client may take to send its request line and headers, seconds."
+    )
+    rate_limit: bool = setting(
+        default=True, description="Whether there are limits on how much may be asked."
+    )
+    rate_limit_address: str = setting(
+        _write_rate(_DEFAULTS.address),
+        "Requests from one address: at once, and a second from then on. Likewise the others.",
+    )
+    rate_limit_user: str = setting(
+        _write_rate(_DEFAULTS.user),
+        "What one user does: a read costs 1, a change 5, a thousand rows 1.",
+    )
+    rate_limit_key: str = setting(
+        _write_rate(_DEFAULTS.key), "What one API key does, by the same measure."
+    )
+    rate_limit_failure: str = setting(
+        _write_rate(_DEFAULTS.failure),
+        "Credentials from one address that were no good, before it is told 429, not 401.",
+    )
+    rate_limit_login: str = setting(
+        _write_rate(_DEFAULTS.login), "Attempts to log in from one address."
+    )
+    rate_limit_login_name: str = setting(
+        _write_rate(_DEFAULTS.login_name), "Attempts to log in under one name, from wherever."
     )
     idempotency_ttl_s: Seconds = setting(
         86_400.0, "How long a request with the same Idempotency-Key gets its first answer, seconds."
@@ -86,6 +126,24 @@ class MannersSettings(BaseSettings):
                 raise ValueError(msg)
         return value
 
+    @field_validator(*_RATES)
+    @classmethod
+    def _check_rate(cls, value: str) -> str:
+        _parse_rate(value)
+        return value
+
+    def to_rates(self) -> RateLimitConfig:
+        """Return how much may be asked."""
+        return RateLimitConfig(
+            is_on=self.rate_limit,
+            address=_parse_rate(self.rate_limit_address),
+            failure=_parse_rate(self.rate_limit_failure),
+            login=_parse_rate(self.rate_limit_login),
+            login_name=_parse_rate(self.rate_limit_login_name),
+            user=_parse_rate(self.rate_limit_user),
+            key=_parse_rate(self.rate_limit_key),
+        )
+
     def to_gate(self, bind_host: str) -> GateConfig:
         """Return what is asked of every request.
 
@@ -116,6 +174,19 @@ def _split(text: str) -> tuple[str, ...]:
 
 def _parse_network(text: str) -> Network:
     return ipaddress.ip_network(text)
+
+
+def _parse_rate(text: str) -> BucketConfig:
+    at_once, _, per_s = text.partition("/")
+    try:
+        rate = BucketConfig(float(at_once), float(per_s))
+    except ValueError:
+        rate = BucketConfig(0.0, 0.0)
+    if not (5.0 <= rate.capacity <= 1e9 and 0.001 <= rate.refill_per_s <= 1e9):
+        # Less than five at once, and a change could never be paid for.
+        msg = f"how much at once (5 or more) / how much a second was wanted, was {text!r}"
+        raise ValueError(msg)
+    return rate
 
 
 def _is_network(text: str) -> bool:

@@ -251,6 +251,7 @@ class Settings(MannersSettings):
             max_body_bytes=self.max_body_bytes,
             is_metrics_public=self.metrics_public,
             gate=self.to_gate(self.host),
+            rates=self.to_rates(),
         )
 
     def to_pages(self) -> PageCacheConfig:

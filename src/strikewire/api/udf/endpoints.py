@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from strikewire.api.deps import get_runtime
+from strikewire.api.deps import charge_rows, get_runtime
 from strikewire.api.errors import describe, log_failure
 from strikewire.api.instants import describe_freshness
 from strikewire.api.routes import PUBLIC, Access, HotRoute, Operation, Routes
@@ -139,6 +139,7 @@ async def list_group(request: Request, query: GroupQuery) -> Response:
     instruments, _ = await runtime.instruments.search(
         "", wanted=SearchFilter(exchanges=(query.group,)), limit=_MAX_GROUP, offset=0
     )
+    charge_rows(request, len(instruments))
     session = _describe_session(runtime, query.group)
     body = await asyncio.to_thread(
         protocol.build_symbol_info, instruments, session=session, exchange=query.group
@@ -178,6 +179,7 @@ async def get_history(request: Request, query: HistoryQuery) -> Response:
     if query.countback is None and len(found) > _MAX_BARS:
         msg = f"at most {_MAX_BARS} bars are given at once; ask for a shorter stretch"
         raise InvalidInputError(msg)
+    charge_rows(request, len(found))
     freshness = describe_freshness(found.as_of_ns, runtime.market_clock)
     headers = {**_FRESH, "X-As-Of": str(freshness["as_of"]), "X-Age": str(freshness["age_s"])}
     return _json(runtime.history.encode_udf(found), headers)

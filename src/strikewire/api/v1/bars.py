@@ -24,7 +24,7 @@ from strikewire.api.bar_formats import (
     encode_parquet,
     encode_rows,
 )
-from strikewire.api.deps import get_runtime
+from strikewire.api.deps import charge_rows, get_runtime
 from strikewire.api.instants import Instant, describe_freshness
 from strikewire.api.negotiation import choose_media_type
 from strikewire.api.routes import HotRoute, Operation, Routes
@@ -107,6 +107,7 @@ async def list_bars(request: Request, query: BarsQuery) -> Response:
         ),
     )
     bars = found.to_array()
+    charge_rows(request, len(bars))
     next_ns = found.next_ns
     freshness = describe_freshness(found.as_of_ns, runtime.market_clock)
     symbol = instrument.symbol
