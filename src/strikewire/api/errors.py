@@ -24,8 +24,11 @@ from strikewire.core.clock import Clock
 from strikewire.core.instants import format_rfc3339
 from strikewire.observability.correlation import correlation_id
 from strikewire.observability.logs import get_logger
+from strikewire.observability.redaction import Redactor
 
 _log: Final = get_logger("api")
+# Messages and details repeat what the caller sent, and answers are logged on many a way.
+_REDACTOR: Final = Redactor()
 
 _STATUSES: Final[dict[type[errors.StrikewireError], int]] = {
     errors.MalformedRequestError: 400,
@@ -159,8 +162,8 @@ def render(failure: Failure, *, clock: Clock) -> Response:
     body = {
         "error": {
             "code": failure.code,
-            "message": failure.message,
-            "details": failure.details,
+            "message": _REDACTOR.redact_text(failure.message),
+            "details": _REDACTOR.redact_value(failure.details),
             "timestamp": format_rfc3339(clock.now_ns()),
             "correlation_id": correlation_id.get(),
         }

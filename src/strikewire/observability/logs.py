@@ -7,10 +7,9 @@ included, so that a line looks the same whoever wrote it.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import MutableMapping
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -18,15 +17,10 @@ import structlog
 from strikewire.core.clock import Clock
 from strikewire.core.instants import format_rfc3339
 from strikewire.observability.correlation import correlation_id
+from strikewire.observability.redaction import Redactor
 from strikewire.observability.sampling import Sampler
 
 EventDict = MutableMapping[str, Any]
-
-_SECRET_KEY: Final = re.compile(
-    r"password|passwd|secret|token|authorization|api_key|cookie", re.IGNORECASE
-)
-_URL_PASSWORD: Final = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")
-_REDACTED: Final = "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +32,13 @@ class LogConfig:
     level : the standard library's names, `DEBUG` to `CRITICAL`.
     sample_burst : lines of one sampled event that pass in one interval; 0 means all.
     sample_interval_s : seconds.
+    secrets : values that are blanked wherever they appear.
     """
 
     level: str = "INFO"
     sample_burst: int = 20
     sample_interval_s: float = 10.0
-
-
-def redact(text: str) -> str:
-    """Blank the password of every URL in a text."""
-    return _URL_PASSWORD.sub(rf"\1:{_REDACTED}@", text)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 class _Stamp:
@@ -81,14 +72,16 @@ class _Sample:
         return event
 
 
-def _redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Blank what looks like a secret, by its key or inside a URL."""
-    for key, value in event.items():
-        if _SECRET_KEY.search(key):
-            event[key] = _REDACTED
-        elif isinstance(value, str) and "://" in value:
-            event[key] = redact(value)
-    return event
+class _Redact:
+    """Blanks secrets, the traceback's included: it comes after that has become text."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+
+    def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
+        for key, value in event.items():
+            event[key] = self._redactor.redact_value(value, key)
+        return event
 
 
 def _render(_logger: Any, _method: str, event: EventDict) -> bytes:
@@ -117,9 +110,9 @@ def configure_logging(config: LogConfig, *, clock: Clock, stream: BinaryIO) -> N
         processors=[
             _Sample(sampler),
             structlog.processors.add_log_level,
-            _Stamp(clock),
             structlog.processors.format_exc_info,
-            _redact_event,
+            _Redact(Redactor(config.secrets)),
+            _Stamp(clock),
             _render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

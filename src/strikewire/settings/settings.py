@@ -6,10 +6,11 @@ value that cannot be stops the program, with the variable's name and what it wan
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -243,6 +244,7 @@ class Settings(MannersSettings):
             level=self.log_level,
             sample_burst=self.log_sample_burst,
             sample_interval_s=self.log_sample_interval_s,
+            secrets=self.collect_secrets(),
         )
 
     def to_api(self) -> ApiConfig:
@@ -298,6 +300,19 @@ class Settings(MannersSettings):
         except InvalidInputError as error:
             msg = f"STRIKEWIRE_SIMULATED_...: {error.message}"
             raise SettingsError(msg, **error.details) from error
+
+    def collect_secrets(self) -> frozenset[str]:
+        """Return every secret the settings hold, and of a URL its password: to be blanked."""
+        found: set[str] = set()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                text = value.get_secret_value()
+                found |= {text, *re.split(r"[\s,]+", text)}
+                password = urlsplit(text).password if "://" in text else None
+                if password:
+                    found |= {password, unquote(password)}
+        return frozenset(found)
 
     def to_key_source(self) -> KeySource:
         """Return where the keys come from that secrets in the database are sealed under."""
