@@ -2,6 +2,8 @@
 
 Who there is and what they hold stands in `identity_schema` and `key_schema`; whoever imports the
 metadata from here has all of it.
+Who there is and what they hold stands in `identity_schema`, what they did in `audit_schema`;
+whoever imports the metadata from here has all of it.
 
 Series (bars) are plain tables, read and written as arrays; everything else is mapped. Partitions
 live in the schema `partitions`, which autogenerate does not look into.
@@ -36,6 +38,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from strikewire.store.audit_schema import AuditHeadRow, AuditRow
 from strikewire.store.identity_schema import (
     LoginSessionRow,
     RefreshTokenRow,
@@ -49,6 +52,8 @@ from strikewire.store.schema_base import Base, metadata
 __all__ = [
     "PARTITION_SCHEMA",
     "ApiKeyRow",
+    "AuditHeadRow",
+    "AuditRow",
     "InstrumentAliasRow",
     "InstrumentRow",
     "JournalCheckpointRow",

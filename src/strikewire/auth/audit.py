@@ -1,0 +1,128 @@
+"""The audit trail: who did what to what, written in the transaction in which it is done.
+
+Whatever changes something for others leaves a row::
+
+    async with database.write() as session:
+        before = await store.find(session, name)
+        await store.upsert(session, rule)
+        await trail.record(
+            session,
+            actor,
+            AuditEvent("market_rule.put", "market_rule", name, before=describe(before), after=...),
+        )
+
+Both are committed, or neither. It is the last thing the transaction does, for the next one that
+records waits for it to end.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from strikewire.auth.principal import Principal
+from strikewire.core.clock import Clock
+from strikewire.core.instants import to_datetime
+from strikewire.core.users import UserId
+from strikewire.observability.correlation import correlation_id
+from strikewire.observability.redaction import Redactor
+from strikewire.store.audit import AuditStore
+from strikewire.store.audit_chain import AuditEntry, AuditHead, to_plain
+from strikewire.store.database import WriteSession
+
+_REDACTOR: Final = Redactor()
+#: Who is asking where nobody has to say who they are: whoever logs in, until they have.
+ANONYMOUS: Final = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is acting, and from where.
+
+    Parameters
+    ----------
+    subject : a stable name: of a principal, of the command line, of a task of the program's own.
+    credential, credential_id : by what kind of credential, and which session or key.
+    """
+
+    subject: str
+    user_id: UserId | None = None
+    credential: str | None = None
+    credential_id: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """What is done, to what.
+
+    Parameters
+    ----------
+    action : `object.verb`, as the routes declare it.
+    before, after : what matters of the object's state; None where there was none, or is none now.
+        Secrets are blanked by their names and forms, and do not belong here all the same.
+    """
+
+    action: str
+    object_type: str
+    object_id: str | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
+class AuditTrail:
+    """Writes the audit log."""
+
+    def __init__(self, *, store: AuditStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def record(self, session: WriteSession, actor: Actor, event: AuditEvent) -> AuditHead:
+        """Add a row, in the transaction of what it tells of; return its id and hash.
+
+        Raises
+        ------
+        DependencyError : the store did not answer, or too many were recording at once.
+        """
+        return await self._store.append(
+            session,
+            AuditEntry(
+                at=to_datetime(self._clock.now_ns()),
+                subject=to_plain(actor.subject),
+                user_id=actor.user_id,
+                credential=actor.credential,
+                credential_id=actor.credential_id,
+                address=actor.address,
+                correlation_id=correlation_id.get(),
+                action=event.action,
+                object_type=event.object_type,
+                object_id=None if event.object_id is None else to_plain(event.object_id),
+                before=to_plain(_REDACTOR.redact_value(event.before)),
+                after=to_plain(_REDACTOR.redact_value(event.after)),
+            ),
+        )
+
+
+def describe_actor(principal: Principal | None, *, address: str | None) -> Actor:
+    """Return who is acting in a request; None is somebody who has not said who they are."""
+    if principal is None:
+        return Actor(ANONYMOUS, address=address)
+    return Actor(
+        subject=principal.subject,
+        user_id=principal.user_id,
+        credential=principal.credential.value,
+        credential_id=principal.credential_id,
+        address=address,
+    )
+
+
+def find_command_actor() -> Actor:
+    """Return who is acting at the command line: the machine's user."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name there.
+        name = "unknown"
+    return Actor(f"cli:{name}")
