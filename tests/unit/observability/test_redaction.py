@@ -7,6 +7,7 @@ import timeit
 import uuid
 from datetime import date
 from functools import partial
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -149,8 +150,10 @@ def test_long_text_is_redacted_in_linear_time(part):
     texts = ["=" + part * (length // len(part)) for length in lengths]
 
     # Four times the text: sixteen times the time would be a way to stop the program.
+    # Of the processor's time: the machine has other things to do.
     short_s, long_s = (
-        min(timeit.repeat(partial(redactor.redact_text, text), number=1)) for text in texts
+        min(timeit.repeat(partial(redactor.redact_text, text), timer=process_time, number=1))
+        for text in texts
     )
 
-    assert long_s < 9 * short_s + 0.01
+    assert long_s < 9 * short_s + 0.05
