@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from strikewire.analytics.options import warm as options
 from strikewire.core.instants import DAY_NS, HOUR_NS, MINUTE_NS
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind, InstrumentSpec
 from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch
@@ -21,7 +22,8 @@ _DAY_NS = 20_000 * DAY_NS
 
 
 def compile_kernels() -> None:
-    """Send one tick through every kernel of an engine that is thrown away."""
+    """Send an option, and one tick to an engine that is thrown away, through every kernel."""
+    options.compile_kernels()
     calendar = SessionCalendar(
         venue="WARM",
         zone=ZoneInfo("UTC"),

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from typing import Final
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-_SQRT_2: Final = math.sqrt(2.0)
+from strikewire.analytics.options.priced_nb import price_rows_nb
 
 
 def compute_prices(
@@ -65,55 +61,10 @@ def compute_prices(
     except ValueError as error:
         msg = f"arrays of one shape, or single values, were wanted: {error}"
         raise ValueError(msg) from error
-    flat = [np.ascontiguousarray(row).reshape(-1) for row in rows]
-    return _compute_prices_nb(*flat).reshape(rows[0].shape)
-
-
-@njit(cache=True, nogil=True)
-def _compute_prices_nb(
-    forwards: npt.NDArray[np.float64],
-    strikes: npt.NDArray[np.float64],
-    vols: npt.NDArray[np.float64],
-    taus: npt.NDArray[np.float64],
-    discounts: npt.NDArray[np.float64],
-    is_call: npt.NDArray[np.bool_],
-) -> npt.NDArray[np.float64]:
-    prices = np.empty(len(forwards), np.float64)
-    for i in range(len(forwards)):
-        prices[i] = _compute_price_nb(
-            forwards[i], strikes[i], vols[i], taus[i], discounts[i], is_call[i]
-        )
+    *floats, flags = (np.ascontiguousarray(row).reshape(-1) for row in rows)
+    f, k, v, t, d = floats
+    prices = np.empty(rows[0].shape)
+    # What is thrown away warns nobody; compiled code does not warn in any case.
+    with np.errstate(all="ignore"):
+        price_rows_nb(f, k, v, t, d, flags, prices.reshape(-1))
     return prices
-
-
-@njit(cache=True, nogil=True)
-def _compute_price_nb(
-    forward: float, strike: float, vol: float, tau: float, discount: float, is_call: np.bool_
-) -> float:
-    """Price one option; see `compute_prices`."""
-    # Written so that NaN fails each of them.
-    is_valid = (
-        0.0 < forward < np.inf
-        and 0.0 < strike < np.inf
-        and vol >= 0.0
-        and 0.0 <= tau < np.inf
-        and 0.0 < discount < np.inf
-    )
-    if not is_valid:
-        return np.nan
-    moneyness = forward - strike if is_call else strike - forward
-    intrinsic = max(moneyness, 0.0)
-    if tau == 0.0 or vol == 0.0:
-        return discount * intrinsic
-    deviation = vol * math.sqrt(tau)
-    if deviation == 0.0:  # the product of two tiny numbers
-        return discount * intrinsic
-    # Of the two options at this strike the one out of the money: for it both terms are smallest.
-    is_upper = strike >= forward
-    sign = -1.0 if is_upper else 1.0
-    centre = math.log(forward / strike) / deviation
-    half = 0.5 * deviation
-    upper = 0.5 * math.erfc(sign * (centre + half) / _SQRT_2)
-    lower = 0.5 * math.erfc(sign * (centre - half) / _SQRT_2)
-    time_value = -sign * (forward * upper - strike * lower)
-    return discount * (intrinsic + max(time_value, 0.0))

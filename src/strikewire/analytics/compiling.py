@@ -1,0 +1,53 @@
+"""How kernels are compiled and their code is kept.
+
+Numba keeps compiled code beside a module and drops it when that module's text changes. What the
+module takes from others, a constant or a kernel that was inlined, it does not look at: an upgrade
+that changes only those would go on with the old code, and a changed array layout then writes over
+somebody else's memory. So each kernel is kept under a stamp of every module that kernels may take
+something from.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from numba import njit
+
+_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
+
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+#: The layers up to the highest that has kernels.
+_FOLDERS: Final = ("core", "analytics", "reference", "engine")
+
+
+def compile_kernel(**options: Any) -> Callable[[_Kernel], _Kernel]:
+    """Return a decorator: `njit` without the interpreter's lock, its code kept under our stamp.
+
+    Parameters
+    ----------
+    options : for Numba's `njit`, beside `cache` and `nogil`.
+    """
+
+    def decorate(function: _Kernel) -> _Kernel:
+        kernel: Any = njit(cache=True, nogil=True, **options)(function)
+        # With the compiler off it is a plain function, and nothing is kept.
+        if hasattr(kernel, "_cache"):
+            # Numba has no public way to say what else a kernel depends on.
+            kernel._cache._cache_file._source_stamp = compute_stamp()  # noqa: SLF001
+        return cast("_Kernel", kernel)
+
+    return decorate
+
+
+@functools.cache
+def compute_stamp() -> str:
+    """Return a digest of the modules that compiled code may rest on."""
+    digest = hashlib.sha256()
+    for folder in _FOLDERS:
+        for path in sorted((_PACKAGE / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
