@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strikewire.auth.identity import Identity
+from strikewire.auth.people import People
 from strikewire.core.clock import Clock
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
@@ -35,6 +36,7 @@ class Runtime:
     clock : the machine's time.
     market_clock : the market's time: the replay's while one runs, else the machine's.
     identity : who may be asking.
+    people : who has an account, and what can be done about it.
     hub : finds the topics that sockets listen to.
     rules : the market rules in force.
     rule_overrides : changes them.
@@ -49,6 +51,7 @@ class Runtime:
     clock: Clock
     market_clock: Clock
     identity: Identity
+    people: People
     metrics: Metrics
     health: Health
     database: Database

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import tempfile
@@ -32,6 +33,7 @@ from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
 from strikewire.store.instruments import InstrumentStore
 from tests.eventually import eventually
 
+SECRET_KEYS = base64.urlsafe_b64encode(bytes(range(32))).decode()
 #: 2022-12-30T09:15 in Bombay: a Friday with a full session.
 OPEN_NS = 1_672_371_900 * SECOND_NS
 MINUTES = 375
@@ -179,7 +181,8 @@ async def database_url(postgres_url):
 
 
 def make_settings(url: str | None, **given) -> Settings:
-    return load_settings(database_url=url, **given)
+    # A key of the tests' own: without one each server would leave a key file where it was started.
+    return load_settings(**{"database_url": url, "secret_keys": SECRET_KEYS, **given})
 
 
 @pytest.fixture(scope="session")

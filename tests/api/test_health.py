@@ -71,6 +71,7 @@ async def test_health_says_everything(client):
         ("database watch", "running"),
         ("market rules", "running"),
         ("idempotency keys", "running"),
+        ("identity", "running"),
         ("bar streams", "running"),
         ("market status", "running"),
     ]

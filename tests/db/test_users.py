@@ -26,7 +26,7 @@ async def test_created_user_is_found_by_id_and_login(write_session):
     assert await STORE.find_by_login(write_session, "asha") == user
     assert (user.roles, user.origin, user.is_active) == ({Role.TRADER}, UserOrigin.LOCAL, True)
     assert (user.has_password, user.last_login_ns, user.security_stamp) == (True, None, 1)
-    assert await STORE.find_password_hash(write_session, user.id) == "$argon2id$..."
+    assert await STORE.find_with_password_hash(write_session, "asha") == (user, "$argon2id$...")
     assert "argon2id" not in repr(user)
 
 
@@ -123,7 +123,7 @@ async def test_login_is_noted_without_a_change_of_stamp(write_session):
 
     noted = await STORE.get(write_session, user.id)
     assert (noted.last_login_ns, noted.security_stamp) == (at_ns, 1)
-    assert await STORE.find_password_hash(write_session, user.id) == "new"
+    assert (await STORE.find_with_password_hash(write_session, "asha"))[1] == "new"
 
 
 async def test_administrators_are_those_who_can_log_in(write_session):

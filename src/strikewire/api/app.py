@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from strikewire.api import health
+from strikewire.api.browsers import BrowserRules
 from strikewire.api.config import ApiConfig
 from strikewire.api.errors import describe, log_failure, render
 from strikewire.api.gate import Gate
@@ -21,7 +22,7 @@ from strikewire.api.middleware import BodyLimit, RequestEnvelope
 from strikewire.api.rate_limits import RateLimits
 from strikewire.api.routes import PUBLIC, Routes, build_openapi
 from strikewire.api.udf import endpoints as udf
-from strikewire.api.v1 import bars, coverage, instruments, market, market_rules, replay
+from strikewire.api.v1 import auth, bars, coverage, instruments, market, market_rules, replay, users
 from strikewire.api.web import Page, load_files
 from strikewire.api.ws.catalogue import PATHS
 from strikewire.api.ws.connection import TopicSocket
@@ -78,7 +79,14 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     app.state.runtime = runtime
     app.state.limits = limits
     app.state.sockets = Sockets()
+    app.state.browsers = BrowserRules(
+        public_url=config.public_url,
+        own_origins=frozenset(config.gate.cors_origins),
+        cookie_max_age_s=config.login_lifetime_s,
+    )
     routes = Routes(app)
+    auth.add_routes(routes)
+    users.add_routes(routes)
     udf.add_routes(routes)
     bars.add_routes(routes)
     instruments.add_routes(routes)

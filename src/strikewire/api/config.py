@@ -101,6 +101,8 @@ class ApiConfig:
     page_folder : the page's files.
     gate : see `GateConfig`.
     rates : see `RateLimitConfig`.
+    public_url : where browsers find this server; None: where they came to.
+    login_lifetime_s : how long a browser keeps its session's cookie.
     """
 
     max_body_bytes: int = 1024 * 1024
@@ -109,3 +111,5 @@ class ApiConfig:
     page_folder: Path = PAGE_FOLDER
     gate: GateConfig = field(default_factory=GateConfig)
     rates: RateLimitConfig = field(default_factory=RateLimitConfig)
+    public_url: str | None = None
+    login_lifetime_s: int = 7 * 86_400

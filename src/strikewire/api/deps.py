@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection, Request
 
+from strikewire.api.browsers import get_browser_rules, is_origin_of
 from strikewire.api.rate_limits import READ_COST, RateLimits
 from strikewire.auth.credentials import Caller, Credentials, parse_authorization
 from strikewire.auth.principal import Principal
@@ -16,6 +17,10 @@ from strikewire.runtime import Runtime
 
 # What a proxy adds when it speaks for somebody else.
 _FORWARDING = frozenset({b"x-forwarded-for", b"x-real-ip", b"forwarded"})
+_TELLING = _FORWARDING | {
+    b"authorization", b"cookie", b"host", b"origin", b"sec-fetch-site", b"x-api-key",
+    b"x-csrf-token",
+}  # fmt: skip
 
 
 def get_runtime(connection: HTTPConnection) -> Runtime:
@@ -31,29 +36,41 @@ def describe_caller(connection: HTTPConnection) -> Caller:
     ------
     NotAuthenticatedError : there is an `Authorization` in a scheme that is not ours.
     """
-    scope = connection.scope
-    host, is_forwarded, site = "", False, b""
-    bearer: str | None = None
-    api_key: str | None = None
-    for name, value in scope["headers"]:
-        if name == b"host":
-            host = value.decode("latin-1")
-        elif name == b"authorization":
-            bearer = parse_authorization(value.decode("latin-1"))
-        elif name == b"x-api-key":
-            api_key = value.decode("latin-1")
-        elif name == b"sec-fetch-site":
-            site = value
-        elif name in _FORWARDING:
-            is_forwarded = True
+    scope, rules = connection.scope, get_browser_rules(connection)
+    host, origin, site, is_forwarded = "", "", "", False
+    bearer = api_key = cookie = csrf_token = None
+    for name, raw in scope["headers"]:
+        if name not in _TELLING:
+            continue
+        value = raw.decode("latin-1")
+        match name:
+            case b"host":
+                host = value.lower()
+            case b"authorization":
+                bearer = parse_authorization(value)
+            case b"x-api-key":
+                api_key = value
+            case b"cookie":
+                cookie = rules.find_cookie(connection)
+            case b"x-csrf-token":
+                csrf_token = value
+            case b"origin":
+                origin = value.lower()
+            case b"sec-fetch-site":
+                site = value
+            case _:
+                is_forwarded = True
     client = scope.get("client")
     return Caller(
         address=client[0] if client else None,
         method=scope.get("method", "GET"),
         host=host,
         is_forwarded=is_forwarded,
-        is_cross_site=site == b"cross-site",
-        credentials=Credentials(bearer=bearer, api_key=api_key),
+        is_cross_site=site == "cross-site",
+        is_other_origin=not rules.is_own(origin=origin, site=site, host=host),
+        credentials=Credentials(
+            bearer=bearer, api_key=api_key, cookie=cookie, csrf_token=csrf_token
+        ),
     )
 
 
@@ -106,9 +123,7 @@ def check_origin(connection: HTTPConnection) -> None:
     origin = connection.headers.get("origin")
     if origin is None:
         return
-    scheme, _, site = origin.lower().partition("://")
-    host = connection.headers.get("host", "").lower()
-    if scheme not in ("http", "https") or not host or site != host:
+    if not is_origin_of(origin.lower(), connection.headers.get("host", "").lower()):
         msg = "a page of this server's own host was wanted as the Origin"
         raise NotPermittedError(msg, origin=origin)
 

@@ -37,6 +37,11 @@ PUBLIC: Final = "public"
 #: Every route that answers anybody. A route is public by standing here, not only by saying so.
 PUBLIC_PATHS: Final = frozenset(
     {
+        "/api/v1/auth/jwks.json",
+        "/api/v1/auth/login",
+        "/api/v1/auth/refresh",
+        "/api/v1/auth/setup",
+        "/api/v1/auth/tokens",
         "/api/v1/openapi.json",
         "/api/v1/ready",
         "/health",

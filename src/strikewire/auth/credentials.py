@@ -25,6 +25,27 @@ class CredentialKind(StrEnum):
     EXTERNAL = "external"
 
 
+class Refusal(StrEnum):
+    """Why a credential is no good: for our log and metrics, never for whoever brought it."""
+
+    TOO_LONG = "too_long"
+    UNREADABLE = "unreadable"
+    HEADER = "header"
+    TYPE = "type"
+    ALGORITHM = "algorithm"
+    UNKNOWN_KEY = "unknown_key"
+    SIGNATURE = "signature"
+    ISSUER = "issuer"
+    AUDIENCE = "audience"
+    CLAIM = "claim"
+    DATE = "date"
+    NOT_YET = "not_yet"
+    EXPIRED = "expired"
+    REUSED = "reused"
+    #: The session or the account behind it has ended, or never was.
+    REVOKED = "revoked"
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
     """The secrets a request carries, as they came; kept out of every representation.
@@ -33,14 +54,18 @@ class Credentials:
     ----------
     bearer : the token of `Authorization: Bearer`.
     api_key : the value of `X-API-Key`.
+    cookie : of a browser's session; it comes by itself, whoever made the browser ask.
+    csrf_token : the value of `X-CSRF-Token`, which goes with the cookie.
     """
 
     bearer: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
+    cookie: str | None = field(default=None, repr=False)
+    csrf_token: str | None = field(default=None, repr=False)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was brought."""
+        """Whether nothing was brought on purpose; a cookie is not."""
         return self.bearer is None and self.api_key is None
 
 
@@ -54,6 +79,8 @@ class Caller:
     host : the `Host` header, port included.
     is_forwarded : a proxy says that it speaks for somebody else.
     is_cross_site : a browser says that another site's page sent it (`Sec-Fetch-Site`).
+    is_other_origin : a browser says that a page of another origin sent it: another site's, or one
+        of this site that is not this server's.
     """
 
     address: str | None
@@ -61,6 +88,7 @@ class Caller:
     host: str
     is_forwarded: bool
     is_cross_site: bool
+    is_other_origin: bool = False
     credentials: Credentials = Credentials()
 
 

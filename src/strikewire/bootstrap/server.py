@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Final
 
 import numpy as np
 
 from strikewire import __version__
 from strikewire.auth.identity import Identity
+from strikewire.auth.people import look_after
 from strikewire.bootstrap.figures import (
     describe_caches,
     show_server_metrics,
@@ -25,6 +26,7 @@ from strikewire.bootstrap.files import (
     SimulationRequest,
     prepare_replay,
 )
+from strikewire.bootstrap.identity import build_identity
 from strikewire.bootstrap.stores import DatabaseSite, find_database, make_rule_book, prepare_schema
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import DependencyError
@@ -70,6 +72,7 @@ from strikewire.stream.hub import Hub
 _log: Final = get_logger("bootstrap")
 _WATCH: Final = "database watch"
 _RULES: Final = "market rules"
+_IDENTITY: Final = "identity"
 _IDEMPOTENCY: Final = "idempotency keys"
 _SESSION: Final = "session"
 _STREAMS: Final = "bar streams"
@@ -122,6 +125,19 @@ async def build_runtime(
             is_ready=lambda: watch.is_connected and watch.is_schema_ready,
         )
         supervisor.start(_IDEMPOTENCY, idempotency.run)
+        parts = build_identity(
+            settings,
+            database,
+            stack=stack.enter_context(ExitStack()),
+            clock=clock,
+            is_available=lambda: watch.is_connected,
+        )
+        supervisor.start(
+            _IDENTITY,
+            lambda: look_after(
+                parts.people, is_ready=lambda: watch.is_connected and watch.is_schema_ready
+            ),
+        )
 
         reader = BarReader(database=database, bars=BarStore())
         pages = PageCache(
@@ -198,7 +214,8 @@ async def build_runtime(
             version=__version__,
             clock=clock,
             market_clock=market_clock,
-            identity=Identity([settings.to_demo_identity()]),
+            identity=Identity([*parts.authenticators, settings.to_demo_identity()]),
+            people=parts.people,
             metrics=metrics,
             health=health,
             database=database,

@@ -17,7 +17,9 @@
     │   ├── IdempotencyKeyBusyError   the first request with the key is still under way
     │   └── DataDirectoryBusyError    another program owns the data directory
     ├── NotAuthenticatedError         nobody is asking
+    │   └── CredentialRefusedError    somebody, with a credential that is no good
     ├── NotPermittedError             somebody is, without the scope
+    │   └── CsrfError                 a browser sent its cookie, and not our page made it do so
     ├── RateLimitedError              too often; `retry_after_s` says when
     ├── DependencyError               something we need is away; `retry_after_s` says when to ask
     │   ├── DatabaseUnavailableError  no connection, or it broke
@@ -112,8 +114,25 @@ class NotAuthenticatedError(StrikewireError):
     code = "not_authenticated"
 
 
+class CredentialRefusedError(NotAuthenticatedError):
+    """A credential is no good. Whoever brought it is not told why, nor whether it ever was.
+
+    Parameters
+    ----------
+    reason : for our log and metrics.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("a credential that is good was wanted, and the one that came is not")
+        self.reason = reason
+
+
 class NotPermittedError(StrikewireError):
     code = "not_permitted"
+
+
+class CsrfError(NotPermittedError):
+    code = "csrf_rejected"
 
 
 class RateLimitedError(StrikewireError):

@@ -28,6 +28,7 @@ from strikewire.live.recordings import RecordingConfig
 from strikewire.live.session import SessionConfig
 from strikewire.observability.logs import LogConfig
 from strikewire.resilience.failpoints import Failpoints
+from strikewire.settings.identity import IdentitySettings
 from strikewire.settings.manners import MannersSettings
 from strikewire.settings.sources import (
     Seconds,
@@ -42,7 +43,7 @@ _DATABASE_SCHEMES: Final = ("postgresql", "postgresql+asyncpg", "postgresql+psyc
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
 
-class Settings(MannersSettings):
+class Settings(IdentitySettings, MannersSettings):
     """Every setting there is. No secret has a default."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -254,6 +255,8 @@ class Settings(MannersSettings):
             is_metrics_public=self.metrics_public,
             gate=self.to_gate(self.host),
             rates=self.to_rates(),
+            public_url=self.public_url,
+            login_lifetime_s=self.login_lifetime_s,
         )
 
     def to_pages(self) -> PageCacheConfig:

@@ -26,7 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
+from strikewire.core.sealed import SealedBytes
 from strikewire.store.schema_base import Base
+from strikewire.store.sealed import Sealed
 
 
 class UserRow(Base):
@@ -71,7 +73,7 @@ class LoginSessionRow(Base):
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     #: SHA-256 of the cookie's secret; null of a family of refresh tokens.
-    cookie_hash: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    cookie_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     last_used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -127,7 +129,7 @@ class SigningKeyRow(Base):
     kid: Mapped[str] = mapped_column(Text, primary_key=True)
     state: Mapped[str] = mapped_column(Text)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
-    sealed_private_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed_private_key: Mapped[SealedBytes] = mapped_column(Sealed)
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     #: Since when it is in that state.
     state_since: Mapped[datetime] = mapped_column(DateTime(timezone=True))

@@ -125,12 +125,15 @@ class UserStore:
         row = (await session.execute(query)).one_or_none()
         return None if row is None else make_user(row)
 
-    async def find_password_hash(
-        self, session: ReadSession | WriteSession, user_id: UserId
-    ) -> str | None:
-        """Return the hash of somebody's password; None for somebody without one."""
-        query = select(UserRow.password_hash).where(UserRow.id == user_id)
-        return (await session.execute(query)).scalar_one_or_none()
+    async def find_with_password_hash(
+        self, session: ReadSession | WriteSession, login: str
+    ) -> tuple[User, str | None] | None:
+        """Return a local account and the hash of its password: by one query, whoever it is."""
+        query = select(*USER_COLUMNS, UserRow.password_hash).where(
+            UserRow.issuer == "", UserRow.login == login
+        )
+        row = (await session.execute(query)).one_or_none()
+        return None if row is None else (make_user(row), row.password_hash)
 
     async def list_page(
         self,
@@ -246,7 +249,7 @@ USER_COLUMNS: Final[tuple[Any, ...]] = (
 )
 
 
-def make_user(row: Row[Any]) -> User:
+def make_user(row: Row[*tuple[Any, ...]]) -> User:
     """Make a user of a row that has `USER_COLUMNS`."""
     return User(
         id=UserId(row.id),

@@ -72,7 +72,6 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("user_agent", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_login_session"),
-        sa.UniqueConstraint("cookie_hash", name="uq_login_session_cookie_hash"),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name="fk_login_session_user_id", ondelete="CASCADE"
         ),

@@ -1,0 +1,108 @@
+"""Who may be asking: accounts, logins, keys, and the kinds of credential there are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from strikewire.auth.access_tokens import AccessTokens
+from strikewire.auth.accounts import Accounts
+from strikewire.auth.directory import IdentityStores, UserDirectory
+from strikewire.auth.identity import Authenticator
+from strikewire.auth.logins import Logins
+from strikewire.auth.passwords import Passwords
+from strikewire.auth.people import People
+from strikewire.auth.session_identity import SessionIdentity, TokenIdentity
+from strikewire.auth.setup_links import SetupLinks
+from strikewire.auth.signing_keys import SigningKeys
+from strikewire.bootstrap.sealing import make_secret_box
+from strikewire.bootstrap.stores import open_database
+from strikewire.core.clock import Clock, SystemClock
+from strikewire.settings import Settings
+from strikewire.store.database import Database
+from strikewire.store.login_sessions import LoginSessionStore
+from strikewire.store.setup_links import SetupLinkStore
+from strikewire.store.signing_keys import SigningKeyStore
+from strikewire.store.users import UserStore
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityParts:
+    """What identity is made of.
+
+    Parameters
+    ----------
+    authenticators : in the order in which they are asked; the demo principal comes after them.
+    """
+
+    people: People
+    authenticators: tuple[Authenticator, ...]
+
+
+def build_identity(
+    settings: Settings,
+    database: Database,
+    *,
+    stack: ExitStack,
+    clock: Clock,
+    is_available: Callable[[], bool] = lambda: True,
+) -> IdentityParts:
+    """Put accounts, logins and keys together.
+
+    Parameters
+    ----------
+    stack : ends the threads that hash.
+    is_available : whether the database is there, as far as is known.
+    """
+    stores = IdentityStores(database, UserStore(), LoginSessionStore(), SetupLinkStore())
+    directory = UserDirectory(stores=stores, clock=clock, is_available=is_available)
+    passwords = Passwords(settings.to_passwords())
+    stack.callback(passwords.close)
+    keys = SigningKeys(
+        settings.to_signing_keys(),
+        database=database,
+        store=SigningKeyStore(),
+        box=make_secret_box(settings),
+        clock=clock,
+        is_available=is_available,
+    )
+    tokens = AccessTokens(settings.to_access_tokens(), keys=keys, clock=clock)
+    people = People(
+        directory=directory,
+        accounts=Accounts(stores=stores, directory=directory, passwords=passwords, clock=clock),
+        logins=Logins(
+            settings.to_logins(),
+            stores=stores,
+            directory=directory,
+            passwords=passwords,
+            tokens=tokens,
+            clock=clock,
+        ),
+        setup_links=SetupLinks(
+            settings.to_setup_links(),
+            stores=stores,
+            directory=directory,
+            passwords=passwords,
+            clock=clock,
+        ),
+        signing_keys=keys,
+    )
+    authenticators = (
+        TokenIdentity(tokens=tokens, directory=directory),
+        SessionIdentity(directory=directory),
+    )
+    return IdentityParts(people=people, authenticators=authenticators)
+
+
+@asynccontextmanager
+async def open_people(settings: Settings) -> AsyncIterator[People]:
+    """Open the accounts for `strikewire users`.
+
+    Raises
+    ------
+    DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
+    """
+    with ExitStack() as stack:
+        async with open_database(settings) as database:
+            yield build_identity(settings, database, stack=stack, clock=SystemClock()).people
