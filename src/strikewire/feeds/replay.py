@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from strikewire.core.errors import ConflictError, InvalidInputError
 from strikewire.core.ticks import TickBatch
+from strikewire.feeds.frames import Frames
 from strikewire.feeds.replay_clock import ReplayClock
 from strikewire.feeds.tick_source import TickSource
 
@@ -234,14 +235,20 @@ class ReplayFeed:
             raise ConflictError(msg)
         self._is_reading = True
         self._is_finished = False
-        frames, upcoming = self._begin_pass(after_seq)
+        frames = Frames(self._source, after_seq=after_seq)
         undelayed = 0
         try:
+            await self._begin_pass(frames, after_seq)
             while not self._is_closed:
                 if self._must_restart:
                     self._must_restart = False
                     self._generation += 1
-                    frames, upcoming = self._begin_pass(0)
+                    await frames.aclose()
+                    frames = Frames(self._source, after_seq=0)
+                    await self._begin_pass(frames, 0)
+                    # Whoever had the turn may have sought again.
+                    continue
+                upcoming = frames.upcoming
                 self._is_finished = upcoming is None
                 if upcoming is None:
                     self._seek_ns = None
@@ -261,24 +268,26 @@ class ReplayFeed:
                     await asyncio.sleep(0)
                     continue
                 undelayed += 1
-                batch, upcoming = upcoming, next(frames, None)
+                batch = frames.take()
                 self._position_seq = batch.last_seq
                 self._moved_s = self._monotonic()
                 self._clock.arrive(frame_ns)
-                self._clock.expect(frame_ns if upcoming is None else _find_due_ns(upcoming))
+                following = frames.upcoming
+                self._clock.expect(frame_ns if following is None else _find_due_ns(following))
                 yield batch
+                await frames.fill()
         finally:
             self._is_reading = False
             self._clock.set_rate(0.0)
+            await frames.aclose()
 
-    def _begin_pass(self, after_seq: int) -> tuple[Iterator[TickBatch], TickBatch | None]:
-        """Open the source behind a tick, with the clock at the frame that follows."""
-        frames = self._source.read(after_seq)
-        upcoming = next(frames, None)
+    async def _begin_pass(self, frames: Frames, after_seq: int) -> None:
+        """Start behind a tick, with the clock at the frame that follows."""
+        await frames.fill()
+        upcoming = frames.upcoming
         self._position_seq = after_seq
         self._clock.move_to(self._source.last_ns if upcoming is None else _find_due_ns(upcoming))
         self._change_pace()
-        return frames, upcoming
 
     def _compute_delay_s(self, frame_ns: int) -> float:
         """Return how long a frame has to wait: 0 when it is due, inf while nothing moves."""

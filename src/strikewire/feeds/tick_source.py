@@ -37,6 +37,8 @@ class TickSource:
     total : the number of the last tick.
     read : returns the frames behind a tick, in delivery order, never empty, with the frame that
         tick lies in cut. A frame is delivered at the receive time of its last tick.
+    is_slow : reading takes so long that it is done in a thread, ahead of need. One thread at a
+        time; two iterators are not read at once.
     """
 
     session_key: str
@@ -45,6 +47,7 @@ class TickSource:
     last_ns: int
     total: int
     read: Callable[[int], Iterator[TickBatch]]
+    is_slow: bool = False
 
 
 def make_bar_source(bar_ticks: BarTicks, *, session_key: str, description: str) -> TickSource:

@@ -48,6 +48,8 @@ def make_simulated_source(
         last_ns=market.last_ns,
         total=market.total,
         read=lambda after_seq: market.read(after_seq, instrument_ids),
+        # A day of a hundred contracts takes a tenth of a second to draw.
+        is_slow=True,
     )
 
 
