@@ -28,6 +28,7 @@ from strikewire.bootstrap.files import (
 )
 from strikewire.bootstrap.identity import build_identity
 from strikewire.bootstrap.stores import DatabaseSite, find_database, make_rule_book, prepare_schema
+from strikewire.bootstrap.streams import OwnTopics, Redis, build_hub
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import DependencyError
 from strikewire.engine.view import UpdateSink
@@ -50,7 +51,7 @@ from strikewire.live.quotes import QuoteBoard
 from strikewire.live.replays import Replayable
 from strikewire.live.session import Session
 from strikewire.live.session_bars import PageInvalidator, SessionBars
-from strikewire.observability.health import Dependency, DependencyState, Health
+from strikewire.observability.health import Dependency, Health
 from strikewire.observability.logs import get_logger
 from strikewire.observability.metrics import build_metrics
 from strikewire.reference.rule_book import RuleBook
@@ -65,9 +66,7 @@ from strikewire.store.idempotency import IdempotencyStore
 from strikewire.store.instruments import InstrumentStore
 from strikewire.store.market_rules import MarketRuleStore
 from strikewire.store.pages import PageCache
-from strikewire.stream import topics
 from strikewire.stream.figures import StreamFigures
-from strikewire.stream.hub import Hub
 
 _log: Final = get_logger("bootstrap")
 _WATCH: Final = "database watch"
@@ -150,10 +149,11 @@ async def build_runtime(
         directory = InstrumentDirectory(
             config=settings.to_directory(), database=database, store=InstrumentStore(), clock=clock
         )
+        redis = Redis.connect(settings.to_relay(), stack)
         health = Health(
             clock=clock,
             version=__version__,
-            dependencies=[Dependency("db", watch.check), Dependency("redis", _say_disabled)],
+            dependencies=[Dependency("db", watch.check), redis.to_dependency()],
             tasks=supervisor.reports,
             caches=lambda: describe_caches(pages, directory),
             is_schema_ready=lambda: watch.is_schema_ready,
@@ -210,6 +210,9 @@ async def build_runtime(
             figures=figures,
         )
         supervisor.start(_STATUS, market.run)
+        own = OwnTopics(
+            bars=bar_streams, market=market, figures=figures, is_feeding=playing is not None
+        )
         runtime = Runtime(
             version=__version__,
             clock=clock,
@@ -232,10 +235,7 @@ async def build_runtime(
                 find_calendar=rules.calendar,
                 clock=market_clock,
             ),
-            hub=Hub(
-                sources={topics.BARS.name: bar_streams, topics.MARKET.name: market},
-                figures=figures,
-            ),
+            hub=build_hub(own, redis, supervisor),
             bar_streams=bar_streams,
             market=market,
             view=view,
@@ -325,7 +325,3 @@ async def _start_session(
     await session.resume(playing.replayable.instruments)
     supervisor.start(_SESSION, play, is_restarted=False)
     stack.push_async_callback(stop)
-
-
-async def _say_disabled() -> DependencyState:
-    return DependencyState.DISABLED

@@ -25,6 +25,7 @@
     │   ├── DatabaseUnavailableError  no connection, or it broke
     │   ├── PoolExhaustedError        every connection was in use for the whole acquire timeout
     │   └── DatabaseBusyError         a lock or the statement timeout stopped the query
+    ├── RelayError                    what another program says of a topic cannot be read
     ├── FileLayoutError               a file is in no layout we know
     ├── JournalError                  a journal is not ours, or not readable at all
     ├── EngineStateError              a checkpoint was written by another version of the engine
@@ -161,6 +162,10 @@ class PoolExhaustedError(DependencyError):
 
 class DatabaseBusyError(DependencyError):
     code = "database_busy"
+
+
+class RelayError(StrikewireError):
+    code = "relay_error"
 
 
 class FileLayoutError(StrikewireError):

@@ -169,13 +169,7 @@ class BarStreams:
         NotFoundError : no such instrument, or its venue has no market rules.
         InvalidInputError : there is no such timeframe.
         """
-        symbol, _, width = subject.rpartition(":")
-        try:
-            timeframe = Timeframe(width)
-        except ValueError:
-            msg = f"bars:SYMBOL:TIMEFRAME was wanted, with one of {', '.join(Timeframe)}"
-            raise InvalidInputError(msg, topic=f"bars:{subject}") from None
-        instrument = await self._find_instrument(symbol)
+        instrument, timeframe = await self._parse(subject)
         key = (int(instrument.id), timeframe)
         while True:
             topic = self._open(instrument, timeframe)
@@ -190,6 +184,20 @@ class BarStreams:
                 break
         self._forget_idle(topic)
         return topic.channel
+
+    async def canonicalize(self, subject: str) -> str:
+        """Return a subject by its instrument's canonical symbol. Raises as `open` does."""
+        instrument, timeframe = await self._parse(subject)
+        return f"{instrument.symbol}:{timeframe.value}"
+
+    async def _parse(self, subject: str) -> tuple[Instrument, Timeframe]:
+        symbol, _, width = subject.rpartition(":")
+        try:
+            timeframe = Timeframe(width)
+        except ValueError:
+            msg = f"bars:SYMBOL:TIMEFRAME was wanted, with one of {', '.join(Timeframe)}"
+            raise InvalidInputError(msg, topic=f"bars:{subject}") from None
+        return await self._find_instrument(symbol), timeframe
 
     def _open(self, instrument: Instrument, timeframe: Timeframe) -> BarTopic:
         key = (int(instrument.id), timeframe)

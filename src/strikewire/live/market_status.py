@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from strikewire.core.clock import Clock
 from strikewire.core.errors import NotFoundError
@@ -18,7 +18,8 @@ from strikewire.engine.view import EngineView, Update
 from strikewire.feeds.replay import ReplayFeed, ReplayState
 from strikewire.observability.health import TaskState
 from strikewire.stream.channel import Body, Channel
-from strikewire.stream.figures import StreamFigures
+from strikewire.stream.figures import KindFigures, StreamFigures
+from strikewire.stream.message import Encoding, Message
 from strikewire.stream.topics import MARKET, TopicName
 
 
@@ -116,17 +117,24 @@ class MarketBoardConfig:
         than the 3 s in which people have to see it.
     watch_interval_s : the longest a change waits before listeners are told.
     repeat_s : listeners are told again after so long when nothing has changed.
+    believed_s : how long what another program said is true when it says nothing more.
     """
 
     stalled_after_s: float = 2.5
     watch_interval_s: float = 0.1
     repeat_s: float = 0.8
+    believed_s: float = 3.0
+
+
+#: What a message says beside the status.
+_ENVELOPE: Final = frozenset({"type", "epoch", "topic", "seq", "recovered"})
 
 
 class MarketBoard:
     """Says how the market is, and tells its topic when that changes and about once a second.
 
-    It is the `TopicSource` of the one topic `market`, and that channel's content.
+    It is the `TopicSource` of the one topic `market`, and that channel's content. Where the market
+    is heard by another program, it is a `Listener` too, and repeats what that one says.
 
     Parameters
     ----------
@@ -135,6 +143,8 @@ class MarketBoard:
     epoch : names this run of the program.
     monotonic : returns seconds that only grow, at the pace of real time.
     """
+
+    encoding = Encoding.JSON
 
     def __init__(
         self,
@@ -150,6 +160,8 @@ class MarketBoard:
         self._clock = clock
         self._played = played
         self._monotonic = monotonic
+        self._elsewhere: Body | None = None
+        self._heard_of_it_s = -math.inf
         self.channel = Channel(
             name=TopicName(MARKET, ""), epoch=epoch, content=self, figures=figures
         )
@@ -187,6 +199,20 @@ class MarketBoard:
             return MarketState.STALLED
         return MarketState.PAUSED if replay is ReplayState.PAUSED else MarketState.PLAYING
 
+    def offer(self, message: Message, figures: KindFigures) -> bool:
+        """Take in what the program says that hears the market."""
+        del figures
+        self._elsewhere = {
+            name: value for name, value in message.body.items() if name not in _ENVELOPE
+        }
+        self._heard_of_it_s = self._monotonic()
+        self.channel.update("status", self.describe_snapshot)
+        return False
+
+    def _find_elsewhere(self) -> Body | None:
+        is_fresh = self._monotonic() - self._heard_of_it_s < self._config.believed_s
+        return self._elsewhere if is_fresh else None
+
     async def open(self, subject: str) -> Channel:
         """Return the topic's channel.
 
@@ -204,8 +230,8 @@ class MarketBoard:
         return {}
 
     def describe_snapshot(self) -> Body:
-        """Return the status at this moment."""
-        return describe_status(self.status())
+        """Return the status at this moment, wherever the market is heard."""
+        return self._find_elsewhere() or describe_status(self.status())
 
     def describe_state(self) -> tuple[str, Body]:
         """Return the same, as what it is."""
@@ -216,6 +242,11 @@ class MarketBoard:
         told: tuple[object, ...] | None = None
         told_s = -math.inf
         while True:
+            if self._find_elsewhere() is not None:
+                # Whoever listens is told when it comes.
+                told = None
+                await asyncio.sleep(self._config.watch_interval_s)
+                continue
             status = self.status()
             telling = (status.mode, status.state, status.speed)
             now_s = self._monotonic()

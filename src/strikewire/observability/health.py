@@ -61,10 +61,12 @@ class Dependency:
     ----------
     name : `db`, `redis`, ...
     check : answers within seconds and does not raise for an outage.
+    is_required : without it the program is not ready; otherwise it is degraded, and works on.
     """
 
     name: str
     check: Callable[[], Awaitable[DependencyState]]
+    is_required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +144,16 @@ class Health:
         return {each.name: state for each, state in zip(self._dependencies, states, strict=True)}
 
     async def check_ready(self) -> ReadyReport:
-        """Say whether requests should be sent here: all is connected, migrated, not draining."""
+        """Say whether requests should be sent here: connected, migrated, not draining."""
         dependencies = await self.check_dependencies()
+        is_away = DependencyState.DISCONNECTED
         is_ready = (
             not self._is_draining
             and self._is_schema_ready()
-            and DependencyState.DISCONNECTED not in dependencies.values()
+            and not any(
+                each.is_required and dependencies[each.name] is is_away
+                for each in self._dependencies
+            )
         )
         return ReadyReport(is_ready=is_ready, dependencies=dependencies)
 
@@ -158,7 +164,11 @@ class Health:
         states = {task.state for task in tasks}
         if TaskState.FAILED in states:
             status = Overall.UNHEALTHY
-        elif not ready.is_ready or TaskState.RESTARTING in states:
+        elif (
+            not ready.is_ready
+            or TaskState.RESTARTING in states
+            or DependencyState.DISCONNECTED in ready.dependencies.values()
+        ):
             status = Overall.DEGRADED
         else:
             status = Overall.HEALTHY

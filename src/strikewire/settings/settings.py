@@ -38,6 +38,7 @@ from strikewire.settings.sources import (
 )
 from strikewire.store.database import DatabaseConfig
 from strikewire.store.pages import PageCacheConfig
+from strikewire.stream.relay import RelayConfig
 
 _DATABASE_SCHEMES: Final = ("postgresql", "postgresql+asyncpg", "postgresql+psycopg")
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
@@ -104,8 +105,8 @@ class Settings(IdentitySettings, MannersSettings):
     )
     redis_url: SecretStr | None = setting(
         None,
-        "Redis, as redis://, rediss:// or unix://. Nothing uses it yet: it is reported as "
-        "disabled.",
+        "Redis, as redis://, rediss:// or unix://: programs that serve repeat the streams of the "
+        "one that hears a market.",
         customary="REDIS_URL",
     )
 
@@ -258,6 +259,12 @@ class Settings(IdentitySettings, MannersSettings):
             public_url=self.public_url,
             login_lifetime_s=self.login_lifetime_s,
         )
+
+    def to_relay(self) -> RelayConfig | None:
+        """Return how streams are relayed; None without Redis."""
+        if self.redis_url is None:
+            return None
+        return RelayConfig(url=self.redis_url.get_secret_value())
 
     def to_pages(self) -> PageCacheConfig:
         """Return the page cache's configuration."""

@@ -93,9 +93,7 @@ class Channel:
     def publish(self, kind: str, describe: Callable[[], Body]) -> None:
         """Publish an event: it has the next number, and everybody gets it."""
         self.seq += 1
-        message = self._make(kind, describe, key=None)
-        self._ring.append((self.seq, message))
-        self._tell(message)
+        self._keep(self._make(kind, describe, key=None))
 
     def update(self, kind: str, describe: Callable[[], Body]) -> None:
         """Publish the state: of those that wait for a client only the newest is sent."""
@@ -179,6 +177,10 @@ class Channel:
         }  # fmt: skip
 
     # -- inside ---------------------------------------------------------------------------------
+
+    def _keep(self, event: Message) -> None:
+        self._ring.append((self.seq, event))
+        self._tell(event)
 
     def _make(self, kind: str, describe: Callable[[], Body], *, key: str | None) -> Message:
         envelope = self.make_envelope(kind)

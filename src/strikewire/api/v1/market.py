@@ -11,7 +11,7 @@ from strikewire.api import schemas
 from strikewire.api.deps import RuntimeDep
 from strikewire.api.routes import Routes
 from strikewire.auth.scopes import Scope
-from strikewire.live.market_status import MarketMode, MarketState, describe_status
+from strikewire.live.market_status import MarketMode, MarketState
 
 
 class MarketBody(schemas.Body):
@@ -43,7 +43,7 @@ async def get_market(
     runtime: RuntimeDep, _query: Annotated[schemas.Query, Query()]
 ) -> dict[str, Any]:
     """Show how the market is. Every socket is told the same once a second."""
-    return describe_status(runtime.market.status())
+    return dict(runtime.market.describe_snapshot())
 
 
 def add_routes(routes: Routes) -> None:
