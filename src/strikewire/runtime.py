@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strikewire.auth.audit import AuditTrail
 from strikewire.auth.identity import Identity
 from strikewire.auth.people import People
 from strikewire.core.clock import Clock
@@ -40,6 +41,7 @@ class Runtime:
     hub : finds the topics that sockets listen to.
     rules : the market rules in force.
     rule_overrides : changes them.
+    audit : writes the audit log, and looks things up in it.
     idempotency : does a thing once, however often it is asked for.
     bar_streams : snapshots and changes of bars, for sockets.
     market : what is heard, and whether it moves.
@@ -57,6 +59,7 @@ class Runtime:
     database: Database
     rules: RuleBook
     rule_overrides: RuleOverrides
+    audit: AuditTrail
     idempotency: Idempotency
     instruments: InstrumentDirectory
     history: BarHistory

@@ -58,7 +58,7 @@ class Exchange:
     def add_routes(self, app):
         Routes(app).add(
             "POST", PATH, self.create, access=Scope.MARKET_RULES_WRITE, tag="test",
-            status_code=201, response_model=Listed,
+            audit="listing.create", status_code=201, response_model=Listed,
         )  # fmt: skip
 
 

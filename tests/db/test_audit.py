@@ -28,8 +28,10 @@ pytestmark = pytest.mark.promise("S24")
 
 
 @pytest.fixture
-def trail():
-    return AuditTrail(store=AuditStore(), clock=ManualClock(1_795_000_000 * SECOND_NS))
+def trail(database):
+    return AuditTrail(
+        database=database, store=AuditStore(), clock=ManualClock(1_795_000_000 * SECOND_NS)
+    )
 
 
 @pytest.fixture

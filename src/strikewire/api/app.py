@@ -22,7 +22,17 @@ from strikewire.api.middleware import BodyLimit, RequestEnvelope
 from strikewire.api.rate_limits import RateLimits
 from strikewire.api.routes import PUBLIC, Routes, build_openapi
 from strikewire.api.udf import endpoints as udf
-from strikewire.api.v1 import auth, bars, coverage, instruments, market, market_rules, replay, users
+from strikewire.api.v1 import (
+    audit,
+    auth,
+    bars,
+    coverage,
+    instruments,
+    market,
+    market_rules,
+    replay,
+    users,
+)
 from strikewire.api.web import Page, load_files
 from strikewire.api.ws.catalogue import PATHS
 from strikewire.api.ws.connection import TopicSocket
@@ -94,6 +104,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     market.add_routes(routes)
     market_rules.add_routes(routes)
     replay.add_routes(routes)
+    audit.add_routes(routes)
     for path in PATHS:
         endpoint = TopicSocket(path, runtime, app.state.sockets, config.sockets)
         routes.add_socket(path.path, endpoint, access=path.access)

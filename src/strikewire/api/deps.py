@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection, Request
 
 from strikewire.api.browsers import get_browser_rules, is_origin_of
 from strikewire.api.rate_limits import READ_COST, RateLimits
+from strikewire.auth.audit import Actor, describe_actor
 from strikewire.auth.credentials import Caller, Credentials, parse_authorization
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
@@ -148,4 +149,13 @@ def get_principal(request: Request) -> Principal:
 
 RuntimeDep = Annotated[Runtime, Depends(get_runtime)]
 LimitsDep = Annotated[RateLimits, Depends(get_limits)]
+
+
+def get_actor(request: Request) -> Actor:
+    """Return who is acting, for the audit log: the caller, or on a public route anybody."""
+    principal = getattr(request.state, "principal", None)
+    return describe_actor(principal, address=request.client.host if request.client else None)
+
+
+ActorDep = Annotated[Actor, Depends(get_actor)]
 PrincipalDep = Annotated[Principal, Depends(get_principal)]

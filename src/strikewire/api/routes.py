@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
@@ -53,6 +54,9 @@ PUBLIC_PATHS: Final = frozenset(
         "/{path:path}",
     }
 )
+
+#: Every route that changes something and leaves no row in the audit log, and why.
+UNAUDITED: Final[Mapping[tuple[str, str], str]] = MappingProxyType({})
 
 QueryT = TypeVar("QueryT", bound=BaseModel)
 _MAX_PARAMETERS: Final = 32
@@ -146,15 +150,22 @@ class Routes:
         *,
         access: Access,
         tag: str,
+        audit: str | None = None,
         **options: Any,
     ) -> None:
         """Register an ordinary endpoint.
 
+        Parameters
+        ----------
+        audit : the action under which what it changes stands in the audit log.
+
         Raises
         ------
-        ValueError : it is public and not on the list of public routes.
+        ValueError : it is public and not on the list of public routes; or it changes something
+            without saying under which action, and is not on the list of those that need not.
         """
         _check_access(path, access)
+        _check_audit(method, path, audit)
         cost = READ_COST if method == "GET" else CHANGE_COST
         dependencies = [] if access == PUBLIC else [Depends(Requires(access, cost=cost))]
         self._app.add_api_route(
@@ -164,7 +175,7 @@ class Routes:
             dependencies=dependencies,
             tags=[tag],
             responses={"default": {"model": ErrorBody, "description": "Any failure."}},
-            openapi_extra=_describe_access(access),
+            openapi_extra=_describe_access(access) | ({"x-audit-action": audit} if audit else {}),
             **options,
         )
 
@@ -269,6 +280,12 @@ class SocketEndpoint(Protocol):
     async def serve(self, socket: WebSocket, principal: Principal) -> None:
         """Serve one, from the handshake to its end."""
         ...
+
+
+def _check_audit(method: str, path: str, action: str | None) -> None:
+    if (action is None) != (method == "GET" or (method, path) in UNAUDITED):
+        msg = f"{method} {path} has to name its audit action, or stand in UNAUDITED; not both"
+        raise ValueError(msg)
 
 
 def _check_access(path: str, access: Access) -> None:

@@ -3,13 +3,10 @@
 Whatever changes something for others leaves a row::
 
     async with database.write() as session:
-        before = await store.find(session, name)
-        await store.upsert(session, rule)
-        await trail.record(
-            session,
-            actor,
-            AuditEvent("market_rule.put", "market_rule", name, before=describe(before), after=...),
-        )
+        before = await store.get(session, user_id)
+        after = await store.change(session, user_id, roles=roles)
+        event = AuditEvent("user.change", "user", str(user_id), describe(before), describe(after))
+        await trail.record(session, actor, event)
 
 Both are committed, or neither. It is the last thing the transaction does, for the next one that
 records waits for it to end.
@@ -28,9 +25,9 @@ from strikewire.core.instants import to_datetime
 from strikewire.core.users import UserId
 from strikewire.observability.correlation import correlation_id
 from strikewire.observability.redaction import Redactor
-from strikewire.store.audit import AuditStore
-from strikewire.store.audit_chain import AuditEntry, AuditHead, to_plain
-from strikewire.store.database import WriteSession
+from strikewire.store.audit import AuditFilter, AuditStore
+from strikewire.store.audit_chain import AuditEntry, AuditHead, AuditRecord, to_plain
+from strikewire.store.database import Database, WriteSession
 
 _REDACTOR: Final = Redactor()
 #: Who is asking where nobody has to say who they are: whoever logs in, until they have.
@@ -73,9 +70,10 @@ class AuditEvent:
 
 
 class AuditTrail:
-    """Writes the audit log."""
+    """Writes the audit log, and looks things up in it."""
 
-    def __init__(self, *, store: AuditStore, clock: Clock) -> None:
+    def __init__(self, *, database: Database, store: AuditStore, clock: Clock) -> None:
+        self._database = database
         self._store = store
         self._clock = clock
 
@@ -103,6 +101,22 @@ class AuditTrail:
                 after=to_plain(_REDACTOR.redact_value(event.after)),
             ),
         )
+
+    async def list_page(
+        self, wanted: AuditFilter, *, limit: int, before_id: int | None = None
+    ) -> tuple[list[AuditRecord], int]:
+        """Return some rows, the newest first, and how many match.
+
+        Parameters
+        ----------
+        before_id : only rows older than that one.
+
+        Raises
+        ------
+        DependencyError : the store did not answer.
+        """
+        async with self._database.read() as session:
+            return await self._store.list_page(session, wanted, limit=limit, before_id=before_id)
 
 
 def describe_actor(principal: Principal | None, *, address: str | None) -> Actor:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from strikewire import __version__
+from strikewire.auth.audit import AuditTrail
 from strikewire.auth.identity import Identity
 from strikewire.auth.people import look_after
 from strikewire.bootstrap.figures import (
@@ -27,7 +28,13 @@ from strikewire.bootstrap.files import (
     prepare_replay,
 )
 from strikewire.bootstrap.identity import build_identity
-from strikewire.bootstrap.stores import DatabaseSite, find_database, make_rule_book, prepare_schema
+from strikewire.bootstrap.stores import (
+    DatabaseSite,
+    find_database,
+    make_audit_trail,
+    make_rule_book,
+    prepare_schema,
+)
 from strikewire.bootstrap.streams import OwnTopics, Redis, build_hub
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import DependencyError
@@ -115,7 +122,8 @@ async def build_runtime(
         await watch.connect()
         supervisor = await stack.enter_async_context(Supervisor(rng=rng))
         supervisor.start(_WATCH, watch.run)
-        overrides = await _start_overrides(settings, rules, database, watch, supervisor)
+        trail = make_audit_trail(database)
+        overrides = await _start_overrides(settings, rules, database, trail, watch, supervisor)
         idempotency = Idempotency(
             config=settings.to_idempotency(),
             database=database,
@@ -224,6 +232,7 @@ async def build_runtime(
             database=database,
             rules=rules,
             rule_overrides=overrides,
+            audit=trail,
             idempotency=idempotency,
             instruments=directory,
             history=history,
@@ -252,6 +261,7 @@ async def _start_overrides(
     settings: Settings,
     rules: RuleBook,
     database: Database,
+    trail: AuditTrail,
     watch: DatabaseWatch,
     supervisor: Supervisor,
 ) -> RuleOverrides:
@@ -261,6 +271,7 @@ async def _start_overrides(
         book=rules,
         database=database,
         store=MarketRuleStore(),
+        trail=trail,
         is_ready=lambda: watch.is_connected and watch.is_schema_ready,
     )
     if watch.is_connected and watch.is_schema_ready:

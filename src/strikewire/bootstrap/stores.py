@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from strikewire.auth.audit import AuditTrail
 from strikewire.core.clock import Clock, SystemClock
 from strikewire.core.instants import to_date
 from strikewire.live.market_rules import RuleOverrides, RuleOverridesConfig
@@ -15,6 +16,7 @@ from strikewire.reference.market_rules import MarketRules, load_packaged_rules
 from strikewire.reference.rule_book import RuleBook
 from strikewire.settings import Settings
 from strikewire.store import migrate
+from strikewire.store.audit import AuditStore
 from strikewire.store.database import Database
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
 from strikewire.store.market_rules import MarketRuleStore
@@ -31,6 +33,11 @@ def make_rule_book(clock: Clock | None = None) -> RuleBook:
     return RuleBook(MarketRules(load_packaged_rules(), through=to_date(now_ns)))
 
 
+def make_audit_trail(database: Database) -> AuditTrail:
+    """Return what writes the audit log of a database."""
+    return AuditTrail(database=database, store=AuditStore(), clock=SystemClock())
+
+
 async def load_rules(database: Database) -> MarketRules:
     """Return the market rules in force: the packaged ones under those of the database.
 
@@ -40,7 +47,11 @@ async def load_rules(database: Database) -> MarketRules:
     """
     book = make_rule_book()
     overrides = RuleOverrides(
-        config=RuleOverridesConfig(), book=book, database=database, store=MarketRuleStore()
+        config=RuleOverridesConfig(),
+        book=book,
+        database=database,
+        store=MarketRuleStore(),
+        trail=make_audit_trail(database),
     )
     await overrides.load()
     return book.current

@@ -23,6 +23,17 @@ class MarketRuleStore:
         ).order_by(row.venue, row.kind, row.valid_from)
         return [MarketRule(*found) for found in await session.execute(query)]
 
+    async def find(
+        self, session: ReadSession | WriteSession, venue: str, kind: str, valid_from: date
+    ) -> MarketRule | None:
+        """Return a row; None where there is no such row."""
+        row = MarketRuleRow
+        query = select(
+            row.venue, row.kind, row.valid_from, row.valid_to, row.value, row.source
+        ).where(row.venue == venue, row.kind == kind, row.valid_from == valid_from)
+        found = (await session.execute(query)).one_or_none()
+        return None if found is None else MarketRule(*found)
+
     async def lock(self, session: WriteSession) -> None:
         """Let no other transaction change a row before this one is over.
 

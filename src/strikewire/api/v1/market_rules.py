@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import Path, Query, Response
+from fastapi import Depends, Path, Query, Response
 from pydantic import Field
 
 from strikewire.api import schemas
-from strikewire.api.deps import RuntimeDep
+from strikewire.api.deps import ActorDep, RuntimeDep
 from strikewire.api.routes import Routes
 from strikewire.auth.scopes import Scope
 from strikewire.reference.market_rule import MarketRule, RuleKind
@@ -23,6 +24,18 @@ Venue = Annotated[
 ]
 Kind = Annotated[RuleKind, Path(description="What the row is about.")]
 FirstDay = Annotated[date, Path(description="The first day the row holds on, YYYY-MM-DD.")]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleName:
+    """What names a row: its path."""
+
+    venue: Venue
+    kind: Kind
+    valid_from: FirstDay
+
+
+RuleNameDep = Annotated[RuleName, Depends()]
 
 
 class RuleContent(schemas.Body):
@@ -89,11 +102,10 @@ async def list_rules(runtime: RuntimeDep, query: Annotated[RuleQuery, Query()]) 
 
 async def put_rule(
     runtime: RuntimeDep,
+    actor: ActorDep,
     response: Response,
     content: RuleContent,
-    venue: Venue,
-    kind: Kind,
-    valid_from: FirstDay,
+    name: RuleNameDep,
     _query: Annotated[schemas.Query, Query()],
 ) -> dict[str, Any]:
     """Lay a row over the packaged ones: in force, everywhere in this server, with the answer.
@@ -102,21 +114,25 @@ async def put_rule(
     steps and expiries only for what it names. 201 when there was no such override.
     """
     rule = MarketRule(
-        venue, kind.value, valid_from, content.valid_to, content.value, content.source
+        name.venue,
+        name.kind.value,
+        name.valid_from,
+        content.valid_to,
+        content.value,
+        content.source,
     )
-    response.status_code = 201 if await runtime.rule_overrides.put(rule) else 200
+    response.status_code = 201 if await runtime.rule_overrides.put(rule, actor) else 200
     return _describe(rule, "override")
 
 
 async def delete_rule(
     runtime: RuntimeDep,
-    venue: Venue,
-    kind: Kind,
-    valid_from: FirstDay,
+    actor: ActorDep,
+    name: RuleNameDep,
     _query: Annotated[schemas.Query, Query()],
 ) -> None:
     """Take an override away, so that the packaged rules show again."""
-    await runtime.rule_overrides.delete(venue, kind.value, valid_from)
+    await runtime.rule_overrides.delete(name.venue, name.kind.value, name.valid_from, actor)
 
 
 def _describe_all(book: RuleBook) -> list[tuple[MarketRule, str]]:
@@ -161,9 +177,11 @@ def add_routes(routes: Routes) -> None:
     )  # fmt: skip
     routes.add(
         "PUT", _PATH, put_rule,
-        access=Scope.MARKET_RULES_WRITE, tag=_TAG, response_model=RuleBody,
+        access=Scope.MARKET_RULES_WRITE, tag=_TAG, audit="market_rule.put",
+        response_model=RuleBody,
     )  # fmt: skip
     routes.add(
         "DELETE", _PATH, delete_rule,
-        access=Scope.MARKET_RULES_WRITE, tag=_TAG, status_code=204,
+        access=Scope.MARKET_RULES_WRITE, tag=_TAG, audit="market_rule.delete",
+        status_code=204,
     )  # fmt: skip

@@ -9,9 +9,10 @@ from fastapi import Query
 from pydantic import Field, model_validator
 
 from strikewire.api import schemas
-from strikewire.api.deps import RuntimeDep
+from strikewire.api.deps import ActorDep, RuntimeDep
 from strikewire.api.instants import Instant
 from strikewire.api.routes import Routes
+from strikewire.auth.audit import AuditEvent
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import NotFoundError
 from strikewire.core.instants import format_rfc3339
@@ -85,10 +86,24 @@ async def get_replay(
 
 
 async def control_replay(
-    runtime: RuntimeDep, _query: Annotated[schemas.Query, Query()], command: ReplayCommand
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    _query: Annotated[schemas.Query, Query()],
+    command: ReplayCommand,
 ) -> dict[str, Any]:
     """Play, pause, seek or change the speed; 404 when no replay runs, 409 when it has ended."""
     feed = _get_feed(runtime)
+    asked = command.model_dump(mode="json", exclude_none=True)
+    event = AuditEvent("replay.control", "replay", feed.session_key, _describe(feed), asked)
+    async with runtime.database.write() as session:
+        await runtime.audit.record(session, actor, event)
+        # Within the transaction: a command that is refused leaves no row. And after the row: what
+        # cannot be written down is not done.
+        _obey(feed, command)
+    return _describe(feed)
+
+
+def _obey(feed: ReplayFeed, command: ReplayCommand) -> None:
     match command.action:
         case "play":
             feed.play()
@@ -98,7 +113,6 @@ async def control_replay(
             feed.seek(command.to)
         case _:
             feed.set_speed(parse_speed(str(command.speed)))
-    return _describe(feed)
 
 
 def add_routes(routes: Routes) -> None:
@@ -109,5 +123,6 @@ def add_routes(routes: Routes) -> None:
     )  # fmt: skip
     routes.add(
         "POST", "/api/v1/replay", control_replay,
-        access=Scope.REPLAY_CONTROL, tag=_TAG, response_model=ReplayBody,
+        access=Scope.REPLAY_CONTROL, tag=_TAG, audit="replay.control",
+        response_model=ReplayBody,
     )  # fmt: skip
