@@ -5,15 +5,19 @@ from datetime import date
 import numpy as np
 import pytest
 
+from strikewire.auth.audit import Actor, AuditTrail
 from strikewire.core.bars import BarFlag, Source, Timeframe
+from strikewire.core.clock import ManualClock
 from strikewire.core.errors import FileLayoutError, InvalidInputError
 from strikewire.core.instants import from_date, parse_rfc3339
 from strikewire.feeds.files import FileReader
 from strikewire.live.importer import FileImporter
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
+from strikewire.store.audit import AuditFilter, AuditStore
 from strikewire.store.bars import BarStore
 from strikewire.store.instruments import InstrumentStore
 
+ANNA = Actor("user:anna")
 HEADER = "symbol,timestamp,open,high,low,close,volume,oi\n"
 
 
@@ -26,6 +30,7 @@ def importer(database):
         database=database,
         instruments=InstrumentStore(),
         bars=BarStore(),
+        trail=AuditTrail(database=database, store=AuditStore(), clock=ManualClock()),
     )
 
 
@@ -54,12 +59,23 @@ def make(tmp_path):
     return make
 
 
+@pytest.mark.promise("S24")
+async def test_import_is_in_the_audit_log(importer, database, make):
+    summary = await importer.import_file(make(HEADER + "SBIN,2025-09-01,1,2,1,1,,\n"), actor=ANNA)
+
+    async with database.read() as session:
+        (row,), _ = await AuditStore().list_page(session, AuditFilter(), limit=9)
+    assert (row.entry.subject, row.entry.action) == ("user:anna", "file.import")
+    assert (row.entry.object_id, row.entry.after) == (summary.file, summary.to_json())
+
+
 async def test_minute_bars_are_stored_under_the_files_own_symbol(importer, load, make):
     rows = [f"BANKNIFTY05JAN2336500PE,2022-12-30 15:{m},1,2,1,1.5,25,50\n" for m in (28, 29, 30)]
     told, faults = [], []
 
     summary = await importer.import_file(
         make(HEADER + "".join(rows) + "BANKNIFTY,soon,1,2,1,1,,\n"),
+        actor=ANNA,
         on_fault=faults.append,
         on_progress=told.append,
     )
@@ -82,9 +98,11 @@ async def test_second_import_changes_nothing_and_a_correction_one_bar(importer, 
     row = "SBIN,2025-09-0{day},100,102,99,{close},750,\n"
     text = HEADER + "".join(row.format(day=day, close=101) for day in (1, 2, 3))
 
-    first = await importer.import_file(make(text))
-    again = await importer.import_file(make(text))
-    other = await importer.import_file(make(text.replace("2,100,102,99,101", "2,100,102,99,100")))
+    first = await importer.import_file(make(text), actor=ANNA)
+    again = await importer.import_file(make(text), actor=ANNA)
+    other = await importer.import_file(
+        make(text.replace("2,100,102,99,101", "2,100,102,99,100")), actor=ANNA
+    )
 
     _, bars = await load("NSE:SBIN", Timeframe.D1)
     assert (first.inserted, first.updated, first.unchanged) == (3, 0, 0)
@@ -101,7 +119,7 @@ async def test_file_of_many_chunks_counts_each_instrument_once(importer, load, m
         for at in range(count)
     ]
 
-    summary = await importer.import_file(make(HEADER + "".join(rows)))
+    summary = await importer.import_file(make(HEADER + "".join(rows)), actor=ANNA)
 
     _, bars = await load("NSE:S07", Timeframe.M1)
     assert (summary.row_count, summary.inserted, summary.instrument_count) == (count, count, 50)
@@ -115,8 +133,8 @@ async def test_dump_makes_instruments_known_by_token_and_keeps_their_lots(import
         "13568258,53001,NIFTY25SEPFUT,NIFTY,0.0,2025-09-30,0.0,0.1,75,FUT,NFO-FUT,NFO\n"
     )
 
-    summary = await importer.import_file(make(dump, "dump.csv"))
-    await importer.import_file(make(HEADER + "NIFTY25SEPFUT,2025-09-01,1,2,1,1,,\n"))
+    summary = await importer.import_file(make(dump, "dump.csv"), actor=ANNA)
+    await importer.import_file(make(HEADER + "NIFTY25SEPFUT,2025-09-01,1,2,1,1,,\n"), actor=ANNA)
 
     assert (summary.timeframe, summary.inserted, summary.instrument_count) == (None, 0, 1)
     for name in ("NIFTY25SEPFUT", "13568258", "53001"):
@@ -135,7 +153,7 @@ async def test_unknown_volume_is_counted_and_stored_as_unknown(importer, load, m
         "FUTIDX,BANKNIFTY,29-Aug-2019,0,XX,0,0,0,28000,0,0,0,0,01-AUG-2019\n"
     )
 
-    summary = await importer.import_file(make(text.replace(",750,75,", ",0,0,")))
+    summary = await importer.import_file(make(text.replace(",750,75,", ",0,0,")), actor=ANNA)
 
     _, bars = await load("NFO:NIFTY19AUGFUT", Timeframe.D1)
     _, untraded = await load("NFO:BANKNIFTY19AUGFUT", Timeframe.D1)
@@ -147,6 +165,8 @@ async def test_unknown_volume_is_counted_and_stored_as_unknown(importer, load, m
 
 async def test_ticks_and_files_without_rows_are_refused(importer, make):
     with pytest.raises(InvalidInputError, match=r"holds ticks.*strikewire replay"):
-        await importer.import_file(make("symbol,timestamp,ltp\nSBIN,2025-09-01 09:15,1\n"))
+        await importer.import_file(
+            make("symbol,timestamp,ltp\nSBIN,2025-09-01 09:15,1\n"), actor=ANNA
+        )
     with pytest.raises(FileLayoutError, match="rows were wanted, found none"):
-        await importer.import_file(make(HEADER))
+        await importer.import_file(make(HEADER), actor=ANNA)

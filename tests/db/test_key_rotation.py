@@ -10,14 +10,17 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Column, MetaData, Table, Text, insert, select, text
 
+from strikewire.auth.audit import Actor, AuditTrail
 from strikewire.auth.key_ring import GivenKeys, KeyFile, KeyRing, make_key, parse_key_ring
 from strikewire.auth.rotation import KeyRotation
 from strikewire.auth.secret_box import SecretBox
 from strikewire.cli.sealing import secrets_group
+from strikewire.core.clock import ManualClock
 from strikewire.core.errors import SealedValueError
 from strikewire.core.sealed import SealedPlace
 from strikewire.settings import load_settings
 from strikewire.store import schema
+from strikewire.store.audit import AuditFilter, AuditStore
 from strikewire.store.sealed import Sealed, SealedStore
 
 METADATA = MetaData()
@@ -29,6 +32,7 @@ TOKENS = Table(
     Column("spare", Sealed),
 )
 COUNT = 25
+ANNA = Actor("user:anna")
 
 
 def make_place(name, column="token"):
@@ -60,7 +64,11 @@ async def read_tokens(database, ring):
 
 def make_rotation(database, ring, **options) -> KeyRotation:
     return KeyRotation(
-        database=database, store=SealedStore(METADATA), keys=GivenKeys(ring), **options
+        database=database,
+        store=SealedStore(METADATA),
+        keys=GivenKeys(ring),
+        trail=AuditTrail(database=database, store=AuditStore(), clock=ManualClock()),
+        **options,
     )
 
 
@@ -71,7 +79,7 @@ async def test_stored_secret_is_ciphertext_and_rotation_seals_it_again(
     wanted = {f"account {number}": f"canary {number}".encode() for number in range(COUNT)}
     new = KeyRing((make_key(),))
 
-    done = await make_rotation(database, KeyRing(new.keys + tokens.keys), batch=4).run()
+    done = await make_rotation(database, KeyRing(new.keys + tokens.keys), batch=4).run(ANNA)
 
     assert done == {"tokens.token": COUNT, "tokens.spare": 20}
     assert await read_tokens(database, new) == wanted
@@ -81,7 +89,7 @@ async def test_stored_secret_is_ciphertext_and_rotation_seals_it_again(
     stored = await connection.fetch("SELECT name, token FROM tokens")
     await connection.close()
     assert all(b"canary" not in row["token"] for row in stored)
-    assert await make_rotation(database, new).run() == {"tokens.token": 0, "tokens.spare": 0}
+    assert await make_rotation(database, new).run(ANNA) == {"tokens.token": 0, "tokens.spare": 0}
 
 
 async def test_rotation_that_was_broken_off_goes_on(database, tokens):
@@ -91,13 +99,13 @@ async def test_rotation_that_was_broken_off_goes_on(database, tokens):
             text("UPDATE tokens SET token = '\\x5357530102'::bytea WHERE name = 'account 7'")
         )
     with pytest.raises(SealedValueError, match=r"tokens\.token of account 7"):
-        await make_rotation(database, ring, batch=4).run()
+        await make_rotation(database, ring, batch=4).run(ANNA)
     reports = {each.name: each.counts for each in await make_rotation(database, ring).describe()}
     assert 0 < reports["tokens.token"][ring.first.id] < COUNT
 
     async with database.write() as session:
         await session.execute(text("DELETE FROM tokens WHERE name = 'account 7'"))
-    await make_rotation(database, ring, batch=4).run()
+    await make_rotation(database, ring, batch=4).run(ANNA)
 
     assert len(await read_tokens(database, KeyRing((ring.first,)))) == COUNT - 1
 
@@ -131,17 +139,24 @@ def run(monkeypatch, tmp_path, database_url):
     return run
 
 
-async def test_command_changes_the_key_in_the_key_file(run, tmp_path):
+async def test_command_changes_the_key_in_the_key_file(run, database, tmp_path):
     path = tmp_path / "data" / "secret.keys"
     (first,) = KeyFile(path).load().keys
 
     added = await run("rotate", "--new-key")
     assert added.exit_code == 0, added.output
     ring = KeyFile(path).load()
-    assert [key.id for key in ring.keys] == [json.loads(added.stdout)["key"], first.id]
+    assert [key.id for key in ring.keys] == [
+        # Before it stands a log line, which the real program writes elsewhere.
+        json.loads(added.stdout.splitlines()[-1])["key"],
+        first.id,
+    ]
 
     assert (await run("rotate", "--prune")).exit_code == 0
     assert KeyFile(path).load().keys == (ring.first,)
+    async with database.read() as session:
+        rows, _ = await AuditStore().list_page(session, AuditFilter(), limit=9)
+    assert {row.entry.action for row in rows} == {"sealing_key.rotate"}
     status = await run("status")
     assert (status.exit_code, json.loads(status.stdout)["lost"]) == (0, [])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from strikewire.auth.audit import Actor, AuditEvent, AuditTrail
 from strikewire.auth.key_ring import KeySource
 from strikewire.auth.secret_box import SecretBox
 from strikewire.store.database import Database
@@ -41,11 +42,13 @@ class KeyRotation:
         database: Database,
         store: SealedStore,
         keys: KeySource,
+        trail: AuditTrail,
         batch: int = _BATCH,
     ) -> None:
         self._database = database
         self._store = store
         self._keys = keys
+        self._trail = trail
         self._box = SecretBox(keys)
         self._batch = batch
 
@@ -62,11 +65,15 @@ class KeyRotation:
                 for name in self._store.columns
             ]
 
-    async def run(self) -> dict[str, int]:
+    async def run(self, actor: Actor) -> dict[str, int]:
         """Seal everything under the first key; return how many values of each column it was.
 
         It may be stopped at any moment and run again: each batch is a transaction of its own, and
         a program that has both keys reads what is done and what is not.
+
+        Parameters
+        ----------
+        actor : who does it.
 
         Raises
         ------
@@ -74,7 +81,12 @@ class KeyRotation:
         SettingsError : there is no key to be had.
         DependencyError : the store did not answer.
         """
-        return {name: await self._rotate_column(name) for name in self._store.columns}
+        counts = {name: await self._rotate_column(name) for name in self._store.columns}
+        key_id = self._keys.load().first.id
+        event = AuditEvent("sealing_key.rotate", "sealing_key", key_id, after={"resealed": counts})
+        async with self._database.write() as session:
+            await self._trail.record(session, actor, event)
+        return counts
 
     async def _rotate_column(self, name: str) -> int:
         key_id, done = self._keys.load().first.id, 0

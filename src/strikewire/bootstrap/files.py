@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire import __version__
-from strikewire.bootstrap.stores import load_rules, open_database
+from strikewire.bootstrap.stores import load_rules, make_audit_trail, open_database
 from strikewire.core.instants import MINUTE_NS
 from strikewire.engine.view import UpdateSink
 from strikewire.engine.warm import compile_kernels
@@ -100,6 +100,7 @@ async def open_importer(settings: Settings) -> AsyncIterator[FileImporter]:
             database=database,
             instruments=InstrumentStore(),
             bars=BarStore(),
+            trail=make_audit_trail(database),
         )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from strikewire.auth.rotation import KeyRotation
 from strikewire.auth.secret_box import SecretBox
-from strikewire.bootstrap.stores import open_database
+from strikewire.bootstrap.stores import make_audit_trail, open_database
 from strikewire.observability.logs import get_logger
 from strikewire.settings import Settings
 from strikewire.store.schema import metadata
@@ -37,5 +37,8 @@ async def open_rotation(settings: Settings) -> AsyncIterator[KeyRotation]:
     """
     async with open_database(settings) as database:
         yield KeyRotation(
-            database=database, store=SealedStore(metadata), keys=settings.to_key_source()
+            database=database,
+            store=SealedStore(metadata),
+            keys=settings.to_key_source(),
+            trail=make_audit_trail(database),
         )

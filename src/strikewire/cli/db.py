@@ -9,31 +9,18 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from strikewire.bootstrap.stores import find_database
+from strikewire.cli.options import reaches_database
 from strikewire.core.errors import MigrationError
 from strikewire.settings import load_settings
 from strikewire.store import migrate
 from strikewire.store.migration_lint import lint_revisions
 
-P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def _reaches_database(command: Callable[P, T]) -> Callable[P, T]:
-    """Add the options that every command has: which database, and how to answer."""
-    for option in (
-        click.option("--json", "is_json", is_flag=True, help="Answer in JSON."),
-        click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), default=None),
-        click.option(
-            "--database-url", default=None, help="Another PostgreSQL than the embedded one."
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group("db")
@@ -46,7 +33,7 @@ def db() -> None:
 
 @db.command("upgrade")
 @click.argument("revision", default="head")
-@_reaches_database
+@reaches_database
 def upgrade(
     revision: str, database_url: str | None, data_dir: Path | None, *, is_json: bool
 ) -> None:
@@ -61,7 +48,7 @@ def upgrade(
 @db.command("downgrade")
 @click.argument("revision")
 @click.option("--yes", is_flag=True, help="Do not ask; where there is no terminal, nobody is.")
-@_reaches_database
+@reaches_database
 def downgrade(
     revision: str, database_url: str | None, data_dir: Path | None, *, yes: bool, is_json: bool
 ) -> None:
@@ -76,14 +63,14 @@ def downgrade(
 
 
 @db.command("current")
-@_reaches_database
+@reaches_database
 def current(database_url: str | None, data_dir: Path | None, *, is_json: bool) -> None:
     """Show the revision that the schema has."""
     _say_revision(_run(database_url, data_dir, migrate.current), is_json=is_json)
 
 
 @db.command("history")
-@_reaches_database
+@reaches_database
 def history(database_url: str | None, data_dir: Path | None, *, is_json: bool) -> None:
     """Show every revision that this program knows, oldest first."""
     revisions = _run(database_url, data_dir, migrate.history)
@@ -97,7 +84,7 @@ def history(database_url: str | None, data_dir: Path | None, *, is_json: bool) -
 
 @db.command("stamp")
 @click.argument("revision", default="head")
-@_reaches_database
+@reaches_database
 def stamp(revision: str, database_url: str | None, data_dir: Path | None, *, is_json: bool) -> None:
     """Note that the schema has REVISION, by default the newest, without changing it.
 
@@ -108,7 +95,7 @@ def stamp(revision: str, database_url: str | None, data_dir: Path | None, *, is_
 
 
 @db.command("check")
-@_reaches_database
+@reaches_database
 def check(database_url: str | None, data_dir: Path | None, *, is_json: bool) -> None:
     """Compare the database with the schema this program wants, and look through its revisions.
 
@@ -130,7 +117,7 @@ def check(database_url: str | None, data_dir: Path | None, *, is_json: bool) -> 
 
 @db.command("revision")
 @click.argument("message")
-@_reaches_database
+@reaches_database
 def revision(
     message: str, database_url: str | None, data_dir: Path | None, *, is_json: bool
 ) -> None:

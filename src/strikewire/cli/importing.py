@@ -85,8 +85,10 @@ def import_command(
 
 
 async def _import(settings: Any, files: Sequence[Path], day: date | None, report: _Report) -> None:
+    from strikewire.auth.audit import find_command_actor
     from strikewire.bootstrap import open_importer
 
+    actor = find_command_actor()
     async with open_importer(settings) as importer:
         with _make_progress(report.console) as progress:
             for path in files:
@@ -94,7 +96,7 @@ async def _import(settings: Any, files: Sequence[Path], day: date | None, report
                 show = partial(_show_progress, progress, task)
                 try:
                     summary = await importer.import_file(
-                        path, day=day, on_fault=report.add_fault, on_progress=show
+                        path, actor=actor, day=day, on_fault=report.add_fault, on_progress=show
                     )
                 except (FileLayoutError, InvalidInputError) as refusal:
                     progress.remove_task(task)

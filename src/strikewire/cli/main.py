@@ -15,6 +15,7 @@ from strikewire.observability.logs import LogConfig, configure_logging
 
 #: Each command and where it is: a command's libraries are imported when it is used, not before.
 _COMMANDS: Final = {
+    "audit": "strikewire.cli.audit:audit_group",
     "db": "strikewire.cli.db:db",
     "demo": "strikewire.cli.serving:demo_command",
     "import": "strikewire.cli.importing:import_command",

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from strikewire.cli.options import reaches_database
 from strikewire.core.errors import ConflictError
 
 if TYPE_CHECKING:
     from strikewire.auth.key_ring import KeyFile, KeyRing
     from strikewire.auth.rotation import SealedColumnReport
     from strikewire.settings import Settings
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _reaches_database(command: Callable[P, T]) -> Callable[P, T]:
-    """Add the options that say which database, and how to answer."""
-    for option in (
-        click.option("--json", "is_json", is_flag=True, help="Answer in JSON."),
-        click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), default=None),
-        click.option(
-            "--database-url", default=None, help="Another PostgreSQL than the embedded one."
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group("secrets")
@@ -52,7 +36,7 @@ def print_key() -> None:
 
 
 @secrets_group.command("status")
-@_reaches_database
+@reaches_database
 def show_status(data_dir: Path | None, database_url: str | None, *, is_json: bool) -> None:
     """Show which keys there are, by their ids, and how many secrets each of them seals.
 
@@ -76,7 +60,7 @@ def show_status(data_dir: Path | None, database_url: str | None, *, is_json: boo
 @secrets_group.command("rotate")
 @click.option("--new-key", is_flag=True, help="First put a new key in front, in the key file.")
 @click.option("--prune", is_flag=True, help="At the end drop the other keys from the key file.")
-@_reaches_database
+@reaches_database
 def rotate(
     data_dir: Path | None,
     database_url: str | None,
@@ -124,10 +108,11 @@ async def _describe(settings: Settings) -> list[SealedColumnReport]:
 
 
 async def _rotate(settings: Settings) -> dict[str, int]:
+    from strikewire.auth.audit import find_command_actor
     from strikewire.bootstrap.sealing import open_rotation
 
     async with open_rotation(settings) as rotation:
-        return await rotation.run()
+        return await rotation.run(find_command_actor())
 
 
 def _load_settings(data_dir: Path | None, database_url: str | None) -> Settings:

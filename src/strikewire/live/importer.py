@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from strikewire.auth.audit import Actor, AuditEvent, AuditTrail
 from strikewire.core.bars import BarFlag, Timeframe
 from strikewire.core.errors import FileLayoutError, InvalidInputError
 from strikewire.core.instruments import InstrumentSpec
@@ -73,6 +74,7 @@ class FileImporter:
     reader : reads every layout.
     rules : say where a session ends.
     database, instruments, bars : where it all goes.
+    trail : is told of each file, when all of it is in.
     """
 
     def __init__(
@@ -83,17 +85,20 @@ class FileImporter:
         database: Database,
         instruments: InstrumentStore,
         bars: BarStore,
+        trail: AuditTrail,
     ) -> None:
         self._reader = reader
         self._rules = rules
         self._database = database
         self._instruments = instruments
         self._bars = bars
+        self._trail = trail
 
     async def import_file(
         self,
         path: Path,
         *,
+        actor: Actor,
         day: date | None = None,
         on_fault: Callable[[RowFault], None] = lambda _: None,
         on_progress: Callable[[float], None] = lambda _: None,
@@ -102,6 +107,7 @@ class FileImporter:
 
         Parameters
         ----------
+        actor : who does it.
         day : the trading day, for a BSE bhavcopy whose name does not say it.
         on_fault : is told of each row that is left out, in the order of the file.
         on_progress : is told how much of the file is in the store, 0 to 1.
@@ -129,8 +135,12 @@ class FileImporter:
         if not tally.row_count:
             msg = f"rows were wanted, found none in {path.name}"
             raise FileLayoutError(msg)
+        summary = tally.summarise(registry.count)
+        event = AuditEvent("file.import", "file", path.name, after=summary.to_json())
+        async with self._database.write() as session:
+            await self._trail.record(session, actor, event)
         on_progress(1.0)
-        return tally.summarise(registry.count)
+        return summary
 
     async def _store(self, table: FileTable, registry: _Registry, path: Path) -> MergeResult:
         """Commit one table, from the start again if another transaction got in its way."""

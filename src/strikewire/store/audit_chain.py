@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from strikewire.core.instants import format_rfc3339, from_datetime
+
 #: What the first row follows.
 GENESIS_HASH: Final = bytes(32)
 #: The version of the layout below; the first thing in it.
@@ -74,6 +76,12 @@ class AuditRecord:
     id: int
     entry: AuditEntry
     hash: bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row for a program to read."""
+        told = {name: getattr(self.entry, name) for name in AuditEntry.__slots__}
+        at = format_rfc3339(from_datetime(self.entry.at))
+        return {"id": self.id, **told, "at": at, "hash": self.hash.hex()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from strikewire.api.deps import RuntimeDep
 from strikewire.api.instants import Instant
 from strikewire.api.routes import Routes
 from strikewire.auth.scopes import Scope
-from strikewire.core.instants import format_rfc3339, from_datetime, to_datetime
+from strikewire.core.instants import to_datetime
 from strikewire.store.audit import AuditFilter
-from strikewire.store.audit_chain import AuditRecord
 
 
 class AuditBody(schemas.Body):
@@ -82,19 +81,11 @@ async def list_audit(runtime: RuntimeDep, query: Annotated[AuditQuery, Query()])
     )
     page = found[: query.limit]
     return {
-        "items": [describe_record(record) for record in page],
+        "items": [record.to_json() for record in page],
         "total": total,
         "limit": query.limit,
         "next_before_id": page[-1].id if len(found) > query.limit else None,
     }
-
-
-def describe_record(record: AuditRecord) -> dict[str, Any]:
-    """Return a row in the kinds that JSON has."""
-    entry = record.entry
-    told = {name: getattr(entry, name) for name in type(entry).__slots__}
-    at = format_rfc3339(from_datetime(entry.at))
-    return {"id": record.id, **told, "at": at, "hash": record.hash.hex()}
 
 
 def add_routes(routes: Routes) -> None:
