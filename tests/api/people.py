@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 import httpx
 
 from strikewire.auth.accounts import NewUser
+from strikewire.auth.audit import Actor
 from strikewire.auth.scopes import Role
 from tests.api.conftest import make_settings
 
+#: In whose name tests change accounts past the API.
+OPERATOR = Actor("operator")
 PASSWORD = "correct horse battery staple"
 #: The least that Argon2id takes here, so that a test does not take as long as a login.
 FAST = {"password_time_cost": 1, "password_memory_kib": 8 * 1024, "password_parallelism": 1}
@@ -23,7 +26,7 @@ def make_people_settings(url, **given):
 async def add_user(service, login, *roles, password=PASSWORD, **given):
     """Make an account, a viewer's unless roles are given."""
     new = NewUser(login, frozenset(roles or {Role.VIEWER}), password=password, **given)
-    return await service.runtime.people.accounts.create(new)
+    return await service.runtime.people.accounts.create(new, actor=OPERATOR)
 
 
 async def log_in(service, login, password=PASSWORD, **headers):

@@ -1,40 +1,145 @@
 """Every route that changes something leaves a row; made from the routes, so that none is forgotten.
 
-A route that is added needs a line in `CHANGES`: a request that succeeds. That it names an action or
-is a reviewed exception is asked when it is registered (`api.routes.UNAUDITED`).
+A route that is added needs a line in `ATTEMPTS`: a request that succeeds. That it names an action,
+or is a reviewed exception, is asked when it is registered (`api.routes.UNAUDITED`).
 """
 
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import dataclass
 
+import httpx
 import pytest
 
 from strikewire.api.app import create_app
 from strikewire.api.routes import UNAUDITED, Routes
-from strikewire.auth.scopes import Scope
+from strikewire.auth.scopes import Role, Scope
 from strikewire.bootstrap import ReplayRequest
-from tests.api.conftest import make_database, make_settings, serve
+from tests.api.conftest import Service, make_database, make_settings, serve
+from tests.api.people import PASSWORD, add_user, browse, make_people_settings
 
 MUTATING = ("post", "put", "patch", "delete")
+RULES = "/api/v1/market-rules/{venue}/{kind}/{valid_from}"
 RULE = "/api/v1/market-rules/NSE/holiday/2030-01-02"
+#: Brought along wherever there is room for it, and nowhere to be found afterwards.
+CANARY = "canary7f3a9b21"
+NEW_PASSWORD = f"{CANARY} battery staple"
 
-#: (method, template): path and body of a request that succeeds after those before it.
-CHANGES = {
-    ("PUT", "/api/v1/market-rules/{venue}/{kind}/{valid_from}"): (
-        RULE,
-        {"value": {"name": "Test"}, "source": "https://desk:canary7f3a@exchange.example/2"},
-    ),
-    ("DELETE", "/api/v1/market-rules/{venue}/{kind}/{valid_from}"): (RULE, None),
-    ("POST", "/api/v1/replay"): ("/api/v1/replay", {"action": "speed", "speed": "2x"}),
+
+@dataclass(frozen=True)
+class Stage:
+    """A server with a recording that stands still, and its administrator's browser."""
+
+    service: Service
+    admin: httpx.AsyncClient
+
+    async def add(self, login):
+        """Make an account that a change may be tried on."""
+        return await add_user(self.service, login)
+
+
+async def put_rule(stage):
+    source = f"https://desk:{CANARY}@exchange.example/2"
+    return await stage.admin.put(RULE, json={"value": {"name": "Test"}, "source": source})
+
+
+async def delete_rule(stage):
+    await put_rule(stage)
+    return await stage.admin.delete(RULE)
+
+
+async def control_replay(stage):
+    return await stage.admin.post("/api/v1/replay", json={"action": "speed", "speed": "2x"})
+
+
+async def create_user(stage):
+    return await stage.admin.post("/api/v1/users", json={"login": "made", "roles": ["viewer"]})
+
+
+async def change_user(stage):
+    user = await stage.add("changed")
+    return await stage.admin.patch(f"/api/v1/users/{user.id}", json={"roles": ["trader"]})
+
+
+async def delete_user(stage):
+    user = await stage.add("deleted")
+    return await stage.admin.delete(f"/api/v1/users/{user.id}")
+
+
+async def create_setup_link(stage, login="linked"):
+    user = await stage.add(login)
+    return await stage.admin.post(f"/api/v1/users/{user.id}/setup-link")
+
+
+async def redeem_setup_link(stage):
+    answer = await create_setup_link(stage, "redeemer")
+    body = {"token": answer.json()["url"].partition("#")[2], "password": NEW_PASSWORD}
+    return await stage.admin.post("/api/v1/auth/setup", json=body)
+
+
+async def log_in_by(stage, route, login):
+    await stage.add(login)
+    body = {"login": login, "password": PASSWORD}
+    async with httpx.AsyncClient(base_url=stage.service.url, timeout=30) as client:
+        return await client.post(f"/api/v1/auth/{route}", json=body)
+
+
+async def log_in(stage):
+    return await log_in_by(stage, "login", "browser")
+
+
+async def issue_tokens(stage):
+    return await log_in_by(stage, "tokens", "program")
+
+
+async def act_as(stage, login, method, path, **body):
+    await stage.add(login)
+    async with browse(stage.service, login) as client:
+        if "{session_id}" in path:
+            path = path.format(
+                session_id=(await client.get("/api/v1/auth/me")).json()["session_id"]
+            )
+        return await client.request(method, path, json=body or None)
+
+
+async def log_out(stage):
+    return await act_as(stage, "leaver", "POST", "/api/v1/auth/logout")
+
+
+async def end_session(stage):
+    return await act_as(stage, "ender", "DELETE", "/api/v1/auth/sessions/{session_id}")
+
+
+async def change_password(stage):
+    body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    return await act_as(stage, "changer", "PUT", "/api/v1/auth/password", **body)
+
+
+#: A request that succeeds, for every route that changes something.
+ATTEMPTS = {
+    ("PUT", RULES): put_rule,
+    ("DELETE", RULES): delete_rule,
+    ("POST", "/api/v1/replay"): control_replay,
+    ("POST", "/api/v1/users"): create_user,
+    ("PATCH", "/api/v1/users/{user_id}"): change_user,
+    ("DELETE", "/api/v1/users/{user_id}"): delete_user,
+    ("POST", "/api/v1/users/{user_id}/setup-link"): create_setup_link,
+    ("POST", "/api/v1/auth/setup"): redeem_setup_link,
+    ("POST", "/api/v1/auth/login"): log_in,
+    ("POST", "/api/v1/auth/tokens"): issue_tokens,
+    ("POST", "/api/v1/auth/logout"): log_out,
+    ("DELETE", "/api/v1/auth/sessions/{session_id}"): end_session,
+    ("PUT", "/api/v1/auth/password"): change_password,
 }
 
 pytestmark = pytest.mark.promise("S24")
 
 
 @pytest.fixture(scope="module")
-async def playing(postgres_url, tmp_path_factory, data_dirs):
-    """Serve a database of its own, with a recording that stands still."""
+async def stage(postgres_url, tmp_path_factory, data_dirs):
+    """Serve a database of its own, with an administrator and a recording."""
     path = tmp_path_factory.mktemp("recording") / "one.csv"
     with path.open("w", newline="") as file:
         rows = [("symbol", "timestamp", "open", "high", "low", "close", "volume")]
@@ -44,9 +149,11 @@ async def playing(postgres_url, tmp_path_factory, data_dirs):
         ]
         csv.writer(file).writerows(rows)
     async with make_database(postgres_url) as url:
-        settings = make_settings(url, data_dir=data_dirs())
+        settings = make_people_settings(url, data_dir=data_dirs())
         async with serve(settings, replay=ReplayRequest(path=path, speed=1.0)) as service:
-            yield service
+            await add_user(service, "anna", Role.ADMIN)
+            async with browse(service, "anna") as admin:
+                yield Stage(service, admin)
 
 
 def list_changes(app):
@@ -69,30 +176,34 @@ async def test_every_change_is_tried_here_or_is_a_reviewed_exception(service):
     changes = list_changes(create_app(service.runtime, make_settings(None).to_api()))
 
     assert {each for each, action in changes.items() if action is None} == set(UNAUDITED)
-    assert {each for each, action in changes.items() if action is not None} == set(CHANGES)
+    assert {each for each, action in changes.items() if action is not None} == set(ATTEMPTS)
 
 
-async def test_every_change_leaves_one_row_with_who_what_and_where(playing):
-    app = create_app(playing.runtime, make_settings(None).to_api())
-    actions = list_changes(app)
-    for (method, template), (path, body) in CHANGES.items():
-        response = await playing.client.request(method, path, json=body)
-        assert response.status_code < 300, response.text
+@pytest.mark.parametrize(
+    ("method", "template"), ATTEMPTS, ids=[f"{method} {path}" for method, path in ATTEMPTS]
+)
+async def test_change_leaves_a_row_with_who_what_and_where(stage, method, template):
+    app = create_app(stage.service.runtime, make_settings(None).to_api())
+    action = list_changes(app)[method, template]
 
-        found = await read_audit(
-            playing.client, correlation_id=response.headers["x-correlation-id"]
-        )
+    response = await ATTEMPTS[method, template](stage)
 
-        (row,) = found["items"]
-        assert (found["total"], row["action"]) == (1, actions[method, template])
-        assert (row["subject"], row["credential"]) == ("demo", "demo")
-        assert row["address"] == "127.0.0.1"
-        assert row["before"] is not None or row["after"] is not None
-        assert "canary7f3a" not in str(row)
+    assert response.status_code < 300, response.text
+    request_id = response.headers["x-correlation-id"]
+    rows = (await read_audit(stage.admin, correlation_id=request_id))["items"]
+    (row,) = [row for row in rows if row["action"] == action]
+    assert row["subject"] != "anonymous"
+    assert row["user_id"] is not None
+    assert row["credential"] in ("session", "token", "setup_link")
+    assert (row["credential_id"] is None) == (row["credential"] == "setup_link")
+    assert row["address"] == "127.0.0.1"
+    assert row["before"] is not None or row["after"] is not None
+    for secret in (CANARY, PASSWORD, "#", "swk_"):
+        assert secret not in json.dumps(row)
 
 
-async def test_refused_change_leaves_no_row(playing):
-    before = (await read_audit(playing.client))["total"]
+async def test_refused_change_leaves_no_row(stage):
+    before = (await read_audit(stage.admin))["total"]
 
     for method, path, body in (
         ("DELETE", "/api/v1/market-rules/NSE/holiday/2031-01-02", None),
@@ -100,19 +211,19 @@ async def test_refused_change_leaves_no_row(playing):
         ("PUT", "/api/v1/market-rules/NOWHERE/holiday/2030-01-02", {"value": {}, "source": "x"}),
         ("POST", "/api/v1/replay", {"action": "speed", "speed": "-1"}),
     ):
-        assert (await playing.client.request(method, path, json=body)).status_code >= 400
+        assert (await stage.admin.request(method, path, json=body)).status_code >= 400
 
-    assert (await read_audit(playing.client))["total"] == before
+    assert (await read_audit(stage.admin))["total"] == before
 
 
-async def test_row_has_the_object_before_and_after(playing):
+async def test_row_has_the_object_before_and_after(stage):
     path = "/api/v1/market-rules/BSE/holiday/2030-02-03"
     for name in ("First", "Second"):
         body = {"value": {"name": name}, "source": "a circular"}
-        assert (await playing.client.put(path, json=body)).status_code < 300
-    assert (await playing.client.delete(path)).status_code == 204
+        assert (await stage.admin.put(path, json=body)).status_code < 300
+    assert (await stage.admin.delete(path)).status_code == 204
 
-    rows = (await read_audit(playing.client, object_id="BSE/holiday/2030-02-03"))["items"]
+    rows = (await read_audit(stage.admin, object_id="BSE/holiday/2030-02-03"))["items"]
 
     changes = [
         tuple(each and each["value"]["name"] for each in (row["before"], row["after"]))
@@ -124,32 +235,32 @@ async def test_row_has_the_object_before_and_after(playing):
     ]  # fmt: skip
 
 
-async def test_pages_go_back_to_the_first_row_while_others_are_added(playing):
+async def test_pages_go_back_to_the_first_row_while_others_are_added(stage):
     for number in range(5):
         speed = {"action": "speed", "speed": number + 1}
-        assert (await playing.client.post("/api/v1/replay", json=speed)).status_code == 200
+        assert (await stage.admin.post("/api/v1/replay", json=speed)).status_code == 200
 
-    page = await read_audit(playing.client, limit=2)
+    page = await read_audit(stage.admin, limit=2)
     seen = [row["id"] for row in page["items"]]
     while page["next_before_id"] is not None:
-        await playing.client.post("/api/v1/replay", json={"action": "speed", "speed": 1})
-        page = await read_audit(playing.client, limit=2, before_id=page["next_before_id"])
+        await stage.admin.post("/api/v1/replay", json={"action": "speed", "speed": 1})
+        page = await read_audit(stage.admin, limit=2, before_id=page["next_before_id"])
         seen += [row["id"] for row in page["items"]]
 
     assert seen == list(range(seen[0], 0, -1))
 
 
-async def test_rows_are_found_by_time_and_kind(playing):
+async def test_rows_are_found_by_time_and_kind(stage):
     speed = {"action": "speed", "speed": 1}
-    assert (await playing.client.post("/api/v1/replay", json=speed)).status_code == 200
-    (newest,) = (await read_audit(playing.client, limit=1))["items"]
+    assert (await stage.admin.post("/api/v1/replay", json=speed)).status_code == 200
+    (newest,) = (await read_audit(stage.admin, limit=1))["items"]
 
-    found = await read_audit(playing.client, since=newest["at"], action="replay.control")
+    found = await read_audit(stage.admin, since=newest["at"], action="replay.control")
     assert found["items"][0] == newest
-    assert (await read_audit(playing.client, until="2020-01-01"))["total"] == 0
-    assert (await read_audit(playing.client, subject="nobody"))["items"] == []
+    assert (await read_audit(stage.admin, until="2020-01-01"))["total"] == 0
+    assert (await read_audit(stage.admin, subject="nobody"))["items"] == []
     for query in ({"limit": 0}, {"limit": 1001}, {"before_id": 0}, {"since": "x"}, {"x": "y"}):
-        assert (await playing.client.get("/api/v1/audit", params=query)).status_code == 422
+        assert (await stage.admin.get("/api/v1/audit", params=query)).status_code == 422
 
 
 async def test_change_that_names_no_action_cannot_be_registered(service):

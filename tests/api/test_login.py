@@ -14,6 +14,7 @@ from strikewire.auth.scopes import ROLE_SCOPES, Role
 from strikewire.store.users import UserStore
 from tests.api.conftest import make_database, serve
 from tests.api.people import (
+    OPERATOR,
     PASSWORD,
     add_user,
     bearer,
@@ -94,7 +95,7 @@ async def test_cookie_is_secure_where_browsers_come_by_https(postgres_url):
 @pytest.mark.promise("S10")
 async def test_wrong_name_and_wrong_password_are_told_alike(desk):
     gone = await add_user(desk, "gone")
-    await desk.runtime.people.accounts.change(gone.id, is_active=False)
+    await desk.runtime.people.accounts.change(gone.id, actor=OPERATOR, is_active=False)
     await add_user(desk, "no-password", password=None)
 
     answers = [
@@ -390,9 +391,9 @@ async def test_changed_role_acts_on_the_next_request(desk):
     user = await add_user(desk, "promoted")
     async with browse(desk, "promoted") as client:
         before = await client.get("/api/v1/users")
-        await desk.runtime.people.accounts.change(user.id, roles=[Role.ADMIN])
+        await desk.runtime.people.accounts.change(user.id, actor=OPERATOR, roles=[Role.ADMIN])
         after = await client.get("/api/v1/users")
-        await desk.runtime.people.accounts.change(user.id, roles=[Role.VIEWER])
+        await desk.runtime.people.accounts.change(user.id, actor=OPERATOR, roles=[Role.VIEWER])
         again = await client.get("/api/v1/users")
 
     assert [each.status_code for each in (before, after, again)] == [403, 200, 403]

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from strikewire.auth.scopes import Role
 from tests.api.conftest import make_database, serve
 from tests.api.people import (
+    OPERATOR,
     add_user,
     bearer,
     get_me,
@@ -157,7 +158,7 @@ async def test_changed_role_wants_a_new_access_token(desk):
     user = await add_user(desk, "moved")
     tokens = await issue_tokens(desk, "moved")
 
-    await desk.runtime.people.accounts.change(user.id, roles=[Role.TRADER])
+    await desk.runtime.people.accounts.change(user.id, actor=OPERATOR, roles=[Role.TRADER])
 
     assert (await get_me(desk, **bearer(tokens["access_token"]))).status_code == 401
     renewed = (await refresh(desk, tokens["refresh_token"])).json()
@@ -172,14 +173,14 @@ async def test_disabled_account_is_out_everywhere_and_stays_out(desk):
     cookie = f"strikewire={(await log_in(desk, 'leaver')).cookies['strikewire']}"
     accounts = desk.runtime.people.accounts
 
-    await accounts.change(user.id, is_active=False)
+    await accounts.change(user.id, actor=OPERATOR, is_active=False)
     during = [
         (await get_me(desk, **bearer(tokens["access_token"]))).status_code,
         (await get_me(desk, Cookie=cookie)).status_code,
         (await refresh(desk, tokens["refresh_token"])).status_code,
         (await log_in(desk, "leaver")).status_code,
     ]
-    await accounts.change(user.id, is_active=True)
+    await accounts.change(user.id, actor=OPERATOR, is_active=True)
     after = [
         (await get_me(desk, **bearer(tokens["access_token"]))).status_code,
         (await get_me(desk, Cookie=cookie)).status_code,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from strikewire.auth.audit import Actor, AuditEvent
 from strikewire.auth.directory import IdentityStores, UserDirectory
 from strikewire.auth.passwords import Passwords
 from strikewire.core.clock import Clock
@@ -106,7 +107,7 @@ class Accounts:
         async with self._stores.database.read() as session:
             return await self._stores.users.list_page(session, wanted, limit=limit, offset=offset)
 
-    async def create(self, new: NewUser) -> User:
+    async def create(self, new: NewUser, *, actor: Actor) -> User:
         """Make an account.
 
         Raises
@@ -120,10 +121,15 @@ class Accounts:
             self._passwords.check_new(new.password, login=normalize_login(new.login))
             password_hash = await self._passwords.hash(new.password)
         async with self._stores.database.write() as session:
-            return await self.add(session, new, password_hash=password_hash)
+            return await self.add(session, new, actor=actor, password_hash=password_hash)
 
     async def add(
-        self, session: WriteSession, new: NewUser, *, password_hash: str | None = None
+        self,
+        session: WriteSession,
+        new: NewUser,
+        *,
+        actor: Actor,
+        password_hash: str | None = None,
     ) -> User:
         """Make an account in the caller's transaction; a password is to be hashed before it.
 
@@ -139,6 +145,8 @@ class Accounts:
             display_name=new.display_name,
             password_hash=password_hash,
         )
+        event = AuditEvent("user.create", "user", str(user.id), after=describe_user(user))
+        await self._stores.trail.record(session, actor, event)
         _log.info("user created", user=user.login, roles=sorted(user.roles))
         return user
 
@@ -146,6 +154,7 @@ class Accounts:
         self,
         user_id: int,
         *,
+        actor: Actor,
         display_name: str | None = None,
         roles: Iterable[Role] | None = None,
         is_active: bool | None = None,
@@ -179,12 +188,15 @@ class Accounts:
             ended: Sequence[Any] = ()
             if changes.get("is_active") is False:
                 ended = await self._end_all(session, user.id, "disabled")
+            before, after = describe_user(user), describe_user(changed)
+            event = AuditEvent("user.change", "user", str(user_id), before, after)
+            await self._stores.trail.record(session, actor, event)
         self._directory.forget_user(user.id)
         self._directory.forget_sessions(ended)
         _log.info("user changed", user=user.login, changed=sorted(changes))
         return changed
 
-    async def delete(self, user_id: int) -> None:
+    async def delete(self, user_id: int, *, actor: Actor) -> None:
         """Delete an account.
 
         Raises
@@ -198,12 +210,14 @@ class Accounts:
             await self._spare_last_administrator(session, user.id)
             ended = await self._end_all(session, user.id, "deleted")
             await self._stores.users.delete(session, user_id)
+            event = AuditEvent("user.delete", "user", str(user_id), before=describe_user(user))
+            await self._stores.trail.record(session, actor, event)
         self._directory.forget_user(user.id)
         self._directory.forget_sessions(ended)
         _log.info("user deleted", user=user.login)
 
     async def set_password(
-        self, user: User, password: str, *, spared: uuid.UUID | None = None
+        self, user: User, password: str, *, actor: Actor, spared: uuid.UUID | None = None
     ) -> None:
         """Give somebody a new password, and sign them out everywhere.
 
@@ -223,6 +237,8 @@ class Accounts:
         async with self._stores.database.write() as session:
             await self._stores.users.change(session, user.id, password_hash=password_hash)
             ended = await self._end_all(session, user.id, "password changed", spared=spared)
+            event = AuditEvent("user.set_password", "user", str(user.id), {"login": user.login})
+            await self._stores.trail.record(session, actor, event)
         self._directory.forget_user(user.id)
         self._directory.forget_sessions(ended)
         _log.info("password changed", user=user.login)
@@ -264,6 +280,17 @@ class Accounts:
         if administrators == {user_id}:
             msg = "the last administrator who can log in has to stay one"
             raise ConflictError(msg, user_id=user_id)
+
+
+def describe_user(user: User) -> dict[str, Any]:
+    """Return what the audit log is told of an account."""
+    return {
+        "login": user.login,
+        "display_name": user.display_name,
+        "roles": sorted(user.roles),
+        "origin": user.origin,
+        "is_active": user.is_active,
+    }
 
 
 def require_local(user: User) -> None:

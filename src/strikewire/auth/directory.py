@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from strikewire.auth.audit import AuditTrail
 from strikewire.auth.credential_cache import CredentialCache
 from strikewire.core.clock import Clock
 from strikewire.core.instants import MINUTE_NS
@@ -29,12 +30,13 @@ _MAX_USES: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class IdentityStores:
-    """The tables of identity, and the database they are in."""
+    """The tables of identity, the database they are in, and the log of what is changed there."""
 
     database: Database
     users: UserStore
     sessions: LoginSessionStore
     links: SetupLinkStore
+    trail: AuditTrail
 
 
 class UserDirectory:

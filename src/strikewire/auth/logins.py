@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from strikewire.auth.access_tokens import AccessTokens
-from strikewire.auth.credentials import Refusal
+from strikewire.auth.audit import ANONYMOUS, Actor, AuditEvent
+from strikewire.auth.credentials import CredentialKind, Refusal
 from strikewire.auth.directory import IdentityStores, UserDirectory
 from strikewire.auth.opaque import (
     REFRESH_PREFIX,
@@ -177,9 +178,10 @@ class Logins:
                 following = await self._add_refresh_token(session, login, sequence=use.sequence + 1)
             else:
                 # Committed although it is refused: that is the point of it.
-                await self._stores.sessions.revoke(
-                    session, use.session_id, Ending("refresh token used twice", now_ns)
-                )
+                ending = Ending("refresh token used twice", now_ns)
+                await self._stores.sessions.revoke(session, use.session_id, ending)
+                actor = Actor(ANONYMOUS, address=visitor.address)
+                await self._record_end(session, use.session_id, ending, actor)
         self._directory.forget_sessions([use.session_id])
         if not use.is_first:
             _log.warning("refresh token used twice: its login is over", session=use.session_id)
@@ -198,7 +200,9 @@ class Logins:
                 session, user_id, now_ns=self._clock.now_ns()
             )
 
-    async def end(self, user_id: UserId, session_id: uuid.UUID, because: str) -> None:
+    async def end(
+        self, user_id: UserId, session_id: uuid.UUID, because: str, *, actor: Actor
+    ) -> None:
         """End one login of somebody: its cookie or tokens are no good any more.
 
         Raises
@@ -212,7 +216,9 @@ class Logins:
             if login is None or login.user_id != user_id or not login.is_good(now_ns):
                 msg = f"there is no session {session_id}"
                 raise NotFoundError(msg, session_id=str(session_id))
-            await self._stores.sessions.revoke(session, session_id, Ending(because, now_ns))
+            ending = Ending(because, now_ns)
+            await self._stores.sessions.revoke(session, session_id, ending)
+            await self._record_end(session, session_id, ending, actor)
         self._directory.forget_sessions([session_id])
 
     async def note_uses(self) -> None:
@@ -288,6 +294,18 @@ class Logins:
     ) -> None:
         await self._stores.users.note_login(session, user.id, opened.created_ns, rehashed=rehashed)
         await self._stores.sessions.add(session, opened)
+        kind = CredentialKind.TOKEN if opened.cookie_hash is None else CredentialKind.SESSION
+        actor = Actor(user.login, user.id, kind.value, str(opened.id), opened.address)
+        event = AuditEvent(
+            "login.open", "login", str(opened.id), after={"user_agent": opened.user_agent}
+        )
+        await self._stores.trail.record(session, actor, event)
+
+    async def _record_end(
+        self, session: WriteSession, session_id: uuid.UUID, ending: Ending, actor: Actor
+    ) -> None:
+        event = AuditEvent("login.end", "login", str(session_id), after={"because": ending.because})
+        await self._stores.trail.record(session, actor, event)
 
     async def _get_good(
         self, session: WriteSession, session_id: uuid.UUID

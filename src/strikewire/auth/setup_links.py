@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from strikewire.auth.accounts import require_local
+from strikewire.auth.accounts import describe_user, require_local
+from strikewire.auth.audit import Actor, AuditEvent
 from strikewire.auth.credentials import Refusal
 from strikewire.auth.directory import IdentityStores, UserDirectory
 from strikewire.auth.opaque import LINK_PREFIX, hash_secret, is_secret, make_secret
 from strikewire.auth.passwords import Passwords
 from strikewire.core.clock import Clock
 from strikewire.core.errors import ConflictError, CredentialRefusedError, InvalidInputError
-from strikewire.core.instants import SECOND_NS
+from strikewire.core.instants import SECOND_NS, format_rfc3339
 from strikewire.core.users import Role, User, UserId, normalize_login
 from strikewire.observability.logs import get_logger
 from strikewire.store.database import WriteSession
@@ -78,7 +79,7 @@ class SetupLinks:
         self._passwords = passwords
         self._clock = clock
 
-    async def make_first(self) -> IssuedLink:
+    async def make_first(self, *, actor: Actor) -> IssuedLink:
         """Return a link that makes the first administrator; an earlier one is no good any more.
 
         Raises
@@ -88,10 +89,10 @@ class SetupLinks:
         """
         async with self._stores.database.write() as session:
             await self._require_nobody(session)
-            secret, expires_ns = await self._add(session, None)
+            secret, expires_ns = await self._add(session, None, actor)
         return IssuedLink(f"/setup#{secret}", expires_ns)
 
-    async def make_for(self, user: User) -> IssuedLink:
+    async def make_for(self, user: User, *, actor: Actor) -> IssuedLink:
         """Return a link by which somebody sets a new password; an earlier one is no good any more.
 
         Raises
@@ -100,9 +101,9 @@ class SetupLinks:
         DependencyError : the database does not answer.
         """
         async with self._stores.database.write() as session:
-            return await self.add_for(session, user)
+            return await self.add_for(session, user, actor=actor)
 
-    async def add_for(self, session: WriteSession, user: User) -> IssuedLink:
+    async def add_for(self, session: WriteSession, user: User, *, actor: Actor) -> IssuedLink:
         """Make such a link in the caller's transaction.
 
         Raises
@@ -110,14 +111,17 @@ class SetupLinks:
         ConflictError : their password is not kept here.
         """
         require_local(user)
-        secret, expires_ns = await self._add(session, user.id)
+        secret, expires_ns = await self._add(session, user.id, actor)
         return IssuedLink(f"/password#{secret}", expires_ns)
 
-    async def redeem(self, secret: str, password: str, *, login: str | None = None) -> User:
+    async def redeem(
+        self, secret: str, password: str, *, address: str | None, login: str | None = None
+    ) -> User:
         """Set the password that a link is for; the link is used up by it, and by nothing less.
 
         Parameters
         ----------
+        address : where it is asked from.
         login : what the first administrator is to be called; None where the link is somebody's.
 
         Raises
@@ -153,6 +157,9 @@ class SetupLinks:
                 await self._stores.users.change(session, user.id, password_hash=password_hash)
                 ending = Ending("password changed", now_ns)
                 ended = await self._stores.sessions.revoke_all(session, user.id, ending)
+            actor = Actor(user.login, user.id, credential="setup_link", address=address)
+            event = AuditEvent("setup_link.redeem", "user", str(user.id), after=describe_user(user))
+            await self._stores.trail.record(session, actor, event)
         self._directory.forget_user(user.id)
         self._directory.forget_sessions(ended)
         _log.info("password set by a link", user=user.login)
@@ -168,12 +175,18 @@ class SetupLinks:
         async with self._stores.database.write() as session:
             await self._stores.links.purge(session, before_ns=self._clock.now_ns())
 
-    async def _add(self, session: WriteSession, user_id: UserId | None) -> tuple[str, int]:
+    async def _add(
+        self, session: WriteSession, user_id: UserId | None, actor: Actor
+    ) -> tuple[str, int]:
         secret, now_ns = make_secret(LINK_PREFIX), self._clock.now_ns()
         expires_ns = now_ns + self._config.ttl_s * SECOND_NS
         await self._stores.links.replace(
             session, hash_secret(secret), user_id, at_ns=now_ns, expires_ns=expires_ns
         )
+        owner = None if user_id is None else str(user_id)
+        lasts = {"expires_at": format_rfc3339(expires_ns)}
+        event = AuditEvent("setup_link.create", "user", owner, after=lasts)
+        await self._stores.trail.record(session, actor, event)
         return secret, expires_ns
 
     async def _require_nobody(self, session: WriteSession) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from strikewire.auth.access_tokens import AccessTokens
 from strikewire.auth.accounts import Accounts
+from strikewire.auth.audit import AuditTrail
 from strikewire.auth.directory import IdentityStores, UserDirectory
 from strikewire.auth.identity import Authenticator
 from strikewire.auth.logins import Logins
@@ -20,6 +21,7 @@ from strikewire.bootstrap.sealing import make_secret_box
 from strikewire.bootstrap.stores import open_database
 from strikewire.core.clock import Clock, SystemClock
 from strikewire.settings import Settings
+from strikewire.store.audit import AuditStore
 from strikewire.store.database import Database
 from strikewire.store.login_sessions import LoginSessionStore
 from strikewire.store.setup_links import SetupLinkStore
@@ -55,7 +57,13 @@ def build_identity(
     stack : ends the threads that hash.
     is_available : whether the database is there, as far as is known.
     """
-    stores = IdentityStores(database, UserStore(), LoginSessionStore(), SetupLinkStore())
+    stores = IdentityStores(
+        database,
+        UserStore(),
+        LoginSessionStore(),
+        SetupLinkStore(),
+        AuditTrail(database=database, store=AuditStore(), clock=clock),
+    )
     directory = UserDirectory(stores=stores, clock=clock, is_available=is_available)
     passwords = Passwords(settings.to_passwords())
     stack.callback(passwords.close)

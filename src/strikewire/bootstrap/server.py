@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from strikewire import __version__
-from strikewire.auth.audit import AuditTrail
 from strikewire.auth.identity import Identity
 from strikewire.auth.people import look_after
 from strikewire.bootstrap.figures import (
@@ -122,8 +121,7 @@ async def build_runtime(
         await watch.connect()
         supervisor = await stack.enter_async_context(Supervisor(rng=rng))
         supervisor.start(_WATCH, watch.run)
-        trail = make_audit_trail(database)
-        overrides = await _start_overrides(settings, rules, database, trail, watch, supervisor)
+        overrides = await _start_overrides(settings, rules, database, watch, supervisor)
         idempotency = Idempotency(
             config=settings.to_idempotency(),
             database=database,
@@ -232,7 +230,7 @@ async def build_runtime(
             database=database,
             rules=rules,
             rule_overrides=overrides,
-            audit=trail,
+            audit=make_audit_trail(database),
             idempotency=idempotency,
             instruments=directory,
             history=history,
@@ -261,7 +259,6 @@ async def _start_overrides(
     settings: Settings,
     rules: RuleBook,
     database: Database,
-    trail: AuditTrail,
     watch: DatabaseWatch,
     supervisor: Supervisor,
 ) -> RuleOverrides:
@@ -271,7 +268,7 @@ async def _start_overrides(
         book=rules,
         database=database,
         store=MarketRuleStore(),
-        trail=trail,
+        trail=make_audit_trail(database),
         is_ready=lambda: watch.is_connected and watch.is_schema_ready,
     )
     if watch.is_connected and watch.is_schema_ready:

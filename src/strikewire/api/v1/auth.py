@@ -12,7 +12,7 @@ from pydantic import Field
 
 from strikewire.api import schemas
 from strikewire.api.browsers import get_browser_rules
-from strikewire.api.deps import PrincipalDep, RuntimeDep, describe_caller, get_limits
+from strikewire.api.deps import ActorDep, PrincipalDep, RuntimeDep, describe_caller, get_limits
 from strikewire.api.routes import PUBLIC, Routes
 from strikewire.auth.credentials import CredentialKind
 from strikewire.auth.logins import IssuedTokens, Visitor
@@ -188,7 +188,9 @@ async def redeem_setup_link(
     """
     _refuse_other_pages(request)
     with _counting_failures(request):
-        await runtime.people.setup_links.redeem(body.token, body.password, login=body.login)
+        await runtime.people.setup_links.redeem(
+            body.token, body.password, login=body.login, address=_describe_visitor(request).address
+        )
 
 
 async def get_me(
@@ -214,11 +216,12 @@ async def log_out(
     request: Request,
     response: Response,
     principal: PrincipalDep,
+    actor: ActorDep,
     _query: NoQuery,
 ) -> None:
     """End the login this is asked with: its cookie, or its tokens, are no good any more."""
     user_id, session_id = _get_login(principal)
-    await runtime.people.logins.end(user_id, session_id, "logged out")
+    await runtime.people.logins.end(user_id, session_id, "logged out", actor=actor)
     get_browser_rules(request).clear_cookie(request, response)
 
 
@@ -226,6 +229,7 @@ async def change_password(
     runtime: RuntimeDep,
     request: Request,
     principal: PrincipalDep,
+    actor: ActorDep,
     body: PasswordBody,
     _query: NoQuery,
 ) -> None:
@@ -235,7 +239,7 @@ async def change_password(
     user = await accounts.get(user_id)
     get_limits(request).attempt_login(request, user.login)
     await accounts.check_password(user, body.current_password)
-    await accounts.set_password(user, body.new_password, spared=session_id)
+    await accounts.set_password(user, body.new_password, actor=actor, spared=session_id)
 
 
 async def list_sessions(
@@ -253,10 +257,16 @@ async def list_sessions(
 
 
 async def end_session(
-    runtime: RuntimeDep, principal: PrincipalDep, session_id: uuid.UUID, _query: NoQuery
+    runtime: RuntimeDep,
+    principal: PrincipalDep,
+    actor: ActorDep,
+    session_id: uuid.UUID,
+    _query: NoQuery,
 ) -> None:
     """End one of one's own logins."""
-    await runtime.people.logins.end(_get_user_id(principal), session_id, "ended by its owner")
+    await runtime.people.logins.end(
+        _get_user_id(principal), session_id, "ended by its owner", actor=actor
+    )
 
 
 async def get_key_set(runtime: RuntimeDep, response: Response, _query: NoQuery) -> dict[str, Any]:
@@ -366,13 +376,41 @@ def add_routes(routes: Routes) -> None:
     public: dict[str, Any] = {"access": PUBLIC, "tag": _TAG}
     own: dict[str, Any] = {"access": Scope.SELF_READ, "tag": _TAG}
     write: dict[str, Any] = {"access": Scope.SELF_WRITE, "tag": _TAG}
-    routes.add("POST", f"{base}/login", log_in, response_model=MeBody, **public)
-    routes.add("POST", f"{base}/tokens", issue_tokens, response_model=TokensBody, **public)
+    routes.add("POST", f"{base}/login", log_in, audit="login.open", response_model=MeBody, **public)
+    routes.add(
+        "POST",
+        f"{base}/tokens",
+        issue_tokens,
+        audit="login.open",
+        response_model=TokensBody,
+        **public,
+    )
     routes.add("POST", f"{base}/refresh", refresh, response_model=TokensBody, **public)
-    routes.add("POST", f"{base}/setup", redeem_setup_link, status_code=204, **public)
+    routes.add(
+        "POST",
+        f"{base}/setup",
+        redeem_setup_link,
+        audit="setup_link.redeem",
+        status_code=204,
+        **public,
+    )
     routes.add("GET", f"{base}/jwks.json", get_key_set, response_model=KeySetBody, **public)
     routes.add("GET", f"{base}/me", get_me, response_model=MeBody, **own)
     routes.add("GET", f"{base}/sessions", list_sessions, response_model=SessionPage, **own)
-    routes.add("DELETE", f"{base}/sessions/{{session_id}}", end_session, status_code=204, **write)
-    routes.add("POST", f"{base}/logout", log_out, status_code=204, **write)
-    routes.add("PUT", f"{base}/password", change_password, status_code=204, **write)
+    routes.add(
+        "DELETE",
+        f"{base}/sessions/{{session_id}}",
+        end_session,
+        audit="login.end",
+        status_code=204,
+        **write,
+    )
+    routes.add("POST", f"{base}/logout", log_out, audit="login.end", status_code=204, **write)
+    routes.add(
+        "PUT",
+        f"{base}/password",
+        change_password,
+        audit="user.set_password",
+        status_code=204,
+        **write,
+    )

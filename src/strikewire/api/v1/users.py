@@ -10,7 +10,7 @@ from pydantic import Field
 
 from strikewire.api import schemas
 from strikewire.api.browsers import get_browser_rules
-from strikewire.api.deps import PrincipalDep, RuntimeDep
+from strikewire.api.deps import ActorDep, PrincipalDep, RuntimeDep
 from strikewire.api.idempotency import Created, OnceDep
 from strikewire.api.routes import Routes
 from strikewire.auth.accounts import NewUser
@@ -117,6 +117,7 @@ async def create_user(
     runtime: RuntimeDep,
     request: Request,
     principal: PrincipalDep,
+    actor: ActorDep,
     once: OnceDep,
     body: NewUserBody,
     _query: NoQuery,
@@ -130,8 +131,8 @@ async def create_user(
 
     async def create(session: WriteSession) -> Created:
         new = NewUser(body.login, frozenset(body.roles), body.display_name)
-        user = await people.accounts.add(session, new)
-        link = await people.setup_links.add_for(session, user)
+        user = await people.accounts.add(session, new, actor=actor)
+        link = await people.setup_links.add_for(session, user, actor=actor)
         whole = CreatedUserBody(**_describe(user), setup_link=_describe_link(request, link))
         return Created(whole, f"/api/v1/users/{user.id}", concealed=frozenset({"setup_link"}))
 
@@ -146,6 +147,7 @@ async def get_user(runtime: RuntimeDep, user_id: UserIdPath, _query: NoQuery) ->
 async def change_user(
     runtime: RuntimeDep,
     principal: PrincipalDep,
+    actor: ActorDep,
     user_id: UserIdPath,
     body: UserChange,
     _query: NoQuery,
@@ -157,13 +159,21 @@ async def change_user(
     accounts = runtime.people.accounts
     _require_reach(principal, (await accounts.get(user_id)).roles | set(body.roles or ()))
     changed = await accounts.change(
-        user_id, display_name=body.display_name, roles=body.roles, is_active=body.is_active
+        user_id,
+        actor=actor,
+        display_name=body.display_name,
+        roles=body.roles,
+        is_active=body.is_active,
     )
     return _describe(changed)
 
 
 async def delete_user(
-    runtime: RuntimeDep, principal: PrincipalDep, user_id: UserIdPath, _query: NoQuery
+    runtime: RuntimeDep,
+    principal: PrincipalDep,
+    actor: ActorDep,
+    user_id: UserIdPath,
+    _query: NoQuery,
 ) -> None:
     """Delete an account, with its logins and keys.
 
@@ -172,13 +182,14 @@ async def delete_user(
     """
     accounts = runtime.people.accounts
     _require_reach(principal, (await accounts.get(user_id)).roles)
-    await accounts.delete(user_id)
+    await accounts.delete(user_id, actor=actor)
 
 
 async def create_setup_link(
     runtime: RuntimeDep,
     request: Request,
     principal: PrincipalDep,
+    actor: ActorDep,
     once: OnceDep,
     user_id: UserIdPath,
     _query: NoQuery,
@@ -189,7 +200,8 @@ async def create_setup_link(
     _require_reach(principal, user.roles)
 
     async def create(session: WriteSession) -> Created:
-        link = _describe_link(request, await people.setup_links.add_for(session, user))
+        issued = await people.setup_links.add_for(session, user, actor=actor)
+        link = _describe_link(request, issued)
         return Created(link, f"/api/v1/users/{user.id}", concealed=frozenset({"url"}))
 
     return await once.create(create)
@@ -238,10 +250,13 @@ def add_routes(routes: Routes) -> None:
     write: dict[str, Any] = {"access": Scope.USERS_WRITE, "tag": _TAG}
     routes.add("GET", base, list_users, response_model=UserPage, **read)
     routes.add("GET", one, get_user, response_model=UserBody, **read)
-    routes.add("POST", base, create_user, status_code=201, response_model=CreatedUserBody, **write)
-    routes.add("PATCH", one, change_user, response_model=UserBody, **write)
-    routes.add("DELETE", one, delete_user, status_code=204, **write)
     routes.add(
-        "POST", f"{one}/setup-link", create_setup_link,
+        "POST", base, create_user, audit="user.create",
+        status_code=201, response_model=CreatedUserBody, **write,
+    )  # fmt: skip
+    routes.add("PATCH", one, change_user, audit="user.change", response_model=UserBody, **write)
+    routes.add("DELETE", one, delete_user, audit="user.delete", status_code=204, **write)
+    routes.add(
+        "POST", f"{one}/setup-link", create_setup_link, audit="setup_link.create",
         status_code=201, response_model=LinkBody, **write,
     )  # fmt: skip
