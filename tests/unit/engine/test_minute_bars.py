@@ -221,6 +221,17 @@ def test_flush_publishes_the_forming_bar_as_partial_and_later_whole(
     assert engine.counters.bars == 1
 
 
+def test_flushed_bar_is_published_whole_though_no_tick_follows(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    engine.apply(make_batch([Tick(OPEN_1, 100.0, 0.0, nan, 1)]))
+    engine.flush()
+
+    closed = engine.advance(OPEN_1 + MINUTE_NS)
+
+    assert closed.bars["flags"].tolist() == [BarFlag.AMENDED]
+    assert (engine.counters.bars, engine.counters.amendments) == (1, 0)
+
+
 def test_recent_bars_show_the_forming_bar_and_change_nothing(make_engine: MakeEngine) -> None:
     engine = make_engine(lateness_ns=30 * SECOND_NS)
     engine.apply(

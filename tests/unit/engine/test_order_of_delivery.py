@@ -9,17 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strikewire.core.instants import SECOND_NS
+from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.ticks import TickBatch
 from strikewire.engine.engine import Engine, EngineConfig
 from tests.oracles.minute_bars import Tick, make_bars
 from tests.unit.engine.conftest import (
     CALENDAR,
+    CLOSE_2,
     OPEN_1,
     OPEN_2,
     SESSIONS,
     WHOLE_SESSION_NS,
     assert_same_bars,
+    collect_bars,
     make_batch,
     make_instrument,
     run,
@@ -176,6 +178,25 @@ def test_restored_snapshot_goes_on_as_if_nothing_happened(
     assert np.concatenate(found).tobytes() == wanted.tobytes()
     assert resumed.counters == whole.counters
     assert (resumed.seq, resumed.last_seq) == (whole.seq, whole.last_seq)
+
+
+@given(ticks=_days(), sizes=_sizes, cut=st.integers(0, 50))
+def test_bars_flushed_in_the_middle_are_the_same_in_the_end(
+    ticks: list[Tick], sizes: list[int], cut: int
+) -> None:
+    """A program that is stopped stores forming bars as partial, and closes them when it is back."""
+    batches = _split(ticks, sizes)
+    wanted = run(_make_engine(), batches)
+    engine = _make_engine()
+    flushed = [engine.apply(batch) for batch in batches[:cut]]
+    flushed.append(engine.flush())
+
+    resumed = _make_engine()
+    resumed.restore(engine.snapshot())
+    rest = [resumed.apply(batch) for batch in batches[cut:]]
+    rest.append(resumed.advance(CLOSE_2 + 2 * MINUTE_NS))
+
+    assert collect_bars(flushed + rest).tobytes() == wanted.tobytes()
 
 
 @settings(max_examples=20)
