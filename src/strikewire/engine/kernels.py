@@ -166,7 +166,11 @@ def _walk_nb(
                 elif not is_open:
                     state.counters[_BARS] += 1
                     bar["state"] |= COUNTED
-                bar["state"] = (bar["state"] | PUBLISHED) & _CLEAN
+                bar["state"] |= PUBLISHED
+                # One that was flushed while it forms is still to be told that it closed, even if
+                # no tick follows.
+                if not is_open:
+                    bar["state"] &= _CLEAN
         if action == _EVICT:
             bar["minute"] = NO_MINUTE
             head["base_volume"] = reached
