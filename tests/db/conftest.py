@@ -12,9 +12,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from strikewire.core.instruments import InstrumentKind, InstrumentSpec
 from strikewire.store import migrate
 from strikewire.store.database import Database, DatabaseConfig
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
+from strikewire.store.instruments import InstrumentStore
+from tests.db.desk import Desk
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +99,20 @@ async def write_session(database):
     """Give a write session; what it did is seen by nobody but the test."""
     async with database.write() as session:
         yield session
+
+
+@pytest.fixture
+async def instrument(database):
+    """Give a future that is registered."""
+    spec = InstrumentSpec("NFO", "NIFTY23JANFUT", InstrumentKind.FUTURE)
+    async with database.write() as session:
+        return (await InstrumentStore().upsert(session, [spec]))[0]
+
+
+@pytest.fixture
+def desk(database, tmp_path, instrument):
+    """Give a desk for the future."""
+    return Desk(database, tmp_path, instrument)
 
 
 def name_database(url: str, name: str) -> str:

@@ -3,88 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
-from math import nan
-from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 
 from strikewire.core.bars import BarFlag, Source
 from strikewire.core.errors import SettingsError
-from strikewire.core.instants import MINUTE_NS, SECOND_NS, parse_rfc3339
-from strikewire.core.instruments import Instrument, InstrumentKind, InstrumentSpec
-from strikewire.core.ticks import TICK_DTYPE, TickBatch
-from strikewire.engine.engine import EngineConfig
-from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
-from strikewire.feeds.tick_source import make_tick_source
-from strikewire.live.recorder import RecorderConfig
-from strikewire.live.recordings import RecordingConfig, Recordings
-from strikewire.live.session import Session
-from strikewire.observability.metrics import build_metrics
-from strikewire.reference.market_rules import MarketRules, load_packaged_rules
+from strikewire.core.instants import MINUTE_NS, SECOND_NS
+from strikewire.feeds.replay import MAX_SPEED
 from strikewire.resilience.failpoints import Failpoints
-from strikewire.store.bars import BarStore
 from strikewire.store.database import Database
-from strikewire.store.instruments import InstrumentStore
+from tests.db.desk import OPEN, Desk, make_feed
 from tests.eventually import eventually
-
-OPEN = parse_rfc3339("2022-12-30T09:15:00+05:30")
-RULES = MarketRules(load_packaged_rules(), through=date(2022, 12, 30))
-
-
-@pytest.fixture
-async def instrument(database: Database) -> Instrument:
-    spec = InstrumentSpec("NFO", "NIFTY23JANFUT", InstrumentKind.FUTURE)
-    async with database.write() as session:
-        return (await InstrumentStore().upsert(session, [spec]))[0]
-
-
-def make_feed(
-    instrument: Instrument, *, seconds: int = 300, start_ns: int = OPEN, speed: float = MAX_SPEED
-) -> ReplayFeed:
-    """Return a feed of one tick a second, its price the second, its volume ten times that."""
-    ticks = np.zeros(seconds, TICK_DTYPE)
-    ticks["instrument_id"] = instrument.id
-    ticks["ts_event_ns"] = ticks["ts_recv_ns"] = start_ns + np.arange(seconds) * SECOND_NS
-    ticks["ltp"] = np.arange(seconds)
-    ticks["volume"] = 10.0 * np.arange(seconds)
-    ticks["oi"] = ticks["average_price"] = nan
-    source = make_tick_source(TickBatch(ticks), session_key="made", description="made ticks")
-    return ReplayFeed(source, speed=speed)
-
-
-class Desk:
-    """Opens sessions on one database and one journal folder, as a program started again does."""
-
-    def __init__(self, database: Database, folder: Path, instrument: Instrument) -> None:
-        self.database = database
-        self.instrument = instrument
-        self.committed: list[npt.NDArray[np.void]] = []
-        self._folder = folder
-
-    async def open(self, feed: ReplayFeed, *, lateness_ns: int = 30 * SECOND_NS) -> Session:
-        recordings = Recordings(
-            config=RecordingConfig(
-                journal_root=self._folder,
-                engine=EngineConfig(lateness_ns=lateness_ns),
-                recorder=RecorderConfig(flush_interval_s=0.01),
-            ),
-            database=self.database,
-            find_calendar=RULES.calendar,
-            metrics=build_metrics(version="test"),
-        )
-        return await recordings.open(feed, on_committed=self.committed.append)
-
-    async def load(self) -> npt.NDArray[np.void]:
-        async with self.database.read() as session:
-            return await BarStore().load(session, self.instrument.id, OPEN, OPEN + 60 * MINUTE_NS)
-
-
-@pytest.fixture
-def desk(database: Database, tmp_path: Path, instrument: Instrument) -> Desk:
-    return Desk(database, tmp_path, instrument)
 
 
 async def test_session_stores_the_bars_of_its_feed(desk: Desk) -> None:
