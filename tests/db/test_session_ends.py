@@ -11,10 +11,17 @@ import pytest
 
 from strikewire.core.errors import JournalError
 from strikewire.core.ticks import TickBatch
+from strikewire.engine.engine import Engine, EngineConfig
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.feeds.tick_source import TickSource
+from strikewire.live.bar_log import BarLog
+from strikewire.live.recorder import Recorder, RecorderConfig
 from strikewire.live.session import Session
-from tests.db.desk import Desk, make_feed, make_source
+from strikewire.observability.metrics import build_metrics
+from strikewire.resilience.failpoints import Failpoints
+from strikewire.store.bars import BarStore
+from strikewire.store.checkpoints import CheckpointStore
+from tests.db.desk import RULES, Desk, make_feed, make_source
 from tests.eventually import eventually
 
 
@@ -114,6 +121,37 @@ async def test_session_whose_feed_fails_ends_with_the_reason_and_keeps_what_it_h
         await session.run()
 
     again = await desk.open(make_feed(desk.instrument))
-    assert (await again.resume([desk.instrument])).journal_seq == 100
+    resumption = await again.resume([desk.instrument])
     await again.run()
+    assert resumption.journal_seq == 99, "a replay reads one frame ahead"
     assert (await desk.load())["close"].tolist() == [59, 119, 179, 239, 299]
+
+
+async def test_commit_waits_for_a_journal_that_cannot_be_written(desk: Desk) -> None:
+    """A full disk that somebody empties."""
+    refusals = [JournalError("no space left on device")]
+
+    def flush() -> None:
+        if refusals:
+            raise refusals.pop()
+
+    recorder = Recorder(
+        config=RecorderConfig(retry_s=0.01),
+        log=BarLog(
+            session_key="made",
+            database=desk.database,
+            bars=BarStore(),
+            checkpoints=CheckpointStore(),
+            failpoints=Failpoints(),
+        ),
+        engine=Engine(config=EngineConfig(), find_calendar=RULES.calendar),
+        flush_journal=flush,
+        on_committed=lambda _bars: None,
+        metrics=build_metrics(version="test"),
+    )
+
+    await recorder.commit()
+
+    assert not refusals
+    checkpoint = await recorder.load_checkpoint()
+    assert checkpoint is not None

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.bars import BAR_DTYPE
-from strikewire.core.errors import DependencyError
+from strikewire.core.errors import DependencyError, JournalError
 from strikewire.core.instruments import InstrumentId
 from strikewire.engine.view import Update
 from strikewire.live.bar_log import BarLog, CheckpointState, keep_newest
@@ -97,6 +97,7 @@ class Recorder:
         self._committing = asyncio.Lock()
         self._has_room = asyncio.Event()
         self._has_room.set()
+        self._is_holding = True
         self._result = MergeResult(inserted=0, updated=0, unchanged=0)
 
     # -- the sink -------------------------------------------------------------------------------
@@ -106,7 +107,7 @@ class Recorder:
         if len(update.bars):
             self._pending.append(update.bars)
             self._pending_count += len(update.bars)
-            if self.pending_bars >= self._config.max_pending_bars:
+            if self._is_holding and self.pending_bars >= self._config.max_pending_bars:
                 self._has_room.clear()
 
     @property
@@ -132,6 +133,16 @@ class Recorder:
         """Wait while too many bars are waiting: the policy of this queue is to hold its feed."""
         await self._has_room.wait()
 
+    async def make_room(self) -> None:
+        """Commit if too many bars are waiting: for whoever publishes while nobody runs `run`."""
+        if not self._has_room.is_set():
+            await self.commit()
+
+    def release(self) -> None:
+        """Hold nobody any more: the session is told to end, whether there is room or not."""
+        self._is_holding = False
+        self._has_room.set()
+
     # -- the task -------------------------------------------------------------------------------
 
     async def load_checkpoint(self) -> Checkpoint | None:
@@ -146,10 +157,12 @@ class Recorder:
                 await self.commit()
 
     async def commit(self, *, is_complete: bool = False) -> None:
-        """Commit what is waiting and a checkpoint; wait for the database as long as it takes."""
+        """Commit what is waiting and a checkpoint; wait as long as it takes.
+
+        For the database, and for a journal that cannot be written: a full disk may be emptied.
+        """
         async with self._committing:
             started_s = time.perf_counter()
-            self._flush_journal()
             fresh = np.concatenate([_NO_BARS, *self._pending])
             self._pending, self._pending_count = [], 0
             self._in_flight = fresh
@@ -161,11 +174,14 @@ class Recorder:
             )
             while True:
                 try:
+                    self._flush_journal()
                     self._result += await self._bar_log.write(fresh, state)
                     break
                 except DependencyError as error:
                     _log.warning("bars wait for the database", bars=len(fresh), error=str(error))
-                    await asyncio.sleep(self._config.retry_s)
+                except JournalError as error:
+                    _log.warning("bars wait for the journal", bars=len(fresh), error=str(error))
+                await asyncio.sleep(self._config.retry_s)
             self._on_committed(fresh)
             self._in_flight = _NO_BARS
             self._has_room.set()

@@ -91,6 +91,7 @@ class Session:
         self._config = config
         self._failpoints = config.failpoints
         self._is_stopping = False
+        self._last_commit: asyncio.Timeout | None = None
 
     @property
     def engine(self) -> Engine:
@@ -147,7 +148,7 @@ class Session:
                     self._publish(self._engine.apply(record.batch))
                 elif record.kind == RecordKind.CLOCK:
                     self._publish(self._engine.advance(record.ts_recv_ns))
-                await self._recorder.wait_for_room()
+                await self._recorder.make_room()
         resumption = Resumption(
             committed_seq=committed_seq,
             journal_seq=recovered.last_seq,
@@ -167,22 +168,45 @@ class Session:
         """Run until the feed ends, or `stop` is called. Call `resume` first.
 
         At the feed's end every bar is closed and the recording is complete; stopped before it, the
-        forming bars are stored as partial, and the next run goes on behind the last tick.
+        forming bars are stored as partial, and the next run goes on behind the last tick. However
+        it ends, the journal has what was heard.
+
+        Raises
+        ------
+        StrikewireError : the feed's, the store's or the journal's, as it was raised.
         """
+        is_complete = False
+        try:
+            is_complete = await self._run()
+        except ExceptionGroup as group:
+            # Of tasks of ours: the first one that fails takes the others along.
+            raise group.exceptions[0] from None
+        finally:
+            # Nobody writes to it any more. Off the loop: it waits for the disk.
+            await asyncio.to_thread(self._journal.close, complete=is_complete)
+
+    async def _run(self) -> bool:
+        """Run the feed and what belongs to it; say whether the recording is complete."""
         async with asyncio.TaskGroup() as tasks:
             flusher = tasks.create_task(self._flush_journal(), name="journal flush")
             recorder = tasks.create_task(self._recorder.run(), name="recorder")
             try:
                 await self._follow_feed()
-                await self._finish()
+                return await self._finish()
             finally:
                 flusher.cancel()
                 recorder.cancel()
                 await self._feed.aclose()
 
     async def stop(self) -> None:
-        """Ask the session to end where it is; `run` returns when everything is stored."""
+        """Ask the session to end where it is; `run` returns when everything is stored.
+
+        Or after `stop_timeout_s`, if the store does not take it.
+        """
         self._is_stopping = True
+        self._recorder.release()
+        if self._last_commit is not None:
+            self._last_commit.reschedule(self._find_deadline_s())
         await self._feed.aclose()
 
     async def _follow_feed(self) -> None:
@@ -206,26 +230,35 @@ class Session:
         for sink in self._sinks:
             sink.on_update(update)
 
-    async def _finish(self) -> None:
+    async def _finish(self) -> bool:
+        """Store what is left; say whether the recording is complete."""
         if self._is_stopping:
-            await self._break_off()
-            return
+            self._publish(self._engine.flush())
+            await self._commit()
+            return False
         now_ns = (self._engine.as_of_ns // MINUTE_NS + 1) * MINUTE_NS
         if not self._journal.is_complete:
             self._journal.append_clock(now_ns)
         self._publish(self._engine.advance(now_ns))
-        await self._recorder.commit(is_complete=True)
+        is_committed = await self._commit(is_complete=True)
         self._failpoints.hit("session.finished")
-        self._journal.close(complete=True)
+        return is_committed
 
-    async def _break_off(self) -> None:
-        self._publish(self._engine.flush())
+    async def _commit(self, *, is_complete: bool = False) -> bool:
+        """Commit, as long as it takes until `stop` says otherwise; say whether it is done."""
+        deadline_s = self._find_deadline_s() if self._is_stopping else None
         try:
-            async with asyncio.timeout(self._config.stop_timeout_s):
-                await self._recorder.commit()
+            async with asyncio.timeout_at(deadline_s) as self._last_commit:
+                await self._recorder.commit(is_complete=is_complete)
         except TimeoutError:
             _log.warning("the store is away: the next start commits what the journal has")
-        self._journal.close()
+            return False
+        finally:
+            self._last_commit = None
+        return True
+
+    def _find_deadline_s(self) -> float:
+        return asyncio.get_running_loop().time() + self._config.stop_timeout_s
 
     async def _flush_journal(self) -> None:
         while True:
