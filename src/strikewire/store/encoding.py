@@ -27,7 +27,7 @@ _EXACT_BELOW: Final = 2.0**53
 _OVERHEAD_BYTES: Final = 1_700
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Page:
     """Bars, read-only, and their columns as JSON.
 

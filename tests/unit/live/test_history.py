@@ -16,9 +16,7 @@ from strikewire.core.clock import ManualClock
 from strikewire.core.instants import DAY_NS, MINUTE_NS, from_date
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind, InstrumentSpec
 from strikewire.live.history import BarHistory, BarRange, NoOpenBars, overlay
-from strikewire.live.joined_pages import JoinedPages
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
-from strikewire.store.encoding import PageSlice, encode_page
 from strikewire.store.pages import PageCache, PageCacheConfig
 
 RULES = MarketRules(load_packaged_rules(), through=date(2023, 1, 31))
@@ -189,17 +187,6 @@ async def test_body_of_an_open_session_is_made_anew():
     bodies = [history.encode_udf(each) for each in series]
     assert bodies[0] == bodies[1]
     assert bodies[0] is not bodies[1]
-
-
-def test_joined_pages_forget_the_oldest_first():
-    memory = JoinedPages(max_bytes=25)
-    pages = [(PageSlice(encode_page(BARS[n : n + 1]), 0, 1),) for n in range(3)]
-    memory.put(pages[0], b"x" * 10)
-    memory.put(pages[1], b"y" * 10)
-    assert memory.find(pages[0]) == b"x" * 10
-    memory.put(pages[2], b"z" * 10)
-
-    assert [memory.find(each) is not None for each in pages] == [True, False, True]
 
 
 def test_overlay_keeps_the_last_of_each_stamp_without_what_only_travels():

@@ -34,12 +34,13 @@ def test_body_is_found_by_the_very_pages_it_was_joined_of() -> None:
 def test_bodies_asked_for_longest_ago_make_room() -> None:
     joined = JoinedPages(max_bytes=10_000)
     pages = [make_page() for _ in range(3)]
-    for page in pages:
-        joined.put((PageSlice(page, 0, 1),), bytes(4_000))
+    slices = [(PageSlice(page, 0, 1),) for page in pages]
+    for each in slices[:2]:
+        joined.put(each, bytes(4_000))
+    assert joined.find(slices[0]) is not None
+    joined.put(slices[2], bytes(4_000))
 
-    found = [joined.find((PageSlice(page, 0, 1),)) for page in pages]
-
-    assert [body is not None for body in found] == [False, True, True]
+    assert [joined.find(each) is not None for each in slices] == [True, False, True]
 
 
 def test_small_body_does_not_keep_its_page() -> None:
