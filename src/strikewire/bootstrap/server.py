@@ -234,7 +234,7 @@ async def build_runtime(
             idempotency=idempotency,
             instruments=directory,
             history=history,
-            quotes=QuoteBoard(history=history, view=view),
+            quotes=QuoteBoard(history=history, view=view, find_calendar=rules.calendar),
             coverage=CoverageReader(
                 database=database,
                 store=CoverageStore(),

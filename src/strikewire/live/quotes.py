@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from strikewire.core.bars import Timeframe
+from strikewire.core.instants import from_date, to_datetime
 from strikewire.core.instruments import Instrument
-from strikewire.engine.view import EngineView
+from strikewire.engine.view import EngineView, Quote
 from strikewire.live.history import BarHistory, BarRange
+from strikewire.reference.sessions import SessionCalendar
 
 _TWO_DAYS: Final = BarRange(limit=2, timeframe=Timeframe.D1)
 
@@ -40,11 +43,19 @@ class QuoteBoard:
     Parameters
     ----------
     view : None when nobody hears ticks.
+    find_calendar : the sessions of a venue.
     """
 
-    def __init__(self, *, history: BarHistory, view: EngineView | None) -> None:
+    def __init__(
+        self,
+        *,
+        history: BarHistory,
+        view: EngineView | None,
+        find_calendar: Callable[[str], SessionCalendar],
+    ) -> None:
         self._history = history
         self._view = view
+        self._find_calendar = find_calendar
 
     async def find(self, instrument: Instrument) -> DayQuote | None:
         """Return an instrument's quote; None when nothing was ever heard of it.
@@ -57,14 +68,10 @@ class QuoteBoard:
         days = found.to_array()
         quote = self._view.find_quote(instrument.id) if self._view is not None else None
         if not len(days):
-            if quote is None:
-                return None
-            unknown = float(np.nan)
-            return DayQuote(
-                as_of_ns=quote.ts_event_ns, last=quote.ltp, open=unknown, high=unknown,
-                low=unknown, previous_close=unknown, volume=quote.volume,
-            )  # fmt: skip
+            return None if quote is None else _quote_without_bars(quote, previous_close=np.nan)
         today = days[-1]
+        if quote is not None and self._find_date(instrument, quote) > int(today["ts_ns"]):
+            return _quote_without_bars(quote, previous_close=float(today["close"]))
         previous_close = float(days[-2]["close"]) if len(days) > 1 else float(np.nan)
         # The engine may still hold the last price of a day that has long been outdone.
         is_newer = quote is not None and quote.ts_event_ns >= int(today["ts_ns"])
@@ -77,3 +84,17 @@ class QuoteBoard:
             previous_close=previous_close,
             volume=float(today["volume"]),
         )
+
+    def _find_date(self, instrument: Instrument, quote: Quote) -> int:
+        """Return the date of a price at its exchange, as 00:00Z of it."""
+        zone = self._find_calendar(instrument.spec.exchange).zone
+        return from_date(to_datetime(quote.ts_event_ns).astimezone(zone).date())
+
+
+def _quote_without_bars(quote: Quote, *, previous_close: float) -> DayQuote:
+    """Return the quote of a day that has no bar yet: before its open there are prices already."""
+    unknown = float(np.nan)
+    return DayQuote(
+        as_of_ns=quote.ts_event_ns, last=quote.ltp, open=unknown, high=unknown, low=unknown,
+        previous_close=previous_close, volume=quote.volume,
+    )  # fmt: skip
