@@ -98,6 +98,9 @@ class PageCache:
         self._loads: dict[PageKey, tuple[Span, _Load]] = {}
         self._tasks: set[_Load] = set()
         self._starts: dict[tuple[InstrumentId, Timeframe], tuple[int, int]] = {}
+        # Everybody of whom there may be a page or a start: invalidating another one costs nothing,
+        # and each minute invalidates every instrument that traded.
+        self._asked: set[InstrumentId] = set()
         self._shelves: dict[tuple[str, bool], Shelf] = {}
         self._hits = self._misses = self._load_count = self._invalidations = 0
 
@@ -129,6 +132,7 @@ class PageCache:
         ------
         DependencyError : pages were missing and the store did not answer.
         """
+        self._asked.add(instrument_id)
         shelf = self._find_shelf(calendar, timeframe)
         now_ns = self._clock.now_ns()
         to_ns = min(to_ns, shelf.find_open_ns(now_ns))
@@ -211,6 +215,8 @@ class PageCache:
         day_ns : 00:00 UTC of the trading day.
         """
         self._invalidations += 1
+        if instrument_id not in self._asked:
+            return
         month_ns = from_date(to_date(day_ns).replace(day=1))
         for timeframe in Timeframe:
             key = (instrument_id, timeframe, month_ns if timeframe is Timeframe.D1 else day_ns)
@@ -240,6 +246,7 @@ class PageCache:
         self._loads.clear()
         self._starts.clear()
         self._pages.clear()
+        self._asked.clear()
 
     def _find_shelf(self, calendar: SessionCalendar, timeframe: Timeframe) -> Shelf:
         key = calendar.venue, timeframe is Timeframe.D1
