@@ -6,14 +6,14 @@ session takes them: journal, engine, recorder with an embedded PostgreSQL, hub, 
 process listens to `/ws/bars` as any client does, to as many topics as one socket may have.
 
 A frame's latency is from the instant it was due to the end of the step that took it in: by then all
-it closed has been published in the hub and put into the client's mailbox. What held the event loop
+it closed has been published and handed to the client's connection. What held the event loop
 meanwhile counts. To the socket: until the client has the closed bar. Forming bars are conflated to
 four a second on purpose, so they are not measured.
 
 Beside it what the machine itself takes at that moment: the same frames read from the same socket
 and dropped. And the processor's time of each step, which neighbours on the machine do not stretch.
 
-Goal: p99 under 5 ms to the hub.
+Goal: p99 under 5 ms to the publication.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from websockets.sync.client import connect
 
 from benchmarks.pairs import format_peak_memory
 from strikewire.api.app import create_app
-from strikewire.api.ws.connection import SOCKET_OPTIONS
+from strikewire.api.http_protocol import make_server_options
 from strikewire.bootstrap import build_runtime
 from strikewire.core.clock import SystemClock
 from strikewire.core.instants import MINUTE_NS, parse_rfc3339
@@ -48,7 +48,6 @@ from strikewire.core.instruments import Instrument, InstrumentKind, InstrumentSp
 from strikewire.core.ticks import TICK_DTYPE, TickBatch
 from strikewire.engine.warm import compile_kernels
 from strikewire.live.history import BarHistory
-from strikewire.live.publisher import BarPublisher
 from strikewire.live.recordings import RecordingConfig, Recordings
 from strikewire.live.session import Session
 from strikewire.live.session_bars import PageInvalidator, SessionBars
@@ -207,9 +206,8 @@ async def open_session(
         find_calendar=runtime.rules.calendar,
         metrics=runtime.metrics,
     )
-    publisher = BarPublisher(hub=runtime.hub, instruments=instruments)
     session = await recordings.open(
-        feed, on_committed=invalidator.on_committed, sinks=(publisher, runtime.bar_streams)
+        feed, on_committed=invalidator.on_committed, sinks=(runtime.bar_streams,)
     )
     history = BarHistory(
         pages=pages,
@@ -226,13 +224,10 @@ async def open_session(
 @asynccontextmanager
 async def serve(runtime: Runtime, settings: Settings) -> AsyncIterator[int]:
     """Serve the application; give its port."""
-    app = create_app(runtime, settings.to_api())
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, port=0, http="httptools", **SOCKET_OPTIONS, lifespan="off", log_config=None,
-            access_log=False, server_header=False,
-        )
-    )  # fmt: skip
+    config = settings.to_api()
+    app = create_app(runtime, config)
+    options = make_server_options(config.gate, clock=runtime.clock)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, **options))
     serving = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.01)
@@ -287,12 +282,12 @@ def report(feed: SocketFeed, bare: SocketFeed, came: Sequence[tuple[str, int]]) 
         f"{_TICKS_PER_S:,} a second, {len(feed.closing)} times {_INSTRUMENTS:,} bars"
     )
     describe("read and dropped, every frame", np.array(bare.latencies_ns) / 1e6)
-    p99 = describe("to the hub, every frame", frames_ms)
+    p99 = describe("to the publication, every frame", frames_ms)
     describe("    of it processor time", np.array(feed.busy_ns) / 1e6)
-    describe("to the hub, frames that close 3,000 bars", frames_ms[feed.closing])
+    describe("to the publication, frames that close 3,000 bars", frames_ms[feed.closing])
     describe(f"to one socket with {_TOPICS} topics, closed bars", np.array(sockets_ms))
     outcome = "reached" if p99 < _GOAL_MS else "missed"
-    print(f"goal, p99 to the hub under {_GOAL_MS:.0f} ms: {outcome}")
+    print(f"goal, p99 to the publication under {_GOAL_MS:.0f} ms: {outcome}")
     print(f"{format_peak_memory()}; load average {os.getloadavg()[0]:.1f}")
 
 
