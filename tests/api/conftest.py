@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import csv
 import os
 import tempfile
 import uuid
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import httpx
@@ -24,7 +26,7 @@ from strikewire.api.config import ApiConfig
 from strikewire.api.http_protocol import make_server_options
 from strikewire.bootstrap import ReplayRequest, build_runtime
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
-from strikewire.core.instants import MINUTE_NS, SECOND_NS
+from strikewire.core.instants import MINUTE_NS, SECOND_NS, to_datetime
 from strikewire.core.instruments import InstrumentKind, InstrumentSpec
 from strikewire.runtime import Runtime
 from strikewire.settings import Settings, load_settings
@@ -37,6 +39,10 @@ SECRET_KEYS = base64.urlsafe_b64encode(bytes(range(32))).decode()
 #: 2022-12-30T09:15 in Bombay: a Friday with a full session.
 OPEN_NS = 1_672_371_900 * SECOND_NS
 MINUTES = 375
+#: A file of the day's first two hours of one future, with a minute in which nobody traded.
+SYMBOL = "NFO:BANKNIFTY-I"
+MORNING_MINUTES = 120
+MORNING_GAP = 7
 
 SPECS = (
     InstrumentSpec("NSE", "NIFTY BANK", InstrumentKind.INDEX, name="BANKNIFTY"),
@@ -109,6 +115,32 @@ def data_dirs():
             return folder
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def recording(tmp_path_factory):
+    """Write the file of a morning."""
+    path = tmp_path_factory.mktemp("recording") / "morning.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("symbol", "timestamp", "open", "high", "low", "close", "volume", "oi"))
+        for minute in range(MORNING_MINUTES):
+            if minute == MORNING_GAP:
+                continue
+            ts = to_datetime(OPEN_NS + minute * MINUTE_NS).astimezone(ZoneInfo("Asia/Kolkata"))
+            price = 43_000 + minute
+            prices = (price, price + 5, price - 5, price + 1)
+            writer.writerow((SYMBOL, ts.isoformat(), *prices, 25 * minute, 1_000))
+    return path
+
+
+@pytest.fixture
+async def playing(postgres_url, recording, data_dirs):
+    """Serve an empty database with the recording at ten minutes a second."""
+    async with make_database(postgres_url) as url:
+        settings = make_settings(url, data_dir=data_dirs())
+        async with serve(settings, replay=ReplayRequest(path=recording, speed=600.0)) as service:
+            yield service
 
 
 @contextlib.asynccontextmanager

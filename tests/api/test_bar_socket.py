@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import csv
 import json
 import socket
-from datetime import datetime
 
 import httpx
 import msgpack
@@ -23,42 +21,19 @@ from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.instants import MINUTE_NS, format_rfc3339, parse_rfc3339
 from strikewire.engine.view import Update
 from strikewire.stream.subscriber import BacklogConfig
-from tests.api.conftest import OPEN_NS, make_database, make_settings, serve, serve_runtime
+from tests.api.conftest import (
+    MORNING_GAP,
+    MORNING_MINUTES,
+    OPEN_NS,
+    SYMBOL,
+    make_database,
+    make_settings,
+    serve,
+    serve_runtime,
+)
 from tests.api.test_replay import command, get_bars, reach
 from tests.api.test_serving import start
 from tests.eventually import eventually
-
-SYMBOL = "NFO:BANKNIFTY-I"
-MINUTES = 120
-SKIPPED = 7
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory):
-    path = tmp_path_factory.mktemp("recording") / "morning.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("symbol", "timestamp", "open", "high", "low", "close", "volume", "oi"))
-        for minute in range(MINUTES):
-            if minute == SKIPPED:
-                continue
-            ts = format_rfc3339(OPEN_NS + minute * MINUTE_NS)
-            local = datetime.fromisoformat(ts).astimezone(
-                datetime.fromisoformat("2022-12-30T00:00:00+05:30").tzinfo
-            )
-            price = 43_000 + minute
-            writer.writerow(
-                (SYMBOL, local.isoformat(), price, price + 5, price - 5, price + 1, 25 * minute, 1)
-            )
-    return path
-
-
-@pytest.fixture
-async def playing(postgres_url, recording, data_dirs):
-    async with make_database(postgres_url) as url:
-        settings = make_settings(url, data_dir=data_dirs())
-        async with serve(settings, replay=ReplayRequest(path=recording, speed=600.0)) as service:
-            yield service
 
 
 def locate(service):
@@ -144,12 +119,12 @@ async def test_every_bar_of_the_file_arrives_once_in_order(playing):
         closed = [bar for bar in first["bars"] if not bar["is_forming"]]
         await command(playing, action="speed", speed="max")
         await command(playing, action="play")
-        while len(closed) < MINUTES - 1:
+        while len(closed) < MORNING_MINUTES - 1:
             message = await read(client, "bar")
             if not message["bar"]["is_forming"]:
                 closed.append(message["bar"])
     stamps = [parse_rfc3339(bar["ts"]) for bar in closed]
-    assert stamps == [OPEN_NS + n * MINUTE_NS for n in range(MINUTES) if n != SKIPPED]
+    assert stamps == [OPEN_NS + n * MINUTE_NS for n in range(MORNING_MINUTES) if n != MORNING_GAP]
     stored = (await get_bars(playing))["bars"]
     names = ("ts", "open", "high", "low", "close", "volume", "oi", "status")
     assert [[bar[n] for n in names] for bar in closed] == [[b[n] for n in names] for b in stored]
@@ -180,12 +155,12 @@ async def test_every_wider_bar_arrives_once_in_order(playing):
         closed = [bar for bar in first["bars"] if not bar["is_forming"]]
         await command(playing, action="speed", speed="max")
         await command(playing, action="play")
-        while len(closed) < MINUTES // 5:
+        while len(closed) < MORNING_MINUTES // 5:
             message = await read(client, "bar")
             if not message["bar"]["is_forming"]:
                 closed.append(message["bar"])
     stamps = [parse_rfc3339(bar["ts"]) for bar in closed]
-    assert stamps == [OPEN_NS + n * 5 * MINUTE_NS for n in range(MINUTES // 5)]
+    assert stamps == [OPEN_NS + n * 5 * MINUTE_NS for n in range(MORNING_MINUTES // 5)]
 
 
 @pytest.mark.promise("W3")
@@ -233,7 +208,7 @@ async def test_seek_backwards_is_a_new_epoch_and_a_snapshot(playing):
             seq = message["seq"]
             state[message["bar"]["ts"]] = message["bar"]
         stamps = [parse_rfc3339(ts) for ts, bar in sorted(state.items()) if not bar["is_forming"]]
-        wanted = [OPEN_NS + n * MINUTE_NS for n in range(MINUTES) if n != SKIPPED]
+        wanted = [OPEN_NS + n * MINUTE_NS for n in range(MORNING_MINUTES) if n != MORNING_GAP]
         assert stamps == wanted[: len(stamps)]
     async with listen(playing, epoch=first["epoch"], seq=first["seq"]) as (_, answer):
         assert answer["recovered"] is False

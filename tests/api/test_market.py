@@ -17,11 +17,16 @@ from strikewire.feeds.bar_ticks import BarTicks
 from strikewire.live.market_status import MarketBoard, MarketBoardConfig
 from strikewire.stream.message import Encoding
 from strikewire.stream.subscriber import BacklogConfig
-from tests.api.conftest import make_database, make_settings, serve, serve_runtime
-from tests.api.test_replay import MINUTES, OPEN_NS, command, playing, reach, recording
+from tests.api.conftest import (
+    MORNING_MINUTES,
+    OPEN_NS,
+    make_database,
+    make_settings,
+    serve,
+    serve_runtime,
+)
+from tests.api.test_replay import command, reach
 from tests.eventually import eventually
-
-__all__ = ["playing", "recording"]  # the fixtures of the replay, which belong to its tests
 
 
 async def get_market(service):
@@ -111,7 +116,7 @@ async def test_socket_is_told_of_the_end(playing):
         ended = await read_until(client, state="ended")
         assert ended["mode"] == "replay"
         assert ended["speed"] is None
-        last_ns = OPEN_NS + MINUTES * MINUTE_NS
+        last_ns = OPEN_NS + MORNING_MINUTES * MINUTE_NS
         assert ended["as_of"] == format_rfc3339(last_ns - 1)
 
 
@@ -131,7 +136,7 @@ async def test_feed_that_fails_is_stalled_and_its_clock_stands_still(playing, mo
         again = await read_status(client)
     assert (stalled["mode"], again["state"]) == ("replay", "stalled")
     # The market has not ended: nobody may take its past for today.
-    assert parse_rfc3339(again["now"]) <= OPEN_NS + MINUTES * MINUTE_NS
+    assert parse_rfc3339(again["now"]) <= OPEN_NS + MORNING_MINUTES * MINUTE_NS
     assert again["heard_s"] > stalled["heard_s"]
     assert (await playing.client.get("/health")).json()["status"] == "unhealthy"
 

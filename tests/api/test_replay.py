@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-from datetime import datetime
-
 import pytest
 
-from strikewire.bootstrap import ReplayRequest
 from strikewire.core.instants import (
     MINUTE_NS,
     SECOND_NS,
     format_rfc3339,
     parse_rfc3339,
 )
-from tests.api.conftest import make_database, make_settings, serve
+from tests.api.conftest import (
+    MORNING_GAP,
+    MORNING_MINUTES,
+    OPEN_NS,
+    SYMBOL,
+)
 from tests.eventually import eventually
 
-OPEN = datetime.fromisoformat("2022-12-30T09:15:00+05:30")
-OPEN_S = int(OPEN.timestamp())
-OPEN_NS = OPEN_S * SECOND_NS
-SYMBOL = "NFO:BANKNIFTY-I"
-MINUTES = 90
-
-
-@pytest.fixture(scope="module")
-def recording(tmp_path_factory):
-    """Write a file of ninety minutes of one future, one of which has no trade."""
-    path = tmp_path_factory.mktemp("recording") / "morning.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(("symbol", "timestamp", "open", "high", "low", "close", "volume", "oi"))
-        for minute in range(MINUTES):
-            if minute == 7:
-                continue
-            ts = datetime.fromtimestamp(OPEN_S + 60 * minute, OPEN.tzinfo).isoformat()
-            price = 43_000 + minute
-            writer.writerow((SYMBOL, ts, price, price + 5, price - 5, price + 1, 25 * minute, 1000))
-    return path
-
-
-@pytest.fixture
-async def playing(postgres_url, recording, data_dirs):
-    """Serve an empty database with the recording at ten minutes a second."""
-    async with make_database(postgres_url) as url:
-        settings = make_settings(url, data_dir=data_dirs())
-        async with serve(settings, replay=ReplayRequest(path=recording, speed=600.0)) as service:
-            yield service
+OPEN_S = OPEN_NS // SECOND_NS
 
 
 async def get_status(service):
@@ -77,7 +49,7 @@ async def test_market_time_is_the_replays(playing):
 
     now_s = int((await playing.client.get("/udf/time")).text)
     status = await get_status(playing)
-    assert OPEN_S + 120 <= now_s < OPEN_S + 60 * MINUTES
+    assert OPEN_S + 120 <= now_s < OPEN_S + 60 * MORNING_MINUTES
     assert status["state"] == "paused"
     assert now_s == parse_rfc3339(status["time"]) // SECOND_NS
 
@@ -112,7 +84,7 @@ async def test_every_minute_so_far_is_there_and_none_of_the_future(playing):
         seen = [parse_rfc3339(bar["ts"]) for bar in body["bars"]]
         last = (now_ns - OPEN_NS) // MINUTE_NS
         # The minute that is being played may not have had its first tick.
-        wanted = [OPEN_NS + n * MINUTE_NS for n in range(last) if n != 7]
+        wanted = [OPEN_NS + n * MINUTE_NS for n in range(last) if n != MORNING_GAP]
         assert seen[: len(wanted)] == wanted
         assert len(seen) <= len(wanted) + 1
         await command(playing, action="play")
@@ -197,7 +169,7 @@ async def test_replay_that_has_ended_leaves_every_bar_and_the_machines_time(play
 
     await eventually(is_todays_time)
     bars = (await get_bars(playing))["bars"]
-    assert len(bars) == MINUTES - 1
+    assert len(bars) == MORNING_MINUTES - 1
     assert {bar["status"] for bar in bars} == {"complete"}
     assert (await command(playing, action="seek", to="2022-12-30")).status_code == 409
     health = (await playing.client.get("/health")).json()
