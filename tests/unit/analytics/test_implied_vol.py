@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strikewire.analytics.options.black76 import compute_prices
+from strikewire.analytics.options.implied_nb import solve_rows_nb
 from strikewire.analytics.options.robust_nb import solve_total_vol_nb
 from strikewire.analytics.options.rows import OptionRows, Reason
 from strikewire.analytics.options.valuation import compute_implied, compute_values
@@ -243,6 +244,25 @@ def test_bad_row_leaves_the_others_alone():
     assert whole.reasons.tolist() == [Reason.NONE, Reason.INVALID, Reason.NONE]
     for i, premium in ((0, 6.0), (2, 3.0)):
         assert whole.vols[i] == compute_implied(premium, make_row(strike=strikes[i])).vols[0]
+
+
+def test_columns_that_may_not_be_written_to_are_not_compiled_for(rng):
+    # Views of a buffer, or of what was broadcast: to Numba a type of their own.
+    rows, vols = make_market(rng, 10)
+    prices = compute_values(vols, rows).prices
+    compute_implied(prices, rows)
+    before = len(getattr(solve_rows_nb, "signatures", ()))
+    for column in (prices, rows.strikes, rows.is_call):
+        column.setflags(write=False)
+    frozen = OptionRows.on_forwards(
+        forwards=np.broadcast_to(rows.underlyings[0], 10),
+        strikes=rows.strikes,
+        taus=rows.taus,
+        rates=rows.rates,
+        is_call=rows.is_call,
+    )
+    compute_implied(prices, frozen)
+    assert len(getattr(solve_rows_nb, "signatures", ())) == before
 
 
 def test_columns_of_different_lengths_are_refused():

@@ -61,7 +61,7 @@ def compute_prices(
     except ValueError as error:
         msg = f"arrays of one shape, or single values, were wanted: {error}"
         raise ValueError(msg) from error
-    *floats, flags = (np.ascontiguousarray(row).reshape(-1) for row in rows)
+    *floats, flags = (np.require(row, None, ("C", "W")).reshape(-1) for row in rows)
     f, k, v, t, d = floats
     prices = np.empty(rows[0].shape)
     # What is thrown away warns nobody; compiled code does not warn in any case.

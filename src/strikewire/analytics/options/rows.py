@@ -172,20 +172,22 @@ class CrossGreeks:
 
 
 def broadcast_floats(values: npt.ArrayLike, count: int) -> Floats:
-    """Return one float64 column of a length, contiguous.
+    """Return one float64 column of a length, as kernels take it.
 
     Raises
     ------
     ValueError : neither one value nor an array of that length.
     """
     column = np.asarray(values, np.float64)
-    if column.shape == (count,):
-        return np.ascontiguousarray(column)
-    try:
-        return np.ascontiguousarray(np.broadcast_to(column, (count,)))
-    except ValueError as error:
-        msg = f"one value or {count} were wanted, found an array of {column.shape}"
-        raise ValueError(msg) from error
+    if column.shape != (count,):
+        try:
+            column = np.broadcast_to(column, (count,))
+        except ValueError as error:
+            msg = f"one value or {count} were wanted, found an array of {column.shape}"
+            raise ValueError(msg) from error
+    # To Numba a column that may not be written to is another type: it would compile everything
+    # again, seconds, in the middle of a session.
+    return np.require(column, np.float64, ("C", "W"))
 
 
 def _broadcast(
@@ -197,5 +199,6 @@ def _broadcast(
         msg = f"columns of one length, or single values, were wanted, found {shapes}"
         raise ValueError(msg)
     count = lengths.pop() if lengths else 1
-    is_call = np.ascontiguousarray(np.broadcast_to(np.asarray(flags, np.bool_), (count,)))
-    return is_call, [broadcast_floats(column, count) for column in columns]
+    is_call = np.broadcast_to(np.asarray(flags, np.bool_), (count,))
+    floats = [broadcast_floats(column, count) for column in columns]
+    return np.require(is_call, np.bool_, ("C", "W")), floats

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from strikewire.analytics.options.black76 import compute_prices
+from strikewire.analytics.options.forwards import ExpiryPrices, StrikePairs, find_forwards
 from strikewire.analytics.options.rows import OptionRows
 from strikewire.analytics.options.valuation import compute_implied, compute_values
 
@@ -15,4 +16,8 @@ def compile_kernels() -> None:
     rows = OptionRows.on_forwards(forwards=100.0, **columns)
     compute_implied(np.full(1, 2.0), rows)
     compute_values(0.2, rows)
+    one = np.ones(1)
+    find_forwards(
+        ExpiryPrices(one, one, one, one), StrikePairs(np.array([0, 1]), one, one, one, one)
+    )
     compute_prices(100.0, 100.0, 0.2, 0.1, 1.0, is_call=True)
