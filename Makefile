@@ -19,6 +19,9 @@ SEED ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
+# Peers whose pins exclude each other and ours, each in an environment of its own.
+PEERS := fast-vollib iv-engine quantlib vollib
+PEER_STAMPS := $(PEERS:%=$(VENV)/bench/%/.installed)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 PYTEST := $(BIN)/python -m pytest
@@ -44,6 +47,12 @@ warm: $(STAMP)
 
 $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 	$(INSTALL) -r requirements/bench.txt
+	@touch $@
+
+# Two of vollib's packages come as sources only; they are pure Python.
+$(PEER_STAMPS): $(VENV)/bench/%/.installed: requirements/bench-%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes -r $<
 	@touch $@
 
 demo: $(STAMP) warm web
@@ -78,7 +87,7 @@ test: $(STAMP) warm web
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(BENCH_STAMP)
+bench: $(BENCH_STAMP) $(if $(filter options,$(or $(ONLY),options)),$(PEER_STAMPS))
 	$(BIN)/python -m benchmarks $(ONLY)
 
 soak: $(STAMP) warm
@@ -98,6 +107,9 @@ lock:
 	$(LOCK) pyproject.toml --output-file requirements/runtime.txt
 	$(LOCK) pyproject.toml --group test --constraint requirements/runtime.txt --output-file requirements/test.txt
 	$(LOCK) pyproject.toml --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt
+	for peer in $(PEERS); do \
+		$(filter-out --only-binary :all:,$(LOCK)) --group bench-$$peer --output-file requirements/bench-$$peer.txt || exit 1; \
+	done
 
 clean:
 	rm -rf build dist src/strikewire/api/page htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -81,7 +81,10 @@ def test_source_names_nothing_beside_the_checkout():
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["runtime", "test", "bench"])
+PEERS = ["bench-fast-vollib", "bench-iv-engine", "bench-quantlib", "bench-vollib"]
+
+
+@pytest.mark.parametrize("name", ["runtime", "test", "bench", *PEERS])
 def test_requirements_are_pinned_and_hashed(name):
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     code = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
