@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from numba.core.registry import CPUDispatcher
 
-from strikewire.analytics.options import forwards_nb, implied_nb, priced_nb
+from strikewire.analytics.options import chains_nb, forwards_nb, implied_nb, priced_nb
 from strikewire.engine import kernels
 from strikewire.engine.warm import compile_kernels
 
@@ -16,6 +16,7 @@ def test_every_kernel_the_engine_calls_is_compiled_afterwards() -> None:
         kernels.close_bars_nb,
         kernels.flush_bars_nb,
         kernels.peek_bars_nb,
+        chains_nb.compute_figures_nb,
         forwards_nb.find_forwards_nb,
         implied_nb.solve_rows_nb,
         priced_nb.price_rows_nb,
