@@ -59,6 +59,12 @@ def _miss(part: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
+def miss_part() -> Callable[[str], NoReturn]:
+    """Return what ends a test for want of a part that is no program."""
+    return _miss
+
+
+@pytest.fixture(scope="session")
 def require_part() -> Callable[[str], str]:
     """Return a function that gives the path of a program, or skips the test without it."""
 
