@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strikewire.auth.api_keys import ApiKeys
 from strikewire.auth.audit import AuditTrail
+from strikewire.auth.credential_watch import CredentialWatch
 from strikewire.auth.identity import Identity
 from strikewire.auth.people import People
+from strikewire.auth.stream_tickets import StreamTickets
 from strikewire.core.clock import Clock
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
@@ -38,6 +41,9 @@ class Runtime:
     market_clock : the market's time: the replay's while one runs, else the machine's.
     identity : who may be asking.
     people : who has an account, and what can be done about it.
+    keys : everybody's API keys.
+    tickets : what opens a socket once.
+    credential_watch : asks whether the credentials of open sockets still hold.
     hub : finds the topics that sockets listen to.
     rules : the market rules in force.
     rule_overrides : changes them.
@@ -54,6 +60,9 @@ class Runtime:
     market_clock: Clock
     identity: Identity
     people: People
+    keys: ApiKeys
+    tickets: StreamTickets
+    credential_watch: CredentialWatch
     metrics: Metrics
     health: Health
     database: Database

@@ -277,13 +277,6 @@ async def test_socket_of_this_site_is_taken(service):
         assert await read(client, "welcome")
 
 
-async def test_socket_without_identity_is_refused(service):
-    headers = {"X-Forwarded-For": "192.0.2.1"}
-    with pytest.raises(InvalidStatus) as caught:
-        await connect(locate(service), additional_headers=headers, proxy=None)
-    assert caught.value.response.status_code == 401
-
-
 def make_update(seq, instrument_id, minute):
     bars = np.zeros(1, BAR_DTYPE)
     bars["instrument_id"], bars["ts_ns"] = instrument_id, OPEN_NS + minute * MINUTE_NS

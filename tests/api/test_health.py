@@ -74,6 +74,8 @@ async def test_health_says_everything(client):
         ("identity", "running"),
         ("bar streams", "running"),
         ("market status", "running"),
+        ("key uses", "running"),
+        ("credential watch", "running"),
     ]
     assert body["uptime_s"] >= 0
     assert body["version"]

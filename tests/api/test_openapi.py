@@ -16,6 +16,9 @@ from strikewire.api.routes import (
 from strikewire.auth.scopes import Scope
 from strikewire.settings import load_settings
 
+# A plain test has coroutine fixtures only beside this one.
+pytestmark = pytest.mark.usefixtures("anyio_backend")
+
 
 @pytest.fixture
 def app(service):

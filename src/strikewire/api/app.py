@@ -28,14 +28,17 @@ from strikewire.api.v1 import (
     bars,
     coverage,
     instruments,
+    keys,
     market,
     market_rules,
     replay,
+    stream_tickets,
     users,
 )
 from strikewire.api.web import Page, load_files
 from strikewire.api.ws.catalogue import PATHS
 from strikewire.api.ws.connection import TopicSocket
+from strikewire.api.ws.door import SocketDoor
 from strikewire.api.ws.sockets import Sockets
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import StrikewireError
@@ -88,12 +91,13 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     )
     app.state.runtime = runtime
     app.state.limits = limits
-    app.state.sockets = Sockets()
     app.state.browsers = BrowserRules(
         public_url=config.public_url,
         own_origins=frozenset(config.gate.cors_origins),
         cookie_max_age_s=config.login_lifetime_s,
     )
+    app.state.sockets = Sockets(config=config.sockets, watch=runtime.credential_watch)
+    door = SocketDoor(runtime, app.state.sockets, config)
     routes = Routes(app)
     auth.add_routes(routes)
     users.add_routes(routes)
@@ -105,9 +109,11 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     market_rules.add_routes(routes)
     replay.add_routes(routes)
     audit.add_routes(routes)
+    keys.add_routes(routes)
+    stream_tickets.add_routes(routes)
     for path in PATHS:
-        endpoint = TopicSocket(path, runtime, app.state.sockets, config.sockets)
-        routes.add_socket(path.path, endpoint, access=path.access)
+        endpoint = TopicSocket(path, runtime, config.sockets)
+        routes.add_socket(path.path, endpoint, door=door, access=path.access)
     health.add_routes(
         routes, metrics_access=PUBLIC if config.is_metrics_public else Scope.METRICS_READ
     )

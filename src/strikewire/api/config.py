@@ -27,6 +27,11 @@ class SocketConfig:
     max_requests_per_s, max_request_burst : more requests close it.
     heartbeat_s : so often a socket is told that all is well, and where its topics stand.
     close_timeout_s : how long a client that does not read may take to read why it is closed.
+    first_message_s : how long a client that could not say it in the handshake may take to say who
+        it is.
+    max_per_user : sockets of one user, those of their keys included.
+    max_per_address : sockets from one address; of IPv6, from one /64.
+    max_strangers : sockets whose client has not said yet who it is.
     """
 
     backlog: BacklogConfig = field(default_factory=BacklogConfig)
@@ -37,6 +42,10 @@ class SocketConfig:
     max_request_burst: int = 200
     heartbeat_s: float = 10.0
     close_timeout_s: float = 5.0
+    first_message_s: float = 5.0
+    max_per_user: int = 100
+    max_per_address: int = 200
+    max_strangers: int = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Annotated
 
 from fastapi import Depends
@@ -114,19 +115,23 @@ def charge_rows(request: Request, rows: int) -> None:
     get_limits(request).charge_rows(request, request.state.principal, rows)
 
 
-def check_origin(connection: HTTPConnection) -> None:
+def check_origin(connection: HTTPConnection, *, listed: AbstractSet[str]) -> None:
     """Return unless a page of another site is asking: browsers let any page open a socket.
+
+    Parameters
+    ----------
+    listed : origins whose pages may ask, beside this server's own.
 
     Raises
     ------
-    NotPermittedError : there is an `Origin`, and it is not the `Host` that was asked.
+    NotPermittedError : there is an `Origin`, neither listed nor the `Host` that was asked.
     """
     origin = connection.headers.get("origin")
-    if origin is None:
+    if origin is None or origin in listed:
         return
     if not is_origin_of(origin.lower(), connection.headers.get("host", "").lower()):
-        msg = "a page of this server's own host was wanted as the Origin"
-        raise NotPermittedError(msg, origin=origin)
+        msg = "a page of this server's own host, or of a listed origin, was wanted as the Origin"
+        raise NotPermittedError(msg, origin=origin[:256])
 
 
 class Requires:

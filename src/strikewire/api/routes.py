@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final, Generic, Literal, Protocol, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, FastAPI
@@ -23,13 +23,12 @@ from starlette.routing import Match, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from strikewire.api.deps import Requires, authorize, check_origin, get_runtime
-from strikewire.api.errors import describe, render
-from strikewire.api.rate_limits import CHANGE_COST, READ_COST, SOCKET_COST
+from strikewire.api.deps import Requires, authorize
+from strikewire.api.rate_limits import CHANGE_COST, READ_COST
 from strikewire.api.schemas import ErrorBody
+from strikewire.api.ws.door import SocketDoor, SocketEndpoint
 from strikewire.auth import scopes
-from strikewire.auth.principal import Principal
-from strikewire.core.errors import InvalidInputError, StrikewireError
+from strikewire.core.errors import InvalidInputError
 
 #: What a route asks of its caller: a scope, or nothing at all.
 Access = scopes.Scope | Literal["public"]
@@ -196,22 +195,13 @@ class Routes:
         _check_access(route.path, route.access)
         self._app.router.routes.append(Route(route.path, route, methods=["GET"]))
 
-    def add_socket(self, path: str, endpoint: SocketEndpoint, *, access: scopes.Scope) -> None:
-        """Register a WebSocket, which no page of another site may open (`Origin`).
-
-        Who may not have it is refused before the handshake, with the one error body.
-        """
+    def add_socket(
+        self, path: str, endpoint: SocketEndpoint, *, door: SocketDoor, access: scopes.Scope
+    ) -> None:
+        """Register a WebSocket, for whom the door lets in with that scope."""
 
         async def open_socket(socket: WebSocket) -> None:
-            try:
-                check_origin(socket)
-                principal = await authorize(socket, access, cost=SOCKET_COST)
-                endpoint.check_room()
-            except StrikewireError as error:
-                clock = get_runtime(socket).clock
-                await socket.send_denial_response(render(describe(error), clock=clock))
-                return
-            await endpoint.serve(socket, principal)
+            await door.serve(socket, endpoint, access)
 
         self._app.router.routes.append(SocketRoute(path, open_socket, access=access))
 
@@ -270,23 +260,6 @@ class SocketRoute(WebSocketRoute):
     ) -> None:
         super().__init__(path, endpoint)
         self.access = access
-
-
-class SocketEndpoint(Protocol):
-    """What serves the sockets of a route."""
-
-    def check_room(self) -> None:
-        """Return if there is room for one more.
-
-        Raises
-        ------
-        DependencyError : there is not, or the program is about to end.
-        """
-        ...
-
-    async def serve(self, socket: WebSocket, principal: Principal) -> None:
-        """Serve one, from the handshake to its end."""
-        ...
 
 
 def _check_audit(method: str, path: str, action: str | None) -> None:

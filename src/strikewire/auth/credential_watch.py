@@ -61,6 +61,9 @@ class CredentialWatch:
         self._identity = identity
         self._holders: set[Holder] = set()
 
+    def __len__(self) -> int:
+        return len(self._holders)
+
     def add(self, holder: Holder) -> None:
         """Begin to ask for a holder."""
         self._holders.add(holder)

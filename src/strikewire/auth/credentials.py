@@ -44,6 +44,8 @@ class Refusal(StrEnum):
     REUSED = "reused"
     #: The session or the account behind it has ended, or never was.
     REVOKED = "revoked"
+    #: It is good elsewhere, and not where it came from.
+    ADDRESS = "address"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from strikewire.auth.credentials import Caller
+from strikewire.auth.credentials import Caller, Refusal
 from strikewire.auth.principal import Principal
-from strikewire.core.errors import NotAuthenticatedError
+from strikewire.core.errors import CredentialRefusedError, NotAuthenticatedError
 
 
 class Authenticator(Protocol):
@@ -66,9 +66,8 @@ class Identity:
                 return principal
         if caller.credentials.is_empty:
             msg = "this route needs an identity, and the request carries none"
-        else:
-            msg = "the credential that came with the request is not one of ours"
-        raise NotAuthenticatedError(msg)
+            raise NotAuthenticatedError(msg)
+        raise CredentialRefusedError(Refusal.UNREADABLE)
 
     async def renew(self, principal: Principal, caller: Caller) -> Principal:
         """Return who somebody is by now, with what they may do by now of what they might before.
@@ -81,5 +80,4 @@ class Identity:
             renewed = await authenticator.renew_principal(principal, caller)
             if renewed is not None:
                 return replace(renewed, scopes=renewed.scopes & principal.scopes)
-        msg = "credentials of that kind are not taken any more"
-        raise NotAuthenticatedError(msg)
+        raise CredentialRefusedError(Refusal.REVOKED)

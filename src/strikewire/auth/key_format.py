@@ -8,11 +8,14 @@
 The prefix lets a scanner find keys that were committed or pasted by mistake. The checksum is the
 CRC-32 of all before it: it tells a key from what merely looks like one, and a mistyped key from a
 revoked one, without asking the store. It protects against mistakes only, not against anybody.
+
+Of the secret the store keeps the SHA-256 (`auth.opaque`). A slow hash with salt is for passwords,
+which people choose and others can guess. Here are 256 random bits: nobody can try them out,
+whatever a trial costs, and each request would pay for it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import string
@@ -65,16 +68,6 @@ def parse_key(text: str) -> ApiKeyText | None:
     if found is None or _compute_checksum(found[1]) != found[4]:
         return None
     return ApiKeyText(key_id=found[2], secret=found[3])
-
-
-def hash_secret(secret: str) -> bytes:
-    """Return what is kept of a secret: its SHA-256.
-
-    A slow hash with salt protects passwords, because people choose them and they can be guessed.
-    Here are 256 random bits: nobody can try them out, whatever a trial costs, and each request
-    would pay for it. See docs/decisions/0016-api-keys.md.
-    """
-    return hashlib.sha256(secret.encode()).digest()
 
 
 def _draw(length: int) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from strikewire.core.users import Role
 
-__all__ = ["ROLE_SCOPES", "Role", "Scope", "collect_scopes"]
+__all__ = ["KEY_SCOPES", "ROLE_SCOPES", "Role", "Scope", "collect_scopes"]
 
 
 class Scope(StrEnum):
@@ -39,6 +39,8 @@ class Scope(StrEnum):
     KEYS_READ = "keys:read"
     #: Make and revoke them.
     KEYS_WRITE = "keys:write"
+    #: Ask for tickets that open a socket.
+    STREAMS_OPEN = "streams:open"
     #: See who has an account.
     USERS_READ = "users:read"
     #: Make, change, disable and delete accounts.
@@ -58,6 +60,7 @@ _VIEWER: Final = frozenset(
         Scope.SELF_WRITE,
         Scope.KEYS_READ,
         Scope.KEYS_WRITE,
+        Scope.STREAMS_OPEN,
     }
 )
 _TRADER: Final = _VIEWER | {Scope.REPLAY_CONTROL}
@@ -66,6 +69,10 @@ _TRADER: Final = _VIEWER | {Scope.REPLAY_CONTROL}
 ROLE_SCOPES: Final = MappingProxyType(
     {Role.VIEWER: _VIEWER, Role.TRADER: _TRADER, Role.ADMIN: frozenset(Scope)}
 )
+
+#: What a key may be given. Never what would let it make keys, passwords or accounts, which could do
+#: more, or for longer, than it may itself (S12).
+KEY_SCOPES: Final = frozenset(Scope) - {Scope.KEYS_WRITE, Scope.SELF_WRITE, Scope.USERS_WRITE}
 
 
 def collect_scopes(roles: Iterable[Role]) -> frozenset[Scope]:

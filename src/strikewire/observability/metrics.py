@@ -244,8 +244,8 @@ class Metrics:
     """The metrics of one program, on a registry of its own.
 
     `requests` counts by method, route template and status; `request_seconds` times by method and
-    route template; `rate_limited` counts refusals by limit; `recorder_flush_seconds` is one commit
-    of bars and checkpoint.
+    route template; `rate_limited` counts refusals by limit, `sockets_refused` by error code;
+    `recorder_flush_seconds` is one commit of bars and checkpoint.
     """
 
     registry: CollectorRegistry
@@ -253,6 +253,7 @@ class Metrics:
     request_seconds: Histogram
     requests_in_flight: Gauge
     rate_limited: Counter
+    sockets_refused: Counter
     recorder_flush_seconds: Histogram
 
     def sample(self, family: SampledFamily, read: Callable[[], Iterable[Sample]]) -> None:
@@ -324,6 +325,12 @@ def build_metrics(*, version: str) -> Metrics:
             "strikewire_rate_limited",
             "Requests refused for asking too much, by limit.",
             ["limit"],
+            registry=registry,
+        ),
+        sockets_refused=Counter(
+            "strikewire_sockets_refused",
+            "Sockets that were not let in, by the error's code.",
+            ["code"],
             registry=registry,
         ),
         recorder_flush_seconds=Histogram(

@@ -29,6 +29,7 @@ from strikewire.live.session import SessionConfig
 from strikewire.observability.logs import LogConfig
 from strikewire.resilience.failpoints import Failpoints
 from strikewire.settings.identity import IdentitySettings
+from strikewire.settings.keys import KeySettings
 from strikewire.settings.manners import MannersSettings
 from strikewire.settings.sources import (
     Seconds,
@@ -44,7 +45,7 @@ _DATABASE_SCHEMES: Final = ("postgresql", "postgresql+asyncpg", "postgresql+psyc
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
 
-class Settings(IdentitySettings, MannersSettings):
+class Settings(IdentitySettings, KeySettings, MannersSettings):
     """Every setting there is. No secret has a default."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -258,6 +259,7 @@ class Settings(IdentitySettings, MannersSettings):
             rates=self.to_rates(),
             public_url=self.public_url,
             login_lifetime_s=self.login_lifetime_s,
+            sockets=self.to_sockets(),
         )
 
     def to_relay(self) -> RelayConfig | None:

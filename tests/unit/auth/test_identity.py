@@ -47,7 +47,7 @@ async def test_the_first_that_knows_the_caller_decides(identity):
 async def test_a_bad_credential_is_not_passed_over(identity):
     with pytest.raises(NotAuthenticatedError, match="unknown key"):
         await identity.authenticate(replace(LOCAL, credentials=Credentials(api_key="bad")))
-    with pytest.raises(NotAuthenticatedError, match="not one of ours"):
+    with pytest.raises(NotAuthenticatedError, match="good was wanted"):
         await identity.authenticate(replace(LOCAL, credentials=Credentials(bearer="a.b.c")))
 
 
@@ -62,7 +62,7 @@ async def test_the_one_that_knows_a_principal_renews_it(identity):
 
     assert await identity.renew(robot, LOCAL) == robot
     assert (await identity.renew(demo, LOCAL)).subject == "demo"
-    with pytest.raises(NotAuthenticatedError, match="not taken any more"):
+    with pytest.raises(NotAuthenticatedError, match="good was wanted"):
         await Identity([Keys()]).renew(demo, LOCAL)
 
 

@@ -15,7 +15,7 @@ def test_each_role_may_do_what_the_lesser_may():
 def test_viewer_changes_nothing_but_what_is_its_own():
     writes = {each for each in ROLE_SCOPES[Role.VIEWER] if not each.endswith(":read")}
 
-    assert writes == {Scope.SELF_WRITE, Scope.KEYS_WRITE}
+    assert writes == {Scope.SELF_WRITE, Scope.KEYS_WRITE, Scope.STREAMS_OPEN}
 
 
 def test_only_administrators_see_users_and_the_audit_log():

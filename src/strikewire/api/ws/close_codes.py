@@ -19,11 +19,18 @@ class CloseCode(IntEnum):
     INTERNAL = 1011
     #: The program ends; come back, to a new epoch.
     SHUTDOWN = 1012
+    #: What is needed to know who the client is, is away.
+    TRY_LATER = 1013
     #: A message that is no object.
     MALFORMED = 4400
+    #: Who the client is was not said in time, was not true, or is not true any more.
+    NOT_AUTHENTICATED = 4401
+    #: The client is somebody without the scope, or has lost it.
+    NOT_PERMITTED = 4403
     #: More waited than is kept for one client. Come back with the last epoch and seq.
     SLOW_CLIENT = 4408
-    #: More requests than one client may send. Come back, and ask less.
+    #: More requests than one client may send, or more sockets than one user may have. Come back,
+    #: and ask less.
     TOO_OFTEN = 4429
 
     @property
@@ -42,9 +49,12 @@ _REASONS = {
     CloseCode.TOO_LONG: "the message is too long",
     CloseCode.INTERNAL: "something went wrong on our side",
     CloseCode.SHUTDOWN: "the server is stopping",
+    CloseCode.TRY_LATER: "the server cannot tell now who you are",
+    CloseCode.NOT_AUTHENTICATED: "a credential that is good was wanted",
+    CloseCode.NOT_PERMITTED: "a scope that you have was wanted",
     CloseCode.MALFORMED: "an object was wanted",
     CloseCode.SLOW_CLIENT: "messages were not read in time",
-    CloseCode.TOO_OFTEN: "too many requests",
+    CloseCode.TOO_OFTEN: "fewer requests, or fewer sockets, were wanted",
 }
 
 _RETURNING = frozenset(

@@ -21,11 +21,9 @@ from strikewire.api.ws.catalogue import SCOPES, SocketPath
 from strikewire.api.ws.close_codes import CloseCode
 from strikewire.api.ws.frame_protocol import EXTENSION, FramePort, FrameProtocol
 from strikewire.api.ws.request_rate import RequestRate
-from strikewire.api.ws.sockets import Sockets
-from strikewire.auth.principal import Principal
+from strikewire.api.ws.sockets import Seat
 from strikewire.core.errors import (
     ConflictError,
-    DependencyError,
     MalformedRequestError,
     NotFoundError,
     StrikewireError,
@@ -56,43 +54,23 @@ _SESSION: Final = "session"
 class TopicSocket:
     """Serves the sockets of one path."""
 
-    def __init__(
-        self, path: SocketPath, runtime: Runtime, sockets: Sockets, config: SocketConfig
-    ) -> None:
+    def __init__(self, path: SocketPath, runtime: Runtime, config: SocketConfig) -> None:
         self._path = path
         self._runtime = runtime
-        self._sockets = sockets
         self._config = config
 
-    def check_room(self) -> None:
-        """Return if there is room for one more.
-
-        Raises
-        ------
-        DependencyError : there is not, or the program is about to end.
-        """
-        if self._sockets.is_draining or len(self._sockets) >= self._config.max_sockets:
-            msg = "the server takes no more sockets now"
-            raise DependencyError(msg, retry_after_s=_RETRY_S)
-
-    async def serve(self, socket: WebSocket, principal: Principal) -> None:
-        """Serve one, from the handshake to its end."""
-        is_packed = socket.query_params.get("encoding") == Encoding.MSGPACK.label
-        with contextlib.suppress(WebSocketDisconnect):
-            await socket.accept()
-            connection = _Connection(
-                socket,
-                runtime=self._runtime,
-                config=self._config,
-                path=self._path,
-                principal=principal,
-                encoding=Encoding.MSGPACK if is_packed else Encoding.JSON,
-            )
-            self._sockets.add(connection)
-            try:
-                await connection.run()
-            finally:
-                self._sockets.remove(connection)
+    async def serve(self, socket: WebSocket, seat: Seat) -> None:
+        """Serve one that is accepted, and whose client is known, to its end."""
+        connection = _Connection(
+            socket,
+            runtime=self._runtime,
+            config=self._config,
+            path=self._path,
+            seat=seat,
+            encoding=protocol.find_encoding(socket.query_params.get("encoding")),
+        )
+        seat.occupy(connection)
+        await connection.run()
 
 
 class _Connection:
@@ -105,14 +83,14 @@ class _Connection:
         runtime: Runtime,
         config: SocketConfig,
         path: SocketPath,
-        principal: Principal,
+        seat: Seat,
         encoding: Encoding,
     ) -> None:
         self._socket = socket
         self._runtime = runtime
         self._config = config
         self._path = path
-        self._principal = principal
+        self._seat = seat
         self._encoding = encoding
         self._port: FramePort = socket.scope["extensions"][EXTENSION]
         self._channels: dict[str, Channel] = {}
@@ -127,7 +105,7 @@ class _Connection:
     def announce_shutdown(self) -> None:
         """Tell the client, then close."""
         self._say(protocol.make_message("shutdown", retry_after_s=_RETRY_S))
-        self._finish(CloseCode.SHUTDOWN)
+        self.finish(CloseCode.SHUTDOWN)
 
     async def run(self) -> None:
         """Serve until either side closes."""
@@ -177,7 +155,7 @@ class _Connection:
 
     # -- the end --------------------------------------------------------------------------------
 
-    def _finish(self, code: CloseCode) -> None:
+    def finish(self, code: CloseCode) -> None:
         """Close, after what waits; the first reason counts."""
         if self._close_code is None:
             self._close_code = code
@@ -186,7 +164,7 @@ class _Connection:
     def _give_up(self) -> None:
         """Close a client that does not follow."""
         _log.warning("a slow client is closed", sample="slow client")
-        self._finish(CloseCode.SLOW_CLIENT)
+        self.finish(CloseCode.SLOW_CLIENT)
 
     async def _close(self) -> None:
         """Say why; a client that does not read has so long to begin, and is cut."""
@@ -212,14 +190,14 @@ class _Connection:
                 return
             data = message.get("text" if self._encoding is Encoding.JSON else "bytes")
             if data is None:
-                self._finish(CloseCode.WRONG_ENCODING)
+                self.finish(CloseCode.WRONG_ENCODING)
             elif (
                 len(data.encode() if isinstance(data, str) else data)
                 > self._config.max_message_bytes
             ):
-                self._finish(CloseCode.TOO_LONG)
+                self.finish(CloseCode.TOO_LONG)
             elif not self._rate.allow(asyncio.get_running_loop().time()):
-                self._finish(CloseCode.TOO_OFTEN)
+                self.finish(CloseCode.TOO_OFTEN)
             else:
                 await self._answer(data)
 
@@ -231,7 +209,7 @@ class _Connection:
             await self._do(protocol.parse_request(body))
         except MalformedRequestError as error:
             self._say(protocol.make_error(describe(error)))
-            self._finish(CloseCode.MALFORMED)
+            self.finish(CloseCode.MALFORMED)
         except (StrikewireError, ValidationError) as error:
             failure = describe(error)
             log_failure(error, failure, path=self._path.path)
@@ -242,6 +220,9 @@ class _Connection:
             raise
 
     async def _do(self, request: protocol.Request) -> None:
+        if isinstance(request, protocol.Authenticate):
+            msg = "a socket whose client is not known yet was wanted"
+            raise ConflictError(msg)
         if isinstance(request, protocol.Ping):
             self._say(protocol.make_message("pong", request.id, as_of=self._find_as_of()))
             return
@@ -249,7 +230,7 @@ class _Connection:
         if name.kind not in self._path.kinds:
             msg = f"{self._path.path} has no topics of the kind {name.kind.name}"
             raise NotFoundError(msg, topic=str(name))
-        self._principal.require(SCOPES[name.kind.name])
+        self._seat.require(SCOPES[name.kind.name])
         if isinstance(request, protocol.Subscribe):
             await self._subscribe(request, name)
         else:

@@ -74,16 +74,37 @@ class Unsubscribe(_TopicRequest):
     action: Literal["unsubscribe"]
 
 
+class Authenticate(_Request):
+    """Say who is there, as the first message of a socket whose handshake could not."""
+
+    action: Literal["authenticate"]
+    token: str | None = Field(default=None, max_length=8_192, repr=False)
+    api_key: str | None = Field(default=None, max_length=256, repr=False)
+    ticket: str | None = Field(default=None, max_length=128, repr=False)
+
+    @model_validator(mode="after")
+    def _check_one(self) -> Self:
+        if [self.token, self.api_key, self.ticket].count(None) != 2:
+            msg = "one of token, api_key and ticket is given"
+            raise ValueError(msg)
+        return self
+
+
 class Ping(_Request):
     """Answer, to show that somebody is there."""
 
     action: Literal["ping"]
 
 
-Request = Subscribe | Unsubscribe | Ping
+Request = Authenticate | Subscribe | Unsubscribe | Ping
 REQUESTS: Final[TypeAdapter[Request]] = TypeAdapter(
     Annotated[Request, Field(discriminator="action")]
 )
+
+
+def find_encoding(asked: str | None) -> Encoding:
+    """Return how a client wants its messages, by the `encoding` of its socket's query."""
+    return Encoding.MSGPACK if asked == Encoding.MSGPACK.label else Encoding.JSON
 
 
 def decode_body(data: str | bytes, encoding: Encoding) -> dict[str, Any]:

@@ -1,0 +1,146 @@
+"""Who brings an API key."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from strikewire.auth.addresses import Network, is_within, parse_network
+from strikewire.auth.credential_cache import CredentialCache
+from strikewire.auth.credentials import Caller, CredentialKind, Refusal
+from strikewire.auth.key_format import PREFIX, parse_key
+from strikewire.auth.key_uses import KeyUses
+from strikewire.auth.opaque import hash_secret, is_same
+from strikewire.auth.principal import Principal
+from strikewire.auth.scopes import KEY_SCOPES, collect_scopes
+from strikewire.core.clock import Clock
+from strikewire.core.errors import CredentialRefusedError
+from strikewire.store.api_keys import ApiKeyStore, KeyRecord
+from strikewire.store.database import Database
+
+#: What a secret is compared with when there is no such key: nothing has this hash that anybody
+#: could find.
+_NOBODYS_HASH: Final = secrets.token_bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """A key that is good, as far as its secret, its caller's address and its expiry are."""
+
+    secret_hash: bytes = field(repr=False)
+    principal: Principal
+    networks: tuple[Network, ...]
+    expires_ns: int
+
+
+class ApiKeyIdentity:
+    """Knows keys in `X-API-Key`, and in `Authorization: Bearer` by their prefix.
+
+    Parameters
+    ----------
+    is_available : what is known of the database: see `CredentialCache`.
+    uses : told of each use.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        store: ApiKeyStore,
+        clock: Clock,
+        uses: KeyUses,
+        is_available: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._clock = clock
+        self._uses = uses
+        self._grants: CredentialCache[str, _Grant | None] = CredentialCache(
+            self._load, is_available=is_available
+        )
+
+    async def find_principal(self, caller: Caller) -> Principal | None:
+        """Return whose key it is; None when the caller brings none.
+
+        Raises
+        ------
+        CredentialRefusedError : the key is no good, or not there where the caller is.
+        DependencyError : the store was needed and did not answer.
+        """
+        text = _find_text(caller)
+        if text is None:
+            return None
+        key = parse_key(text)
+        if key is None:
+            raise CredentialRefusedError(Refusal.UNREADABLE)
+        grant = await self._grants.get(key.key_id)
+        expected = _NOBODYS_HASH if grant is None else grant.secret_hash
+        if not is_same(hash_secret(key.secret), expected) or grant is None:
+            raise CredentialRefusedError(Refusal.UNKNOWN_KEY)
+        self._check(grant, caller)
+        self._uses.note(key.key_id, caller.address)
+        return grant.principal
+
+    async def renew_principal(self, principal: Principal, caller: Caller) -> Principal | None:
+        """Return what the key that was shown may do by now.
+
+        Raises
+        ------
+        CredentialRefusedError : it was revoked, has expired, or is not good where the caller is.
+        DependencyError : the store was needed and did not answer.
+        """
+        if principal.credential is not CredentialKind.KEY or principal.credential_id is None:
+            return None
+        grant = await self._grants.get(principal.credential_id)
+        if grant is None:
+            raise CredentialRefusedError(Refusal.REVOKED)
+        self._check(grant, caller)
+        return grant.principal
+
+    def forget(self, key_id: str) -> None:
+        """Ask the store again when the key comes next: it has changed."""
+        self._grants.forget(key_id)
+
+    def _check(self, grant: _Grant, caller: Caller) -> None:
+        if self._clock.now_ns() >= grant.expires_ns:
+            raise CredentialRefusedError(Refusal.EXPIRED)
+        if grant.networks and not is_within(caller.address, grant.networks):
+            raise CredentialRefusedError(Refusal.ADDRESS)
+
+    async def _load(self, key_id: str) -> _Grant | None:
+        async with self._database.read() as session:
+            record = await self._store.find_record(session, key_id)
+        if record is None or record.key.revoked_ns is not None or not record.owner.is_active:
+            return None
+        return _make_grant(record)
+
+
+def _find_text(caller: Caller) -> str | None:
+    """Return what claims to be a key: all of `X-API-Key`, and a bearer that begins like one."""
+    credentials = caller.credentials
+    if credentials.api_key is not None:
+        return credentials.api_key
+    if credentials.bearer is not None and credentials.bearer.startswith(PREFIX):
+        return credentials.bearer
+    return None
+
+
+def _make_grant(record: KeyRecord) -> _Grant:
+    key, owner = record.key, record.owner
+    # A scope that this version of the program does not know any more is nothing.
+    allowed = frozenset(scope for scope in KEY_SCOPES if scope.value in key.scopes)
+    return _Grant(
+        secret_hash=record.secret_hash,
+        principal=Principal(
+            subject=owner.login,
+            credential=CredentialKind.KEY,
+            # No roles: what a key may do is in its scopes, and may be less than its owner's.
+            scopes=allowed & collect_scopes(owner.roles),
+            user_id=owner.id,
+            credential_id=key.id,
+        ),
+        networks=tuple(parse_network(each) for each in key.networks),
+        expires_ns=key.expires_ns,
+    )

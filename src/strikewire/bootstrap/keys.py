@@ -1,0 +1,84 @@
+"""API keys, the master key and stream tickets, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from strikewire.auth.api_key_identity import ApiKeyIdentity
+from strikewire.auth.api_keys import ApiKeys, ApiKeysConfig
+from strikewire.auth.credential_watch import CredentialWatch
+from strikewire.auth.identity import Authenticator, Identity
+from strikewire.auth.key_uses import KeyUses, KeyUsesConfig
+from strikewire.auth.stream_tickets import StreamTickets, StreamTicketsConfig
+from strikewire.core.clock import Clock
+from strikewire.resilience.supervisor import Supervisor
+from strikewire.settings import Settings
+from strikewire.store.api_keys import ApiKeyStore
+from strikewire.store.database import Database
+from strikewire.store.stream_tickets import StreamTicketStore
+from strikewire.store.users import UserStore
+
+_USES: Final = "key uses"
+_WATCH: Final = "credential watch"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyParts:
+    """What keys and tickets need.
+
+    Parameters
+    ----------
+    authenticators : who brings the master key or an API key, in the order they are asked.
+    uses : to be run, and flushed at the end.
+    """
+
+    authenticators: tuple[Authenticator, ...]
+    keys: ApiKeys
+    uses: KeyUses
+    tickets: StreamTickets
+
+
+def build_keys(
+    settings: Settings, *, database: Database, clock: Clock, is_available: Callable[[], bool]
+) -> KeyParts:
+    """Build them on a database, which need not be there yet.
+
+    Parameters
+    ----------
+    is_available : what is known of it.
+    """
+    store = ApiKeyStore()
+    uses = KeyUses(config=KeyUsesConfig(), database=database, store=store, clock=clock)
+    identity = ApiKeyIdentity(
+        database=database, store=store, clock=clock, uses=uses, is_available=is_available
+    )
+    return KeyParts(
+        authenticators=(settings.to_master_key(), identity),
+        keys=ApiKeys(
+            config=ApiKeysConfig(),
+            database=database,
+            store=store,
+            users=UserStore(),
+            clock=clock,
+            identity=identity,
+        ),
+        uses=uses,
+        tickets=StreamTickets(
+            config=StreamTicketsConfig(),
+            database=database,
+            store=StreamTicketStore(),
+            clock=clock,
+        ),
+    )
+
+
+def watch_credentials(
+    settings: Settings, identity: Identity, parts: KeyParts, supervisor: Supervisor
+) -> CredentialWatch:
+    """Begin to note uses of keys, and to ask for whatever is held on a credential."""
+    watch = CredentialWatch(config=settings.to_credential_watch(), identity=identity)
+    supervisor.start(_USES, parts.uses.run)
+    supervisor.start(_WATCH, watch.run)
+    return watch
