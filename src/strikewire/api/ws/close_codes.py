@@ -58,5 +58,11 @@ _REASONS = {
 }
 
 _RETURNING = frozenset(
-    {CloseCode.INTERNAL, CloseCode.SHUTDOWN, CloseCode.SLOW_CLIENT, CloseCode.TOO_OFTEN}
+    {
+        CloseCode.INTERNAL,
+        CloseCode.SHUTDOWN,
+        CloseCode.TRY_LATER,
+        CloseCode.SLOW_CLIENT,
+        CloseCode.TOO_OFTEN,
+    }
 )
