@@ -45,6 +45,11 @@ class Desk:
                 user_id=self.users[login].id,
             )
 
+    async def add_user(self, login: str, role: Role = Role.TRADER) -> None:
+        """Make an account that a test may spoil."""
+        async with self.service.runtime.database.write() as session:
+            self.users[login] = await UserStore().create(session, login=login, roles=[role])
+
     async def execute(self, query: str, *values: Any) -> None:
         """Change the database behind the server's back, as another process would."""
         connection = await asyncpg.connect(self.url)

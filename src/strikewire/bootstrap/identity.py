@@ -17,6 +17,7 @@ from strikewire.auth.people import People
 from strikewire.auth.session_identity import SessionIdentity, TokenIdentity
 from strikewire.auth.setup_links import SetupLinks
 from strikewire.auth.signing_keys import SigningKeys
+from strikewire.bootstrap.keys import KeyParts, build_keys
 from strikewire.bootstrap.sealing import make_secret_box
 from strikewire.bootstrap.stores import open_database
 from strikewire.core.clock import Clock, SystemClock
@@ -39,6 +40,7 @@ class IdentityParts:
     """
 
     people: People
+    keys: KeyParts
     authenticators: tuple[Authenticator, ...]
 
 
@@ -96,11 +98,15 @@ def build_identity(
         ),
         signing_keys=keys,
     )
+    api_keys = build_keys(
+        settings, database=database, directory=directory, clock=clock, is_available=is_available
+    )
     authenticators = (
+        *api_keys.authenticators,
         TokenIdentity(tokens=tokens, directory=directory),
         SessionIdentity(directory=directory),
     )
-    return IdentityParts(people=people, authenticators=authenticators)
+    return IdentityParts(people=people, keys=api_keys, authenticators=authenticators)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Final
 from strikewire.auth.api_key_identity import ApiKeyIdentity
 from strikewire.auth.api_keys import ApiKeys, ApiKeysConfig
 from strikewire.auth.credential_watch import CredentialWatch
+from strikewire.auth.directory import UserDirectory
 from strikewire.auth.identity import Authenticator, Identity
 from strikewire.auth.key_uses import KeyUses, KeyUsesConfig
 from strikewire.auth.stream_tickets import StreamTickets, StreamTicketsConfig
@@ -41,18 +42,29 @@ class KeyParts:
 
 
 def build_keys(
-    settings: Settings, *, database: Database, clock: Clock, is_available: Callable[[], bool]
+    settings: Settings,
+    *,
+    database: Database,
+    directory: UserDirectory,
+    clock: Clock,
+    is_available: Callable[[], bool],
 ) -> KeyParts:
     """Build them on a database, which need not be there yet.
 
     Parameters
     ----------
-    is_available : what is known of it.
+    directory : knows whose keys they are.
+    is_available : what is known of the database.
     """
     store = ApiKeyStore()
     uses = KeyUses(config=KeyUsesConfig(), database=database, store=store, clock=clock)
     identity = ApiKeyIdentity(
-        database=database, store=store, clock=clock, uses=uses, is_available=is_available
+        database=database,
+        store=store,
+        directory=directory,
+        clock=clock,
+        uses=uses,
+        is_available=is_available,
     )
     return KeyParts(
         authenticators=(settings.to_master_key(), identity),

@@ -26,7 +26,8 @@ from strikewire.bootstrap.files import (
     SimulationRequest,
     prepare_replay,
 )
-from strikewire.bootstrap.identity import build_identity
+from strikewire.bootstrap.identity import IdentityParts, build_identity
+from strikewire.bootstrap.keys import watch_credentials
 from strikewire.bootstrap.stores import (
     DatabaseSite,
     find_database,
@@ -130,19 +131,7 @@ async def build_runtime(
             is_ready=lambda: watch.is_connected and watch.is_schema_ready,
         )
         supervisor.start(_IDEMPOTENCY, idempotency.run)
-        parts = build_identity(
-            settings,
-            database,
-            stack=stack.enter_context(ExitStack()),
-            clock=clock,
-            is_available=lambda: watch.is_connected,
-        )
-        supervisor.start(
-            _IDENTITY,
-            lambda: look_after(
-                parts.people, is_ready=lambda: watch.is_connected and watch.is_schema_ready
-            ),
-        )
+        parts = _start_identity(settings, database, watch, supervisor, stack)
 
         reader = BarReader(database=database, bars=BarStore())
         pages = PageCache(
@@ -219,12 +208,16 @@ async def build_runtime(
         own = OwnTopics(
             bars=bar_streams, market=market, figures=figures, is_feeding=playing is not None
         )
+        identity = Identity([*parts.authenticators, settings.to_demo_identity()])
         runtime = Runtime(
             version=__version__,
             clock=clock,
             market_clock=market_clock,
-            identity=Identity([*parts.authenticators, settings.to_demo_identity()]),
+            identity=identity,
             people=parts.people,
+            keys=parts.keys.keys,
+            tickets=parts.keys.tickets,
+            credential_watch=watch_credentials(settings, identity, parts.keys, supervisor),
             metrics=metrics,
             health=health,
             database=database,
@@ -253,6 +246,31 @@ async def build_runtime(
             show_session_metrics(metrics, playing.session)
             await _start_session(playing, market_clock, supervisor, stack)
         yield runtime
+
+
+def _start_identity(
+    settings: Settings,
+    database: Database,
+    watch: DatabaseWatch,
+    supervisor: Supervisor,
+    stack: AsyncExitStack,
+) -> IdentityParts:
+    """Put together who may be asking, and look after it."""
+    parts = build_identity(
+        settings,
+        database,
+        stack=stack.enter_context(ExitStack()),
+        clock=SystemClock(),
+        is_available=lambda: watch.is_connected,
+    )
+    stack.push_async_callback(parts.keys.uses.flush)
+    supervisor.start(
+        _IDENTITY,
+        lambda: look_after(
+            parts.people, is_ready=lambda: watch.is_connected and watch.is_schema_ready
+        ),
+    )
+    return parts
 
 
 async def _start_overrides(

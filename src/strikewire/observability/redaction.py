@@ -46,13 +46,15 @@ _FORMS: Final = (
     (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"), REDACTED),
     # An API key of ours keeps its id, which is none of the secret: see auth.key_format.
     (re.compile(r"\b(swk_[0-9A-Za-z]{12})_[0-9A-Za-z]+"), rf"\1_{REDACTED}"),
+    # Tickets, cookies, refresh tokens and links: see auth.opaque.
+    (re.compile(r"\b(sw[lrst]_)[0-9A-Za-z_-]{32,}"), rf"\1{REDACTED}"),
     (
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.DOTALL),
         REDACTED,
     ),
 )
 #: No text without one of these holds anything of the above.
-_SUSPICIOUS: Final = re.compile(r"://|[=:]|eyJ|swk_|-----BEGIN|bearer |basic ", re.IGNORECASE)
+_SUSPICIOUS: Final = re.compile(r"://|[=:]|eyJ|sw[klrst]_|-----BEGIN|bearer |basic ", re.IGNORECASE)
 # A shorter value would blank ordinary words.
 _SHORTEST_KNOWN: Final = 6
 _DEEPEST: Final = 20

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,10 +13,9 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from strikewire.core.api_keys import ApiKey
 from strikewire.core.errors import NotFoundError
 from strikewire.core.instants import from_datetime, to_datetime
-from strikewire.core.users import User, UserId
+from strikewire.core.users import UserId
 from strikewire.store.database import ReadSession, WriteSession
 from strikewire.store.schema import ApiKeyRow, UserRow
-from strikewire.store.users import USER_COLUMNS, make_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +33,10 @@ class KeyFilter:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """All that has to be known to take a key: what is kept of its secret, and its owner."""
+    """A key, and what is kept of its secret."""
 
     key: ApiKey
-    secret_hash: bytes
-    owner: User
+    secret_hash: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +91,9 @@ class ApiKeyStore:
         self, session: ReadSession | WriteSession, key_id: str
     ) -> KeyRecord | None:
         """Return what has to be known to take a key; None where there is none of that id."""
-        query = (
-            select(*_RECORD_COLUMNS)
-            .join(UserRow, UserRow.id == ApiKeyRow.user_id)
-            .where(ApiKeyRow.id == key_id)
-        )
+        query = select(*_RECORD_COLUMNS).where(ApiKeyRow.id == key_id)
         row = (await session.execute(query)).one_or_none()
-        return None if row is None else KeyRecord(_make_key(row), row.secret_hash, make_user(row))
+        return None if row is None else KeyRecord(_make_key(row), row.secret_hash)
 
     async def get(
         self, session: ReadSession | WriteSession, key_id: str, *, owner: UserId | None
@@ -180,7 +174,7 @@ _COLUMNS: Final[tuple[Any, ...]] = (
     ApiKeyRow.last_used_address,
 )
 
-_RECORD_COLUMNS: Final[tuple[Any, ...]] = (*_COLUMNS, ApiKeyRow.secret_hash, *USER_COLUMNS)
+_RECORD_COLUMNS: Final[tuple[Any, ...]] = (*_COLUMNS, ApiKeyRow.secret_hash)
 
 
 def _match(key_id: str, owner: UserId | None) -> list[Any]:

@@ -41,6 +41,7 @@ pytestmark = pytest.mark.promise("S17")
         f'{{"password": "{CANARY}", "login": "anna"}}',
         f"password='{CANARY}' login='anna'",
         f"refresh_token={CANARY}",
+        f"the ticket swt_{CANARY}{CANARY}{CANARY} was used",
         f"eyJhbGciOiJFZERTQSJ9.{CANARY}.{CANARY}",
         f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----",
         f"-----BEGIN EC PRIVATE KEY-----\n{CANARY}",

@@ -114,6 +114,10 @@ class FrameProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.close":
             self._stop_writing()
         await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # The handshake is answered, if not as was hoped: uvicorn would log each refusal as an
+            # error of the application's.
+            self.handshake_complete = True
 
     def _wake(self) -> None:
         # What it says does not matter: whoever wakes the application has left word why.
