@@ -16,6 +16,7 @@ from strikewire.core.users import Role, User
 from strikewire.store.users import UserStore
 from tests.api.conftest import Service, make_database, make_settings, serve
 from tests.api.cut import CuttableWay
+from tests.api.people import OPERATOR
 
 MASTER_KEY = "canary-master-key-0123456789-abcdefghijklmnop"
 MASTER = {"X-API-Key": MASTER_KEY}
@@ -41,7 +42,8 @@ class Desk:
             return await keys.create(
                 session,
                 KeyWish(**{"name": "robot", **wish}),
-                actor=None,
+                principal=None,
+                actor=OPERATOR,
                 user_id=self.users[login].id,
             )
 

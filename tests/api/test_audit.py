@@ -117,6 +117,19 @@ async def change_password(stage):
     return await act_as(stage, "changer", "PUT", "/api/v1/auth/password", **body)
 
 
+async def create_key(stage):
+    return await stage.admin.post("/api/v1/keys", json={"name": "robot"})
+
+
+async def change_key(stage):
+    location = (await create_key(stage)).headers["location"]
+    return await stage.admin.patch(location, json={"networks": ["192.0.2.0/24"]})
+
+
+async def revoke_key(stage):
+    return await stage.admin.delete((await create_key(stage)).headers["location"])
+
+
 #: A request that succeeds, for every route that changes something.
 ATTEMPTS = {
     ("PUT", RULES): put_rule,
@@ -132,6 +145,9 @@ ATTEMPTS = {
     ("POST", "/api/v1/auth/logout"): log_out,
     ("DELETE", "/api/v1/auth/sessions/{session_id}"): end_session,
     ("PUT", "/api/v1/auth/password"): change_password,
+    ("POST", "/api/v1/keys"): create_key,
+    ("PATCH", "/api/v1/keys/{key_id}"): change_key,
+    ("DELETE", "/api/v1/keys/{key_id}"): revoke_key,
 }
 
 pytestmark = pytest.mark.promise("S24")

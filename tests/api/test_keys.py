@@ -16,6 +16,7 @@ from strikewire.core.instants import DAY_NS, SECOND_NS, format_rfc3339, parse_rf
 from strikewire.store.users import UserStore
 from tests.api.conftest import make_database, make_settings, serve
 from tests.api.desks import MASTER, MASTER_KEY, Desk, open_desk, show
+from tests.api.people import OPERATOR
 from tests.eventually import eventually
 
 RULES = "/api/v1/market-rules?limit=1"
@@ -110,7 +111,7 @@ async def test_repeated_creation_makes_no_second_key_and_shows_no_secret(desk):
 async def test_every_bad_key_is_refused_alike(desk):
     good, revoked, expired = [await desk.make_key() for _ in range(3)]
     elsewhere = await desk.make_key(networks=("192.0.2.0/24",))
-    await desk.service.runtime.keys.revoke(revoked.key.id, actor=None)
+    await desk.service.runtime.keys.revoke(revoked.key.id, principal=None, actor=OPERATOR)
     await _age(desk, expired)
     wrong = replace(good.text, secret=draw_key().secret).text
     typo = good.text.text[:-1] + ("a" if good.text.text[-1] != "a" else "b")
@@ -351,7 +352,7 @@ async def test_one_user_has_so_many_keys_and_no_more(desk):
     keys = [await desk.make_key("many") for _ in range(100)]
     with pytest.raises(ConflictError, match="at most 100 keys"):
         await desk.make_key("many")
-    await desk.service.runtime.keys.revoke(keys[0].key.id, actor=None)
+    await desk.service.runtime.keys.revoke(keys[0].key.id, principal=None, actor=OPERATOR)
     await desk.make_key("many")
 
 
@@ -367,3 +368,19 @@ async def test_master_key_may_do_everything_and_owns_nothing(desk):
     assert (await desk.client.get(RULES, headers=cookie)).status_code == 401
     query = {"api_key": MASTER_KEY, "X-API-Key": MASTER_KEY}
     assert (await desk.client.get(RULES, params=query)).status_code == 401
+
+
+async def test_every_use_of_the_master_key_is_in_the_audit_log(desk):
+    async def count():
+        query = {"action": "master_key.use", "limit": 1}
+        return (await desk.client.get("/api/v1/audit", params=query, headers=MASTER)).json()
+
+    before = await count()
+    await desk.client.get(RULES, headers=MASTER)
+    await desk.client.get(RULES, headers={"X-API-Key": MASTER_KEY + "x"})
+    after = await count()
+
+    assert after["total"] == before["total"] + 2
+    assert after["items"][0]["credential"] == "master"
+    assert after["items"][0]["address"] == "127.0.0.1"
+    assert MASTER_KEY not in str(after)

@@ -61,6 +61,10 @@ UNAUDITED: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
             "prolongs a login that is in the log, every few minutes; a token that is used twice "
             "leaves the row of the login's end"
         ),
+        ("POST", "/api/v1/auth/stream-tickets"): (
+            "lets the caller open a socket within seconds, and changes nothing; every page that "
+            "is opened asks for one"
+        ),
     }
 )
 

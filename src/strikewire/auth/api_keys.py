@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from strikewire.auth.addresses import parse_network
 from strikewire.auth.api_key_identity import ApiKeyIdentity
+from strikewire.auth.audit import Actor, AuditEvent
+from strikewire.auth.directory import IdentityStores
 from strikewire.auth.key_format import ApiKeyText, draw_key
 from strikewire.auth.opaque import hash_secret
 from strikewire.auth.principal import Principal
@@ -23,8 +25,7 @@ from strikewire.core.errors import (
 from strikewire.core.instants import DAY_NS, MICROSECOND_NS, format_rfc3339, to_datetime
 from strikewire.core.users import User, UserId
 from strikewire.store.api_keys import ApiKeyStore, KeyFilter
-from strikewire.store.database import Database, WriteSession
-from strikewire.store.users import UserStore
+from strikewire.store.database import WriteSession
 
 #: Every key ends: one that nobody remembers must not open the door for ever.
 DEFAULT_LIFETIME_DAYS: Final = 365
@@ -82,16 +83,14 @@ class ApiKeys:
         self,
         *,
         config: ApiKeysConfig,
-        database: Database,
+        stores: IdentityStores,
         store: ApiKeyStore,
-        users: UserStore,
         clock: Clock,
         identity: ApiKeyIdentity,
     ) -> None:
         self._config = config
-        self._database = database
+        self._stores = stores
         self._store = store
-        self._users = users
         self._clock = clock
         self._identity = identity
 
@@ -100,30 +99,31 @@ class ApiKeys:
         session: WriteSession,
         wish: KeyWish,
         *,
-        actor: Principal | None,
+        principal: Principal | None,
+        actor: Actor,
         user_id: UserId | None = None,
     ) -> NewApiKey:
         """Make a key in the caller's transaction.
 
         Parameters
         ----------
-        actor : who asks; None: the operator, at the command line.
-        user_id : whose it is to be; None: the actor's own.
+        principal : whose rights count; None: the operator's, at the command line.
+        user_id : whose it is to be; None: the principal's own.
 
         Raises
         ------
         NotPermittedError : somebody asks for another's key; or a scope is wanted that the owner or
-            the actor does not have, or that no key may be given.
+            the principal does not have, or that no key may be given.
         NotFoundError : there is no such user.
         ConflictError : the user has too many keys already.
         InvalidInputError : a network that is none, or an expiry that is past or too far away.
         """
-        owner_id = _find_owner(actor, user_id)
+        owner_id = _find_owner(principal, user_id)
         count = await self._store.lock_owner(session, owner_id)
         if count >= self._config.max_per_user:
             msg = f"at most {self._config.max_per_user} keys of one user were wanted; revoke some"
             raise ConflictError(msg, user_id=owner_id)
-        owner = await self._users.get(session, owner_id)
+        owner = await self._stores.users.get(session, owner_id)
         text = draw_key()
         # The store keeps microseconds.
         now_ns = self._clock.now_ns() // MICROSECOND_NS * MICROSECOND_NS
@@ -131,32 +131,36 @@ class ApiKeys:
             id=text.key_id,
             user_id=owner.id,
             name=wish.name,
-            scopes=_check_scopes(wish.scopes, owner, actor),
+            scopes=_check_scopes(wish.scopes, owner, principal),
             networks=_normalize_networks(wish.networks),
             created_ns=now_ns,
             expires_ns=self._check_expiry(wish.expires_ns, now_ns),
         )
         await self._store.add(session, key, secret_hash=hash_secret(text.secret))
+        event = AuditEvent("api_key.create", "api_key", key.id, after=_describe(key))
+        await self._stores.trail.record(session, actor, event)
         return NewApiKey(key, text)
 
-    async def get(self, key_id: str, *, actor: Principal) -> ApiKey:
+    async def get(self, key_id: str, *, principal: Principal) -> ApiKey:
         """Return a key that is not revoked.
 
         Raises
         ------
-        NotFoundError : there is none, or it is not the actor's to see.
+        NotFoundError : there is none, or it is not the principal's to see.
         """
-        async with self._database.read() as session:
-            return await self._store.get(session, key_id, owner=_limit(actor, key_id))
+        async with self._stores.database.read() as session:
+            return await self._store.get(session, key_id, owner=_limit(principal, key_id))
 
     async def list_page(
         self, wanted: KeyFilter, *, limit: int, offset: int
     ) -> tuple[list[ApiKey], int]:
         """Return some keys, the newest first, and how many there are."""
-        async with self._database.read() as session:
+        async with self._stores.database.read() as session:
             return await self._store.list_page(session, wanted, limit=limit, offset=offset)
 
-    async def change(self, key_id: str, *, actor: Principal, **changes: Any) -> ApiKey:
+    async def change(
+        self, key_id: str, changes: Mapping[str, Any], *, principal: Principal, actor: Actor
+    ) -> ApiKey:
         """Change a key, in force here when this returns and elsewhere within half a second.
 
         Parameters
@@ -165,40 +169,48 @@ class ApiKeys:
 
         Raises
         ------
-        NotFoundError : there is none, or it is not the actor's.
+        NotFoundError : there is none, or it is not the principal's.
         NotPermittedError, InvalidInputError : as in `create`.
         """
-        limit = _limit(actor, key_id)
-        async with self._database.write() as session:
+        limit = _limit(principal, key_id)
+        columns = dict(changes)
+        async with self._stores.database.write() as session:
             key = await self._store.get(session, key_id, owner=limit)
-            if "scopes" in changes:
-                owner = await self._users.get(session, key.user_id)
-                changes["scopes"] = list(_check_scopes(changes["scopes"], owner, actor))
-            if "networks" in changes:
-                changes["networks"] = list(_normalize_networks(changes["networks"]))
-            if "expires_ns" in changes:
-                wanted_ns = changes.pop("expires_ns")
+            if "scopes" in columns:
+                owner = await self._stores.users.get(session, key.user_id)
+                columns["scopes"] = list(_check_scopes(columns["scopes"], owner, principal))
+            if "networks" in columns:
+                columns["networks"] = list(_normalize_networks(columns["networks"]))
+            if "expires_ns" in columns:
+                wanted_ns = columns.pop("expires_ns")
                 expires_ns = self._check_expiry(wanted_ns, self._clock.now_ns())
-                changes["expires_at"] = to_datetime(expires_ns)
-            changed = await self._store.change(session, key_id, owner=limit, **changes)
+                columns["expires_at"] = to_datetime(expires_ns)
+            changed = await self._store.change(session, key_id, owner=limit, **columns)
+            event = AuditEvent(
+                "api_key.change", "api_key", key_id, _describe(key), _describe(changed)
+            )
+            await self._stores.trail.record(session, actor, event)
         self._identity.forget(key_id)
         return changed
 
-    async def revoke(self, key_id: str, *, actor: Principal | None) -> ApiKey:
+    async def revoke(self, key_id: str, *, principal: Principal | None, actor: Actor) -> ApiKey:
         """End a key, here when this returns and elsewhere within half a second.
 
         Parameters
         ----------
-        actor : None: the operator, at the command line.
+        principal : whose rights count; None: the operator's, at the command line.
 
         Raises
         ------
-        NotFoundError : there is none, it is revoked already, or it is not the actor's.
+        NotFoundError : there is none, it is revoked already, or it is not the principal's.
         """
-        limit = None if actor is None else _limit(actor, key_id)
+        limit = None if principal is None else _limit(principal, key_id)
         now = to_datetime(self._clock.now_ns())
-        async with self._database.write() as session:
+        async with self._stores.database.write() as session:
+            key = await self._store.get(session, key_id, owner=limit)
             revoked = await self._store.change(session, key_id, owner=limit, revoked_at=now)
+            event = AuditEvent("api_key.revoke", "api_key", key_id, before=_describe(key))
+            await self._stores.trail.record(session, actor, event)
         self._identity.forget(key_id)
         return revoked
 
@@ -214,17 +226,17 @@ class ApiKeys:
         return wanted_ns
 
 
-def is_keeper(actor: Principal) -> bool:
+def is_keeper(principal: Principal) -> bool:
     """Say whether somebody looks after everybody's keys."""
-    return Scope.USERS_WRITE in actor.scopes
+    return Scope.USERS_WRITE in principal.scopes
 
 
-def _find_owner(actor: Principal | None, user_id: UserId | None) -> UserId:
+def _find_owner(principal: Principal | None, user_id: UserId | None) -> UserId:
     """Return whose a new key is."""
-    if actor is not None:
+    if principal is not None:
         if user_id is None:
-            user_id = actor.user_id
-        elif user_id != actor.user_id and not is_keeper(actor):
+            user_id = principal.user_id
+        elif user_id != principal.user_id and not is_keeper(principal):
             msg = f"the scope {Scope.USERS_WRITE} is needed for somebody else's keys"
             raise NotPermittedError(msg, scope=Scope.USERS_WRITE.value)
     if user_id is None:
@@ -233,28 +245,28 @@ def _find_owner(actor: Principal | None, user_id: UserId | None) -> UserId:
     return user_id
 
 
-def _limit(actor: Principal, key_id: str) -> UserId | None:
+def _limit(principal: Principal, key_id: str) -> UserId | None:
     """Return whose keys somebody may touch; None: anybody's.
 
     Raises
     ------
     NotFoundError : nobody's.
     """
-    if is_keeper(actor):
+    if is_keeper(principal):
         return None
-    if actor.user_id is None:
+    if principal.user_id is None:
         msg = f"there is no API key {key_id}"
         raise NotFoundError(msg, key_id=key_id)
-    return actor.user_id
+    return principal.user_id
 
 
 def _check_scopes(
-    wanted: frozenset[Scope] | None, owner: User, actor: Principal | None
+    wanted: frozenset[Scope] | None, owner: User, principal: Principal | None
 ) -> tuple[str, ...]:
     """Return what a key is allowed, in a stable order."""
     possible = KEY_SCOPES & collect_scopes(owner.roles)
-    if actor is not None:
-        possible &= actor.scopes
+    if principal is not None:
+        possible &= principal.scopes
     scopes = possible if wanted is None else wanted
     beyond = sorted(scope.value for scope in scopes - possible)
     if beyond:
@@ -268,3 +280,14 @@ def _check_scopes(
 
 def _normalize_networks(networks: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({str(parse_network(each)) for each in networks}))
+
+
+def _describe(key: ApiKey) -> dict[str, Any]:
+    """Return what the audit log is told of a key."""
+    return {
+        "user_id": key.user_id,
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "networks": list(key.networks),
+        "expires_at": format_rfc3339(key.expires_ns),
+    }

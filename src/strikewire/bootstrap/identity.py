@@ -99,7 +99,7 @@ def build_identity(
         signing_keys=keys,
     )
     api_keys = build_keys(
-        settings, database=database, directory=directory, clock=clock, is_available=is_available
+        settings, stores=stores, directory=directory, clock=clock, is_available=is_available
     )
     authenticators = (
         *api_keys.authenticators,

@@ -9,17 +9,16 @@ from typing import Final
 from strikewire.auth.api_key_identity import ApiKeyIdentity
 from strikewire.auth.api_keys import ApiKeys, ApiKeysConfig
 from strikewire.auth.credential_watch import CredentialWatch
-from strikewire.auth.directory import UserDirectory
+from strikewire.auth.directory import IdentityStores, UserDirectory
 from strikewire.auth.identity import Authenticator, Identity
 from strikewire.auth.key_uses import KeyUses, KeyUsesConfig
+from strikewire.auth.master_key import MasterKeyIdentity
 from strikewire.auth.stream_tickets import StreamTickets, StreamTicketsConfig
 from strikewire.core.clock import Clock
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.settings import Settings
 from strikewire.store.api_keys import ApiKeyStore
-from strikewire.store.database import Database
 from strikewire.store.stream_tickets import StreamTicketStore
-from strikewire.store.users import UserStore
 
 _USES: Final = "key uses"
 _WATCH: Final = "credential watch"
@@ -44,7 +43,7 @@ class KeyParts:
 def build_keys(
     settings: Settings,
     *,
-    database: Database,
+    stores: IdentityStores,
     directory: UserDirectory,
     clock: Clock,
     is_available: Callable[[], bool],
@@ -56,7 +55,7 @@ def build_keys(
     directory : knows whose keys they are.
     is_available : what is known of the database.
     """
-    store = ApiKeyStore()
+    store, database = ApiKeyStore(), stores.database
     uses = KeyUses(config=KeyUsesConfig(), database=database, store=store, clock=clock)
     identity = ApiKeyIdentity(
         database=database,
@@ -67,12 +66,14 @@ def build_keys(
         is_available=is_available,
     )
     return KeyParts(
-        authenticators=(settings.to_master_key(), identity),
+        authenticators=(
+            MasterKeyIdentity(settings.find_master_key(), database=database, trail=stores.trail),
+            identity,
+        ),
         keys=ApiKeys(
             config=ApiKeysConfig(),
-            database=database,
+            stores=stores,
             store=store,
-            users=UserStore(),
             clock=clock,
             identity=identity,
         ),

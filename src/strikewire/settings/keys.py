@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 
 from strikewire.api.config import SocketConfig
 from strikewire.auth.credential_watch import CredentialWatchConfig
-from strikewire.auth.master_key import MIN_MASTER_KEY_CHARACTERS, MasterKeyIdentity
+from strikewire.auth.master_key import MIN_MASTER_KEY_CHARACTERS
 from strikewire.settings.sources import setting
 
 
@@ -52,10 +52,10 @@ class KeySettings(BaseSettings):
             raise ValueError(msg)
         return value
 
-    def to_master_key(self) -> MasterKeyIdentity:
-        """Return who holds the master key."""
+    def find_master_key(self) -> str | None:
+        """Return the master key; None: there is none."""
         key = self.master_api_key
-        return MasterKeyIdentity(None if key is None else key.get_secret_value())
+        return None if key is None else key.get_secret_value()
 
     def to_sockets(self) -> SocketConfig:
         """Return what a socket's client may do."""

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Response
 from pydantic import Field, model_validator
 
 from strikewire.api import schemas
-from strikewire.api.deps import PrincipalDep, RuntimeDep
+from strikewire.api.deps import ActorDep, PrincipalDep, RuntimeDep
 from strikewire.api.idempotency import Created, OnceDep
 from strikewire.api.instants import Instant
 from strikewire.api.routes import Routes
@@ -147,6 +147,7 @@ class KeyQuery(schemas.Query):
 async def create_key(
     runtime: RuntimeDep,
     principal: PrincipalDep,
+    actor: ActorDep,
     once: OnceDep,
     _query: Annotated[schemas.Query, Query()],
     wanted: NewKey,
@@ -164,7 +165,9 @@ async def create_key(
     user_id = None if wanted.user_id is None else UserId(wanted.user_id)
 
     async def create(session: WriteSession) -> Created:
-        made = await runtime.keys.create(session, wish, actor=principal, user_id=user_id)
+        made = await runtime.keys.create(
+            session, wish, principal=principal, actor=actor, user_id=user_id
+        )
         body = NewKeyBody(**_describe(made.key, runtime.clock.now_ns()), key=made.text.text)
         return Created(body, f"/api/v1/keys/{made.key.id}", concealed=frozenset({"key"}))
 
@@ -197,13 +200,14 @@ async def get_key(
     _query: Annotated[schemas.Query, Query()],
 ) -> dict[str, Any]:
     """Show a key that is not revoked."""
-    key = await runtime.keys.get(key_id, actor=principal)
+    key = await runtime.keys.get(key_id, principal=principal)
     return _describe(key, runtime.clock.now_ns())
 
 
 async def change_key(
     runtime: RuntimeDep,
     principal: PrincipalDep,
+    actor: ActorDep,
     key_id: KeyId,
     _query: Annotated[schemas.Query, Query()],
     changes: KeyChanges,
@@ -212,13 +216,16 @@ async def change_key(
 
     In force in this process at once, and in others within half a second.
     """
-    key = await runtime.keys.change(key_id, actor=principal, **changes.list_changes())
+    key = await runtime.keys.change(
+        key_id, changes.list_changes(), principal=principal, actor=actor
+    )
     return _describe(key, runtime.clock.now_ns())
 
 
 async def revoke_key(
     runtime: RuntimeDep,
     principal: PrincipalDep,
+    actor: ActorDep,
     key_id: KeyId,
     _query: Annotated[schemas.Query, Query()],
 ) -> None:
@@ -226,7 +233,7 @@ async def revoke_key(
 
     Sockets that it opened are closed within a minute.
     """
-    await runtime.keys.revoke(key_id, actor=principal)
+    await runtime.keys.revoke(key_id, principal=principal, actor=actor)
 
 
 def _find_listed(principal: Principal, user_id: int | None) -> UserId | None:
@@ -266,7 +273,7 @@ def add_routes(routes: Routes) -> None:
         access=Scope.KEYS_READ, tag=_TAG, response_model=KeyPage,
     )  # fmt: skip
     routes.add(
-        "POST", "/api/v1/keys", create_key,
+        "POST", "/api/v1/keys", create_key, audit="api_key.create",
         access=Scope.KEYS_WRITE, tag=_TAG, response_model=NewKeyBody, status_code=201,
     )  # fmt: skip
     routes.add(
@@ -274,10 +281,10 @@ def add_routes(routes: Routes) -> None:
         access=Scope.KEYS_READ, tag=_TAG, response_model=KeyBody,
     )  # fmt: skip
     routes.add(
-        "PATCH", _PATH, change_key,
+        "PATCH", _PATH, change_key, audit="api_key.change",
         access=Scope.KEYS_WRITE, tag=_TAG, response_model=KeyBody,
     )  # fmt: skip
     routes.add(
-        "DELETE", _PATH, revoke_key,
+        "DELETE", _PATH, revoke_key, audit="api_key.revoke",
         access=Scope.KEYS_WRITE, tag=_TAG, status_code=204,
     )  # fmt: skip
