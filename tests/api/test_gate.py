@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from strikewire.api.config import GateConfig
+from strikewire.api.app import create_app
+from strikewire.api.config import ApiConfig, GateConfig
 from tests.api.conftest import make_settings, serve
 
 DESK = "https://desk.example.com"
@@ -187,6 +189,24 @@ async def test_head_that_does_not_end_is_cut_off(service, beginning):
 
     assert (status, json.loads(body)["error"]["code"]) == (431, "head_too_large")
     assert SECURITY.items() <= headers.items()
+
+
+@pytest.mark.promise("S14")
+async def test_body_that_comes_in_pieces_is_refused_when_it_gets_too_long(service):
+    async def pieces():
+        for _ in range(17):
+            yield b"x" * 64 * 1024
+
+    # Without a socket: what is still on its way when the server hangs up would reset it, and a
+    # client may then lose the answer.
+    transport = httpx.ASGITransport(create_app(service.runtime, ApiConfig()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        answer = await client.post(
+            "/api/v1/replay", content=pieces(), headers={"Content-Type": "application/json"}
+        )
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert answer.headers["connection"] == "close"
 
 
 async def test_what_is_not_http_is_answered_in_the_one_body(service):

@@ -49,7 +49,7 @@ def list_routes(app):
                 yield method, route.path, scopes[0] if scopes else PUBLIC
 
 
-def test_document_and_routes_are_the_same(app):
+async def test_document_and_routes_are_the_same(app):
     documented = {
         (method.upper(), path)
         for path, operations in app.openapi()["paths"].items()
@@ -62,7 +62,7 @@ def test_document_and_routes_are_the_same(app):
 
 
 @pytest.mark.promise("S1")
-def test_every_route_declares_its_scope_or_is_on_the_public_list(app):
+async def test_every_route_declares_its_scope_or_is_on_the_public_list(app):
     routes = list(list_routes(app))
 
     assert {path for _, path, access in routes if access == PUBLIC} == PUBLIC_PATHS
@@ -70,7 +70,7 @@ def test_every_route_declares_its_scope_or_is_on_the_public_list(app):
 
 
 @pytest.mark.promise("S1")
-def test_document_tells_the_scope_of_every_route(app):
+async def test_document_tells_the_scope_of_every_route(app):
     paths = app.openapi()["paths"]
 
     for method, path, access in list_routes(app):
@@ -80,7 +80,7 @@ def test_document_tells_the_scope_of_every_route(app):
         assert told == str(access)
 
 
-def test_document_is_openapi_3_1_and_every_reference_leads_somewhere(app):
+async def test_document_is_openapi_3_1_and_every_reference_leads_somewhere(app):
     document = app.openapi()
     schemas = document["components"]["schemas"]
 
@@ -100,7 +100,7 @@ def test_document_is_openapi_3_1_and_every_reference_leads_somewhere(app):
     assert "HTTPValidationError" not in schemas
 
 
-def test_operation_ids_are_unique(app):
+async def test_operation_ids_are_unique(app):
     ids = [
         operation["operationId"]
         for operations in app.openapi()["paths"].values()
@@ -110,7 +110,7 @@ def test_operation_ids_are_unique(app):
     assert len(ids) == len(set(ids))
 
 
-def test_hot_routes_document_what_they_parse(app):
+async def test_hot_routes_document_what_they_parse(app):
     for route in find_hot_routes(app):
         operation = app.openapi()["paths"][route.path]["get"]
         assert {each["name"] for each in operation["parameters"]} == route.known

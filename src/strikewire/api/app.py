@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from strikewire.api import health
 from strikewire.api.browsers import BrowserRules
@@ -19,8 +21,10 @@ from strikewire.api.config import ApiConfig
 from strikewire.api.errors import describe, log_failure, render
 from strikewire.api.gate import Gate
 from strikewire.api.middleware import BodyLimit, RequestEnvelope
+from strikewire.api.openapi import build_openapi
 from strikewire.api.rate_limits import RateLimits
-from strikewire.api.routes import PUBLIC, Routes, build_openapi
+from strikewire.api.routes import PUBLIC, Routes
+from strikewire.api.strict_route import TaggedRoute
 from strikewire.api.udf import endpoints as udf
 from strikewire.api.v1 import (
     audit,
@@ -119,7 +123,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     )
     routes.add(
         "GET", "/api/v1/openapi.json", _serve_document(app), access=PUBLIC, tag="about",
-        include_in_schema=False,
+        include_in_schema=False, route_class_override=TaggedRoute,
     )  # fmt: skip
     routes.add_page(Page(load_files(config.page_folder)))
     return app
@@ -136,6 +140,15 @@ def _serve_document(app: Application) -> Callable[[], Awaitable[JSONResponse]]:
 async def _answer_with_error_body(request: Request, error: Exception) -> Response:
     """Answer what a handler raised; bugs go on to the envelope."""
     runtime: Runtime = request.app.state.runtime
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        error.headers = {"Allow": ", ".join(_find_methods(request))}
     failure = describe(error)
     log_failure(error, failure, method=request.method, path=request.url.path)
     return render(failure, clock=runtime.clock)
+
+
+def _find_methods(request: Request) -> list[str]:
+    """Return every method that a path answers: the router stops at the first route it meets."""
+    routes = (each for each in request.app.routes if isinstance(each, Route))
+    matching = (each for each in routes if each.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for each in matching for method in each.methods or ()})

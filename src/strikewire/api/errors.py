@@ -33,7 +33,6 @@ _REDACTOR: Final = Redactor()
 _STATUSES: Final[dict[type[errors.StrikewireError], int]] = {
     errors.MalformedRequestError: 400,
     errors.HeadTooLargeError: 431,
-    errors.BodyTooLargeError: 413,
     errors.UnsupportedMediaError: 406,
     # A setting found wrong while a request is served is ours to mend, not the caller's.
     errors.SettingsError: 500,
@@ -52,6 +51,7 @@ _HTTP_CODES: Final = {
     404: errors.NotFoundError.code,
     405: "method_not_allowed",
     406: errors.UnsupportedMediaError.code,
+    413: "body_too_large",
     415: "unsupported_media_type",
 }
 
@@ -98,7 +98,7 @@ def _describe_known(error: errors.StrikewireError) -> Failure:
     if isinstance(error, errors.RateLimitedError | errors.DependencyError):
         # Whole seconds, and never 0: a client that comes back at once helps nobody.
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
-    if isinstance(error, errors.HeadTooLargeError | errors.BodyTooLargeError):
+    if isinstance(error, errors.HeadTooLargeError):
         # The rest of it is still on its way, and nobody will read it.
         headers["Connection"] = "close"
     if isinstance(error, errors.NotAuthenticatedError):

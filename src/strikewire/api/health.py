@@ -149,9 +149,10 @@ def add_routes(routes: Routes, *, metrics_access: Access) -> None:
         ("/health/pool", get_pool, PoolBody),
         ("/api/v1/ready", get_ready, ReadyBody),
     ):
+        unwell = {} if endpoint in (get_live, get_pool) else {503: {"model": model}}
         routes.add(
             "GET", path, endpoint, access=PUBLIC, tag=_TAG, response_model=model,
-            operation_id=path.strip("/").replace("/", "_"),
+            operation_id=path.strip("/").replace("/", "_"), responses=unwell,
         )  # fmt: skip
     routes.add_hot(
         HotRoute(

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strikewire.api.errors import describe, log_failure, render
 from strikewire.core.clock import Clock
-from strikewire.core.errors import BodyTooLargeError
 from strikewire.observability.correlation import accept_correlation_id, correlation_id
 from strikewire.observability.logs import get_logger
 from strikewire.observability.metrics import Metrics
@@ -181,7 +181,7 @@ class BodyLimit:
 
         Raises
         ------
-        BodyTooLargeError : the body is too long.
+        HTTPException : 413. One of ours, raised while FastAPI reads, would come out as a 400.
         """
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
@@ -201,5 +201,10 @@ class BodyLimit:
 
         await self._app(scope, receive_counted, send)
 
-    def _too_large(self) -> BodyTooLargeError:
-        return BodyTooLargeError(f"a body of at most {self._max_bytes} bytes was wanted")
+    def _too_large(self) -> HTTPException:
+        return HTTPException(
+            413,
+            f"a body of at most {self._max_bytes} bytes was wanted",
+            # The rest of the body is still on its way; nobody will read it.
+            {"Connection": "close"},
+        )

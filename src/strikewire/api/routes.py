@@ -7,7 +7,7 @@ nothing stands in between; its part of the OpenAPI document is made from the sam
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,7 +15,6 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, FastAPI
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +25,7 @@ from starlette.websockets import WebSocket
 from strikewire.api.deps import Requires, authorize
 from strikewire.api.rate_limits import CHANGE_COST, READ_COST
 from strikewire.api.schemas import ErrorBody
+from strikewire.api.strict_route import StrictRoute, TaggedRoute, refuse_unknown_query
 from strikewire.api.ws.door import SocketDoor, SocketEndpoint
 from strikewire.auth import scopes
 from strikewire.core.errors import InvalidInputError
@@ -70,7 +70,6 @@ UNAUDITED: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
 
 QueryT = TypeVar("QueryT", bound=BaseModel)
 _MAX_PARAMETERS: Final = 32
-_SCHEMA_REF: Final = "#/components/schemas/{model}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +80,16 @@ class Operation:
     ----------
     response : the model of the JSON answer, for the document only: the handler returns bytes.
     media_types : what it may answer in; the first has `response` as its schema.
+    fails : statuses beyond those that every route with a query has.
+    failure : the body of what goes wrong; None is the one error body.
     """
 
     summary: str
     tag: str
     response: type[BaseModel] | None = None
     media_types: tuple[str, ...] = ("application/json",)
+    fails: tuple[int, ...] = ()
+    failure: type[BaseModel] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,8 @@ class Routes:
         Parameters
         ----------
         audit : the action under which what it changes stands in the audit log.
+        options : `fails`, statuses it may answer beyond those `list_failures` knows of; and what
+            FastAPI takes, a `route_class_override` of ours among it.
 
         Raises
         ------
@@ -178,14 +183,25 @@ class Routes:
         _check_audit(method, path, audit)
         cost = READ_COST if method == "GET" else CHANGE_COST
         dependencies = [] if access == PUBLIC else [Depends(Requires(access, cost=cost))]
-        self._app.add_api_route(
+        if path.startswith("/api/"):
+            dependencies.append(Depends(refuse_unknown_query))
+        statuses = list_failures(
+            method, path, is_public=access == PUBLIC, declared=options.pop("fails", ())
+        )
+        responses: dict[int | str, dict[str, Any]] = {
+            status: {"model": ErrorBody} for status in statuses
+        }
+        options.setdefault("route_class_override", StrictRoute)
+        if options["route_class_override"] is TaggedRoute:
+            responses[304] = {}
+        self._app.router.add_api_route(
             path,
             endpoint,
             methods=[method],
             dependencies=dependencies,
             tags=[tag],
-            responses={"default": {"model": ErrorBody, "description": "Any failure."}},
-            openapi_extra=_describe_access(access) | ({"x-audit-action": audit} if audit else {}),
+            responses=responses | options.pop("responses", {}),
+            openapi_extra=describe_access(access) | ({"x-audit-action": audit} if audit else {}),
             **options,
         )
 
@@ -278,87 +294,35 @@ def _check_access(path: str, access: Access) -> None:
         raise ValueError(msg)
 
 
-def _describe_access(access: Access) -> dict[str, Any]:
+def describe_access(access: Access) -> dict[str, Any]:
+    """Return what the OpenAPI document says of who may use a route."""
     return {"x-required-scope": access if access == PUBLIC else access.value}
+
+
+def list_failures(
+    method: str, path: str, *, is_public: bool, declared: Iterable[int] = ()
+) -> list[int]:
+    """Return the statuses other than success that a route may answer, for its documentation.
+
+    Parameters
+    ----------
+    declared : those that do not follow from its method, path and scope.
+    """
+    statuses = {400, 429, 431, 500, *declared}
+    if not is_public:
+        statuses |= {401, 403, 503}
+    if path.startswith("/api/"):
+        statuses.add(422)
+    if "{" in path:
+        statuses.add(404)
+    if method != "GET":
+        statuses.add(413)
+    if method in ("POST", "PUT", "PATCH"):
+        statuses.add(409)
+    return sorted(statuses)
 
 
 def find_hot_routes(app: FastAPI) -> list[HotRoute[Any]]:
     """Return the hot routes of an application, in the order they were added."""
     endpoints = (getattr(route, "endpoint", None) for route in app.routes)
     return [endpoint for endpoint in endpoints if isinstance(endpoint, HotRoute)]
-
-
-def build_openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of every route, hot ones included."""
-    document = get_openapi(
-        title=app.title,
-        version=app.version,
-        openapi_version=app.openapi_version,
-        description=app.description,
-        routes=app.routes,
-    )
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    _add_schema(schemas, ErrorBody)
-    for route in find_hot_routes(app):
-        document["paths"].setdefault(route.path, {})["get"] = _describe(route, schemas)
-    return document
-
-
-def _describe(route: HotRoute[Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    operation = route.operation
-    content: dict[str, Any] = {media_type: {} for media_type in operation.media_types}
-    if operation.response is not None:
-        schema = _add_schema(schemas, operation.response)
-        content[operation.media_types[0]] = {"schema": schema}
-    return {
-        "tags": [operation.tag],
-        "summary": operation.summary,
-        "operationId": route.path.strip("/").replace("/", "_").replace("-", "_"),
-        "parameters": _describe_query(route.query),
-        "responses": {
-            "200": {"description": "Success.", "content": content},
-            "default": {
-                "description": "Any failure.",
-                "content": {"application/json": {"schema": _add_schema(schemas, ErrorBody)}},
-            },
-        },
-        **_describe_access(route.access),
-    }
-
-
-def _describe_query(model: type[BaseModel]) -> list[dict[str, Any]]:
-    schema = model.model_json_schema(ref_template=_SCHEMA_REF)
-    required = schema.get("required", [])
-    definitions: Mapping[str, Any] = schema.get("$defs", {})
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "required": name in required,
-            "description": each.get("description", ""),
-            "schema": _inline(each, definitions),
-        }
-        for name, each in schema.get("properties", {}).items()
-    ]
-
-
-def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    """Put a query's enumerations where they are used: components hold bodies only."""
-    if isinstance(schema, dict):
-        if "$ref" in schema:
-            return definitions[schema["$ref"].rpartition("/")[2]]
-        return {
-            key: _inline(value, definitions)
-            for key, value in schema.items()
-            if key not in ("description", "title")
-        }
-    if isinstance(schema, list):
-        return [_inline(each, definitions) for each in schema]
-    return schema
-
-
-def _add_schema(schemas: dict[str, Any], model: type[BaseModel]) -> dict[str, str]:
-    schema = model.model_json_schema(ref_template=_SCHEMA_REF)
-    schemas.update(schema.pop("$defs", {}))
-    schemas[model.__name__] = schema
-    return {"$ref": _SCHEMA_REF.format(model=model.__name__)}

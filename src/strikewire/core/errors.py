@@ -7,7 +7,6 @@
     │   ├── MalformedRequestError     the body is not even JSON, a header is not what it claims
     │   │   └── UntrustedHostError    the request is for a host that is not this server
     │   ├── HeadTooLargeError         more headers, or longer ones, than are read
-    │   ├── BodyTooLargeError         a longer body than is read
     │   ├── UnsupportedMediaError     no representation the caller accepts
     │   ├── IdempotencyKeyReusedError the key was used before, with another body
     │   └── SettingsError             a setting is missing or wrong; names the variable
@@ -73,10 +72,6 @@ class UntrustedHostError(MalformedRequestError):
 
 class HeadTooLargeError(InvalidInputError):
     code = "head_too_large"
-
-
-class BodyTooLargeError(InvalidInputError):
-    code = "body_too_large"
 
 
 class UnsupportedMediaError(InvalidInputError):

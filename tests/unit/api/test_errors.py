@@ -33,7 +33,7 @@ TREE = [
         (errors.DatabaseBusyError("m"), 503, "database_busy"),
         (errors.PoolExhaustedError("m"), 503, "pool_exhausted"),
         (HTTPException(405), 405, "method_not_allowed"),
-        (errors.BodyTooLargeError("m"), 413, "body_too_large"),
+        (HTTPException(413, "too long"), 413, "body_too_large"),
         (errors.HeadTooLargeError("m"), 431, "head_too_large"),
         (errors.UntrustedHostError("m"), 400, "untrusted_host"),
     ],

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from strikewire.api import schemas
 from strikewire.api.deps import charge_rows, get_runtime
 from strikewire.api.errors import describe, log_failure
 from strikewire.api.instants import describe_freshness
@@ -44,6 +45,13 @@ _JSON: Final = "application/json"
 _FRESH: Final = {"Cache-Control": "no-cache"}
 
 
+class UdfFailure(schemas.Body):
+    """The protocol's error."""
+
+    s: Literal["error"]
+    errmsg: str
+
+
 class UdfQuery(BaseModel):
     """The library's versions add parameters of their own, so what is not known is passed over."""
 
@@ -53,13 +61,13 @@ class UdfQuery(BaseModel):
 class SymbolQuery(UdfQuery):
     """Which symbol: canonical, tradingsymbol, or any source's alias."""
 
-    symbol: str = Field(min_length=1, max_length=64)
+    symbol: str = Field(min_length=1, max_length=64, examples=["NSE:NIFTY 50"])
 
 
 class GroupQuery(UdfQuery):
     """Which group of symbols: an exchange."""
 
-    group: str = Field(min_length=1, max_length=16)
+    group: str = Field(min_length=1, max_length=16, examples=["NSE"])
 
 
 class SearchQuery(UdfQuery):
@@ -74,7 +82,7 @@ class SearchQuery(UdfQuery):
 class HistoryQuery(SymbolQuery):
     """Which bars: seconds UTC, `to` exclusive; `countback` beats `from`."""
 
-    resolution: str
+    resolution: str = Field(max_length=16, examples=["1"])
     from_s: int | None = Field(default=None, alias="from")
     to_s: int = Field(alias="to")
     countback: int | None = Field(default=None, ge=1)
@@ -83,7 +91,7 @@ class HistoryQuery(SymbolQuery):
 class MarksQuery(SymbolQuery):
     """Which stretch of a chart."""
 
-    resolution: str
+    resolution: str = Field(max_length=16, examples=["1"])
     from_s: int = Field(alias="from")
     to_s: int = Field(alias="to")
 
@@ -91,7 +99,7 @@ class MarksQuery(SymbolQuery):
 class QuotesQuery(UdfQuery):
     """Which symbols, with commas between them."""
 
-    symbols: str = Field(min_length=1, max_length=8_192)
+    symbols: str = Field(min_length=1, max_length=8_192, examples=["NSE:NIFTY 50"])
 
 
 async def get_config(request: Request, _query: UdfQuery) -> Response:
@@ -285,6 +293,7 @@ def add_routes(routes: Routes) -> None:
                     summary=summary,
                     tag=_TAG,
                     media_types=("text/plain",) if name == "time" else (_JSON,),
+                    failure=UdfFailure,
                 ),
                 on_error=_answer_error,
             )

@@ -42,7 +42,12 @@ _MEDIA_TYPES: Final = (JSON, CSV, PARQUET, ARROW_STREAM)
 class BarsQuery(schemas.Query):
     """Whose bars, how wide, and which stretch of time."""
 
-    symbol: str = Field(min_length=1, max_length=64, description="Symbol, or any source's alias.")
+    symbol: str = Field(
+        min_length=1,
+        max_length=64,
+        description="Symbol, or any source's alias.",
+        examples=["NSE:NIFTY 50"],
+    )
     timeframe: Timeframe = Timeframe.M1
     from_ns: Instant | None = Field(
         default=None, alias="from", description="The first open wanted; RFC 3339 or a day."
@@ -169,6 +174,7 @@ def add_routes(routes: Routes) -> None:
                 tag="bars",
                 response=BarsBody,
                 media_types=_MEDIA_TYPES,
+                fails=(404, 406),
             ),
         )
     )

@@ -55,7 +55,12 @@ class CoverageBody(schemas.Freshness):
 class CoverageFilter(schemas.Query):
     """Whose sessions, and which."""
 
-    symbol: str = Field(min_length=1, max_length=64, description="Symbol, or any source's alias.")
+    symbol: str = Field(
+        min_length=1,
+        max_length=64,
+        description="Symbol, or any source's alias.",
+        examples=["NSE:NIFTY 50"],
+    )
     timeframe: Literal[Timeframe.M1, Timeframe.D1] = Field(
         default=Timeframe.M1, description="Recorded minutes, or days from exchanges' files."
     )
@@ -127,5 +132,5 @@ def add_routes(routes: Routes) -> None:
     """Add the coverage route."""
     routes.add(
         "GET", "/api/v1/coverage", list_coverage,
-        access=Scope.COVERAGE_READ, tag="coverage", response_model=CoverageBody,
+        access=Scope.COVERAGE_READ, tag="coverage", fails=(404,), response_model=CoverageBody,
     )  # fmt: skip

@@ -10,12 +10,15 @@ from pydantic import Field
 from strikewire.api import schemas
 from strikewire.api.deps import RuntimeDep
 from strikewire.api.routes import Routes
+from strikewire.api.strict_route import TaggedRoute
 from strikewire.auth.scopes import Scope
 from strikewire.core.instants import to_date
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind
 from strikewire.store.instrument_search import SearchFilter
 
 _TAG = "instruments"
+_FIRST = {"symbol": "$response.body#/items/0/symbol"}
+_LINKS = {"First": {"operationId": "get_instrument", "parameters": _FIRST}}
 
 
 class InstrumentBody(schemas.Body):
@@ -48,8 +51,12 @@ class InstrumentQuery(schemas.Query):
     """What to look for, and which part of what is found."""
 
     q: str = Field(default="", max_length=64, description="Part of a symbol, a name or an alias.")
-    kind: list[InstrumentKind] = Field(default_factory=list, description="Any of these kinds.")
-    exchange: list[str] = Field(default_factory=list, description="Any of these exchanges.")
+    kind: list[InstrumentKind] = Field(
+        default_factory=list, max_length=8, description="Any of these kinds."
+    )
+    exchange: list[Annotated[str, Field(max_length=16)]] = Field(
+        default_factory=list, max_length=32, description="Any of these exchanges."
+    )
     limit: int = Field(default=50, ge=1, le=1_000)
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
@@ -96,7 +103,14 @@ async def list_instruments(
 
 async def get_instrument(
     runtime: RuntimeDep,
-    symbol: Annotated[str, Path(max_length=64, description="Symbol, alias, or our id.")],
+    symbol: Annotated[
+        str,
+        Path(
+            max_length=64,
+            description="Symbol, alias, or our id.",
+            examples=["NSE:NIFTY 50"],
+        ),
+    ],
     _query: Annotated[schemas.Query, Query()],
 ) -> dict[str, Any]:
     """Show one instrument, by canonical symbol, tradingsymbol, any source's alias, or id."""
@@ -110,8 +124,12 @@ def add_routes(routes: Routes) -> None:
     routes.add(
         "GET", "/api/v1/instruments", list_instruments,
         access=Scope.INSTRUMENTS_READ, tag=_TAG, response_model=InstrumentPage,
+        responses={200: {"links": _LINKS}},
+        route_class_override=TaggedRoute,
     )  # fmt: skip
     routes.add(
         "GET", "/api/v1/instruments/{symbol}", get_instrument,
         access=Scope.INSTRUMENTS_READ, tag=_TAG, response_model=InstrumentBody,
+        operation_id="get_instrument",
+        route_class_override=TaggedRoute,
     )  # fmt: skip

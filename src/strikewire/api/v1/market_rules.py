@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path, Query, Response
@@ -11,7 +10,9 @@ from pydantic import Field
 
 from strikewire.api import schemas
 from strikewire.api.deps import ActorDep, RuntimeDep
+from strikewire.api.instants import Day
 from strikewire.api.routes import Routes
+from strikewire.api.strict_route import TaggedRoute
 from strikewire.auth.scopes import Scope
 from strikewire.reference.market_rule import MarketRule, RuleKind
 from strikewire.reference.rule_book import RuleBook
@@ -19,11 +20,15 @@ from strikewire.reference.rule_book import RuleBook
 _TAG = "market rules"
 _PATH = "/api/v1/market-rules/{venue}/{kind}/{valid_from}"
 
+#: What was put can be taken away again by what named it.
+_NAMED = {name: f"$request.path.{name}" for name in ("venue", "kind", "valid_from")}
+_LINKS = {"TakeAway": {"operationId": "delete_rule", "parameters": _NAMED}}
+
 Venue = Annotated[
     str, Path(pattern=r"^[A-Z][A-Z0-9_]{0,15}$", description="The exchange part of a symbol.")
 ]
 Kind = Annotated[RuleKind, Path(description="What the row is about.")]
-FirstDay = Annotated[date, Path(description="The first day the row holds on, YYYY-MM-DD.")]
+FirstDay = Annotated[Day, Path(description="The first day the row holds on, YYYY-MM-DD.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +46,13 @@ RuleNameDep = Annotated[RuleName, Depends()]
 class RuleContent(schemas.Body):
     """What a row says, beside what names it."""
 
-    valid_to: date | None = Field(
+    valid_to: Day | None = Field(
         default=None,
         description="The last day, inclusive; null: until the next row, or, of a holiday and a "
         "special day, that one day.",
     )
     value: dict[str, Any] = Field(
+        max_length=2_000,
         description="What the kind needs; see the reference of the market rules.",
         examples=[{"NIFTY": 65}],
     )
@@ -58,7 +64,7 @@ class RuleBody(RuleContent):
 
     venue: str
     kind: str
-    valid_from: date
+    valid_from: Day
     origin: Literal["packaged", "override"] = Field(
         description="Whether it came with the program, or was laid over that at run time."
     )
@@ -78,7 +84,7 @@ class RuleQuery(schemas.Query):
 
     venue: str | None = Field(default=None, max_length=16)
     kind: RuleKind | None = None
-    on: date | None = Field(default=None, description="Only rows that hold on this day.")
+    on: Day | None = Field(default=None, description="Only rows that hold on this day.")
     origin: Literal["packaged", "override"] | None = None
     limit: int = Field(default=100, ge=1, le=1_000)
     offset: int = Field(default=0, ge=0, le=1_000_000)
@@ -174,14 +180,15 @@ def add_routes(routes: Routes) -> None:
     routes.add(
         "GET", "/api/v1/market-rules", list_rules,
         access=Scope.MARKET_RULES_READ, tag=_TAG, response_model=RulePage,
+        route_class_override=TaggedRoute,
     )  # fmt: skip
     routes.add(
         "PUT", _PATH, put_rule,
         access=Scope.MARKET_RULES_WRITE, tag=_TAG, audit="market_rule.put",
-        response_model=RuleBody,
+        response_model=RuleBody, responses={201: {"model": RuleBody, "links": _LINKS}},
     )  # fmt: skip
     routes.add(
         "DELETE", _PATH, delete_rule,
         access=Scope.MARKET_RULES_WRITE, tag=_TAG, audit="market_rule.delete",
-        status_code=204,
+        status_code=204, operation_id="delete_rule",
     )  # fmt: skip

@@ -6,7 +6,7 @@ import math
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from strikewire.api import schemas
 from strikewire.api.deps import ActorDep, RuntimeDep
@@ -36,24 +36,38 @@ class ReplayBody(schemas.Body):
     generation: int = Field(description="How often it started again from the first tick.")
 
 
-class ReplayCommand(schemas.Body):
-    """What the replay is to do."""
+class PlayCommand(schemas.Body):
+    """Go on."""
 
-    action: Literal["play", "pause", "seek", "speed"]
-    to: Instant | None = Field(default=None, description="For `seek`: where to, RFC 3339.")
-    speed: str | float | None = Field(
-        default=None, description="For `speed`: 1, 2.5, `10x`, or `max`.", examples=["10x"]
-    )
+    action: Literal["play"]
 
-    @model_validator(mode="after")
-    def _check_argument(self) -> ReplayCommand:
-        wanted = {"seek": "to", "speed": "speed"}.get(self.action)
-        given = {name for name in ("to", "speed") if getattr(self, name) is not None}
-        if given != ({wanted} if wanted else set()):
-            what = f"{wanted} and nothing else" if wanted else "no argument"
-            msg = f"{self.action} takes {what}"
-            raise ValueError(msg)
-        return self
+
+class PauseCommand(schemas.Body):
+    """Stand still."""
+
+    action: Literal["pause"]
+
+
+class SeekCommand(schemas.Body):
+    """Go elsewhere, forward or backward."""
+
+    action: Literal["seek"]
+    to: Instant
+
+
+class SpeedCommand(schemas.Body):
+    """Go faster or slower."""
+
+    action: Literal["speed"]
+    speed: (
+        Annotated[float, Field(gt=0, le=1_000_000)]
+        | Annotated[str, Field(pattern=r"^([1-9]\d{0,3}(\.\d{1,3})?x?|max)$")]
+    ) = Field(description="1, 2.5, `10x`, or `max`.", examples=["10x"])
+
+
+ReplayCommand = Annotated[
+    PlayCommand | PauseCommand | SeekCommand | SpeedCommand, Field(discriminator="action")
+]
 
 
 def _get_feed(runtime: Runtime) -> ReplayFeed:
@@ -104,14 +118,14 @@ async def control_replay(
 
 
 def _obey(feed: ReplayFeed, command: ReplayCommand) -> None:
-    match command.action:
-        case "play":
+    match command:
+        case PlayCommand():
             feed.play()
-        case "pause":
+        case PauseCommand():
             feed.pause()
-        case "seek" if command.to is not None:
+        case SeekCommand():
             feed.seek(command.to)
-        case _:
+        case SpeedCommand():
             feed.set_speed(parse_speed(str(command.speed)))
 
 
@@ -119,10 +133,10 @@ def add_routes(routes: Routes) -> None:
     """Add the replay's routes."""
     routes.add(
         "GET", "/api/v1/replay", get_replay,
-        access=Scope.REPLAY_READ, tag=_TAG, response_model=ReplayBody,
+        access=Scope.REPLAY_READ, tag=_TAG, fails=(404,), response_model=ReplayBody,
     )  # fmt: skip
     routes.add(
         "POST", "/api/v1/replay", control_replay,
         access=Scope.REPLAY_CONTROL, tag=_TAG, audit="replay.control",
-        response_model=ReplayBody,
+        fails=(404,), response_model=ReplayBody,
     )  # fmt: skip
