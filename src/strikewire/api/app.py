@@ -40,6 +40,7 @@ from strikewire.api.v1 import (
     users,
 )
 from strikewire.api.web import Page, load_files
+from strikewire.api.ws.asyncapi import build_asyncapi
 from strikewire.api.ws.catalogue import PATHS
 from strikewire.api.ws.connection import TopicSocket
 from strikewire.api.ws.door import SocketDoor
@@ -122,11 +123,25 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
         routes, metrics_access=PUBLIC if config.is_metrics_public else Scope.METRICS_READ
     )
     routes.add(
+        "GET", "/api/v1/asyncapi.json", _serve_streams(runtime.version), access=PUBLIC,
+        tag="about", include_in_schema=False,
+    )  # fmt: skip
+    routes.add(
         "GET", "/api/v1/openapi.json", _serve_document(app), access=PUBLIC, tag="about",
         include_in_schema=False, route_class_override=TaggedRoute,
     )  # fmt: skip
     routes.add_page(Page(load_files(config.page_folder)))
     return app
+
+
+def _serve_streams(version: str) -> Callable[[], Awaitable[JSONResponse]]:
+    document = build_asyncapi(version=version)
+
+    async def get_asyncapi_document() -> JSONResponse:
+        """Serve the description of the sockets."""
+        return JSONResponse(document)
+
+    return get_asyncapi_document
 
 
 def _serve_document(app: Application) -> Callable[[], Awaitable[JSONResponse]]:

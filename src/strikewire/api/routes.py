@@ -42,6 +42,7 @@ PUBLIC_PATHS: Final = frozenset(
         "/api/v1/auth/refresh",
         "/api/v1/auth/setup",
         "/api/v1/auth/tokens",
+        "/api/v1/asyncapi.json",
         "/api/v1/openapi.json",
         "/api/v1/ready",
         "/health",

@@ -1,14 +1,35 @@
-"""Which topics a socket may ask for: the scope of each kind, and what each path is for."""
+"""Which topics a socket may ask for, what is said of them, and what each path is for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import BaseModel
+
+from strikewire.api.ws import messages
 from strikewire.auth.scopes import Scope
 from strikewire.stream import topics
 from strikewire.stream.topics import TopicKind
 
+#: What is said on every socket.
+SESSION_MESSAGES: Final[tuple[type[BaseModel], ...]] = (
+    messages.Welcome,
+    messages.Heartbeat,
+    messages.Pong,
+    messages.Unsubscribed,
+    messages.ErrorMessage,
+    messages.Shutdown,
+)
+#: What is said of a kind's topics.
+TOPIC_MESSAGES: Final[dict[str, tuple[type[BaseModel], ...]]] = {
+    topics.BARS.name: (messages.BarsSnapshot, messages.BarsResumed, messages.BarMessage),
+    topics.MARKET.name: (
+        messages.MarketSnapshot,
+        messages.MarketResumed,
+        messages.MarketStatusMessage,
+    ),
+}
 #: What a kind's topics ask of whoever listens.
 SCOPES: Final = {
     topics.BARS.name: Scope.BARS_READ,
