@@ -11,13 +11,15 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import NoReturn
 
 import hypothesis
 import numpy as np
 import pytest
+
+from tests.canaries import find_canary
 
 ROOT = Path(__file__).resolve().parent.parent
 _IS_CI = os.environ.get("CI", "").lower() in ("1", "true")
@@ -48,6 +50,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"seed: {config.option.seed}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test in whose captured output a secret of the settings is to be seen (S17)."""
+    report = yield
+    found = find_canary(content for _, content in report.sections)
+    if found is not None and report.passed:
+        report.outcome = "failed"
+        report.longrepr = f"a secret was written down: ...{found}..."
+    return report
 
 
 def _miss(part: str) -> NoReturn:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import csv
 import os
@@ -33,9 +32,9 @@ from strikewire.settings import Settings, load_settings
 from strikewire.store.bars import BarStore
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
 from strikewire.store.instruments import InstrumentStore
+from tests.canaries import CANARY_KEYS
 from tests.eventually import eventually
 
-SECRET_KEYS = base64.urlsafe_b64encode(bytes(range(32))).decode()
 #: 2022-12-30T09:15 in Bombay: a Friday with a full session.
 OPEN_NS = 1_672_371_900 * SECOND_NS
 MINUTES = 375
@@ -214,7 +213,7 @@ async def database_url(postgres_url):
 
 def make_settings(url: str | None, **given) -> Settings:
     # A key of the tests' own: without one each server would leave a key file where it was started.
-    return load_settings(**{"database_url": url, "secret_keys": SECRET_KEYS, **given})
+    return load_settings(**{"database_url": url, "secret_keys": CANARY_KEYS, **given})
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import OPEN_NS
+from tests.canaries import CANARY_KEYS, check_silence
 from tests.eventually import eventually
 
 STRIKEWIRE = Path(sys.executable).parent / "strikewire"
@@ -42,7 +43,8 @@ class Program:
 
 def make_environment(**variables: str) -> dict[str, str]:
     kept = {"PATH", "HOME", "PYTHONPATH", "LANG", "COVERAGE_PROCESS_START", "COVERAGE_FILE"}
-    return {name: value for name, value in os.environ.items() if name in kept} | variables
+    given = {name: value for name, value in os.environ.items() if name in kept}
+    return given | {"STRIKEWIRE_SECRET_KEYS": CANARY_KEYS} | variables
 
 
 @contextlib.asynccontextmanager
@@ -74,6 +76,7 @@ async def start(*arguments: str | Path, **variables: str):
             process.kill()
             await process.wait()
         await reading
+        check_silence(*lines)
 
 
 def find_free_port() -> int:
@@ -88,6 +91,7 @@ async def run(*arguments: str | Path, **variables: str) -> tuple[int, str]:
         stderr=asyncio.subprocess.PIPE, cwd="/",
     )  # fmt: skip
     _, said = await asyncio.wait_for(process.communicate(), 60)
+    check_silence(said.decode())
     return process.returncode, said.decode()
 
 

@@ -19,6 +19,7 @@ import asyncpg
 import httpx
 
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
+from tests.canaries import CANARY_KEYS, check_silence
 
 STRIKEWIRE: Final = Path(sys.executable).parent / "strikewire"
 KILLED: Final = -9
@@ -42,12 +43,13 @@ def run_program(*arguments: str | Path, timeout_s: float = 120, **environment: s
     """Run `strikewire` to its end; environment variables by name."""
     finished = subprocess.run(
         [STRIKEWIRE, *map(str, arguments)],
-        env={**os.environ, **environment},
+        env={**os.environ, "STRIKEWIRE_SECRET_KEYS": CANARY_KEYS, **environment},
         capture_output=True,
         text=True,
         timeout=timeout_s,
         check=False,
     )
+    check_silence(finished.stdout, finished.stderr)
     return Result(finished.returncode, finished.stdout, finished.stderr)
 
 
@@ -93,7 +95,12 @@ def serve(
         port = probe.getsockname()[1]
     server = subprocess.Popen(
         [STRIKEWIRE, "serve", "--port", str(port), "--data-dir", data_dir, *arguments],
-        env={**os.environ, "STRIKEWIRE_DRAIN_NOTICE_S": "0.1", **environment},
+        env={
+            **os.environ,
+            "STRIKEWIRE_DRAIN_NOTICE_S": "0.1",
+            "STRIKEWIRE_SECRET_KEYS": CANARY_KEYS,
+            **environment,
+        },
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -105,6 +112,7 @@ def serve(
             server.terminate()
             _, stderr = server.communicate(timeout=25)
             assert server.returncode == 0, stderr[-2_000:]
+            check_silence(stderr)
     finally:
         if server.poll() is None:
             server.kill()

@@ -11,7 +11,8 @@ import click
 from strikewire import __version__
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import StrikewireError
-from strikewire.observability.logs import LogConfig, configure_logging
+from strikewire.observability.logs import LogConfig, configure_logging, get_logger
+from strikewire.observability.redaction import Redactor
 
 #: Each command and where it is: a command's libraries are imported when it is used, not before.
 _COMMANDS: Final = {
@@ -26,6 +27,8 @@ _COMMANDS: Final = {
 
 #: What a command ends with when it could not do what was asked.
 EXIT_REFUSED: Final = 2
+#: What it ends with after a bug.
+EXIT_FAILED: Final = 1
 
 
 class _Commands(click.Group):
@@ -68,5 +71,9 @@ def main() -> None:
         refusal.show()
         sys.exit(EXIT_REFUSED)
     except StrikewireError as error:
-        click.echo(f"strikewire: {error.message}", err=True)
+        click.echo(f"strikewire: {Redactor().redact_text(error.message)}", err=True)
         sys.exit(EXIT_REFUSED)
+    except Exception:  # noqa: BLE001 - a program's top
+        # A bug's traceback may hold what the program was given, so it goes where that is blanked.
+        get_logger("cli").exception("something went wrong on our side")
+        sys.exit(EXIT_FAILED)
