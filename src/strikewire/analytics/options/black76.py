@@ -49,22 +49,19 @@ def compute_prices(
     Source: Black, "The pricing of commodity contracts" (1976), equations 16 and 17.
     Oracle: tests/oracles/black76.py, to the error above.
     """
+    columns = [np.asarray(each, np.float64) for each in (forwards, strikes, vols, taus, discounts)]
+    flags = np.asarray(is_call, np.bool_)
     try:
-        rows = np.broadcast_arrays(
-            np.asarray(forwards, np.float64),
-            np.asarray(strikes, np.float64),
-            np.asarray(vols, np.float64),
-            np.asarray(taus, np.float64),
-            np.asarray(discounts, np.float64),
-            np.asarray(is_call, np.bool_),
-        )
+        shape = np.broadcast_shapes(*(each.shape for each in columns), flags.shape)
     except ValueError as error:
         msg = f"arrays of one shape, or single values, were wanted: {error}"
         raise ValueError(msg) from error
-    *floats, flags = (np.require(row, None, ("C", "W")).reshape(-1) for row in rows)
-    f, k, v, t, d = floats
-    prices = np.empty(rows[0].shape)
+    f, k, v, t, d = (
+        np.require(np.broadcast_to(each, shape), None, ("C", "W")).reshape(-1) for each in columns
+    )
+    sides = np.require(np.broadcast_to(flags, shape), None, ("C", "W")).reshape(-1)
+    prices = np.empty(shape)
     # What is thrown away warns nobody; compiled code does not warn in any case.
     with np.errstate(all="ignore"):
-        price_rows_nb(f, k, v, t, d, flags, prices.reshape(-1))
+        price_rows_nb(f, k, v, t, d, sides, prices.reshape(-1))
     return prices
