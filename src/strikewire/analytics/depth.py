@@ -63,7 +63,9 @@ def compute_book_figures(books: npt.NDArray[np.void]) -> BookFigures:
     ----------
     books : DEPTH_DTYPE (n,).
 
-    Oracle: tests/oracles/depth.py, 1e-12.
+    Returns
+    -------
+    Of n books. Oracle: tests/oracles/depth.py, 1e-12.
     """
     bids, asks = books["bid_price"][:, 0], books["ask_price"][:, 0]
     is_good = (bids > 0) & (asks > 0) & (bids <= asks)
