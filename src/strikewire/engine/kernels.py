@@ -16,8 +16,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from strikewire.analytics.compiling import compile_kernel
 from strikewire.core.bars import BarFlag, Source
 from strikewire.core.instants import MINUTE_NS
 from strikewire.core.ticks import TickFlag
@@ -34,6 +34,8 @@ from strikewire.engine.columns import (
     Sessions,
     State,
 )
+
+compiled: Final = compile_kernel()
 
 _MINUTE: Final = MINUTE_NS
 _APPLIED: Final = Counter.APPLIED
@@ -71,7 +73,7 @@ _HALF: Final = np.uint64(32)
 _CLEAN: Final = 0xFF ^ DIRTY
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _fingerprint_nb(ts_ns: int, ltp: float, volume: float, oi: float) -> np.uint64:
     """Mix what makes a tick distinct into 64 bits: too many for two to meet by chance."""
     mixed = np.int64(ts_ns).view(np.uint64) * _MIX_2
@@ -81,7 +83,7 @@ def _fingerprint_nb(ts_ns: int, ltp: float, volume: float, oi: float) -> np.uint
     return mixed ^ (mixed >> _HALF)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _is_before_nb(
     ts_ns: int, volume: float, seq: int, than_ns: int, than_volume: float, than_seq: int
 ) -> bool:
@@ -93,7 +95,7 @@ def _is_before_nb(
     return seq < than_seq
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _find_session_nb(sessions: Sessions, calendar: int, ts_ns: int) -> int:
     """Return the session an instant belongs to, the minute that starts at its close included."""
     first = sessions.starts[calendar]
@@ -110,7 +112,7 @@ def _find_session_nb(sessions: Sessions, calendar: int, ts_ns: int) -> int:
     return int(low - 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _walk_nb(
     state: State, slot: int, last_minute: int, action: int, out: npt.NDArray[np.void], n: int
 ) -> int:
@@ -177,7 +179,7 @@ def _walk_nb(
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _enter_session_nb(
     state: State, sessions: Sessions, slot: int, session: int, out: npt.NDArray[np.void], n: int
 ) -> int:
@@ -194,7 +196,7 @@ def _enter_session_nb(
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _start_bar_nb(state: State, slot: int, minute: int, out: npt.NDArray[np.void], n: int) -> int:
     """Make room for a minute's bar, evicting what falls out of the ring."""
     head = state.slots[slot]
@@ -213,7 +215,7 @@ def _start_bar_nb(state: State, slot: int, minute: int, out: npt.NDArray[np.void
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mark_later_nb(state: State, slot: int, minute: int) -> None:
     """Note that the bars after a minute must be looked at again: their volume rests on it."""
     places = state.recent.shape[1]
@@ -223,7 +225,7 @@ def _mark_later_nb(state: State, slot: int, minute: int) -> None:
             bar["state"] |= DIRTY
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def apply_ticks_nb(
     ticks: npt.NDArray[np.void],
     state: State,
@@ -386,7 +388,7 @@ def apply_ticks_nb(
     return n_touched, n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def close_bars_nb(
     state: State, slots: npt.NDArray[np.int32], out: npt.NDArray[np.void], n: int
 ) -> int:
@@ -397,7 +399,7 @@ def close_bars_nb(
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def flush_bars_nb(state: State, out: npt.NDArray[np.void]) -> int:
     """Write every changed bar, the forming ones too."""
     n = 0
@@ -406,13 +408,13 @@ def flush_bars_nb(state: State, out: npt.NDArray[np.void]) -> int:
     return n
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def peek_bars_nb(state: State, slot: int, out: npt.NDArray[np.void]) -> int:
     """Write every recent bar of one slot and change nothing."""
     return _walk_nb(state, slot, state.slots[slot]["newest_minute"], _PEEK, out, 0)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def apply_depth_nb(
     ticks: npt.NDArray[np.void],
     depth: npt.NDArray[np.void],
