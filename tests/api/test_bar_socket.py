@@ -44,12 +44,12 @@ async def send(client, **body):
     await client.send(json.dumps(body))
 
 
-async def read(client, kind):
+async def read(client, *kinds):
     """Return the next message of a kind; others are passed over."""
     async with asyncio.timeout(15):
         while True:
             message = json.loads(await client.recv())
-            if message["type"] == kind:
+            if message["type"] in kinds:
                 return message
 
 

@@ -178,7 +178,6 @@ async def build_runtime(
                 tools,
                 lambda found: _make_listeners(pages, rules, (bar_streams, heard), found),
             )
-            rules.listen(playing.session.reload_calendars)
             market_clock.follow(playing.feed.clock)
             played = PlayedMarket(
                 mode=_find_mode(replay),
@@ -196,6 +195,7 @@ async def build_runtime(
             clock=market_clock,
         )
         bar_streams.bind(history=history, view=view)
+        _follow_rules(rules, playing, bar_streams)
         supervisor.start(_STREAMS, bar_streams.run)
         market = MarketBoard(
             config=MarketBoardConfig(),
@@ -302,6 +302,13 @@ async def _prepare_database(settings: Settings, site: DatabaseSite) -> bool:
     """Have a server, and the schema in it as it should be; say whether it is."""
     await site.revive()
     return await prepare_schema(settings, site.url)
+
+
+def _follow_rules(rules: RuleBook, playing: ReplayRun | None, streams: BarStreams) -> None:
+    """Have changed rules taken over: by the engine, and then by who asks it for bars."""
+    if playing is not None:
+        rules.listen(playing.session.reload_calendars)
+    rules.listen(streams.reload_calendars)
 
 
 def _find_mode(replay: ReplayRequest | SimulationRequest) -> MarketMode:

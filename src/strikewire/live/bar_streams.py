@@ -7,7 +7,7 @@ when it is first asked for, however many listen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Iterator
+from collections.abc import Awaitable, Callable, Collection, Container, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,7 +48,7 @@ class BarStreamsConfig:
 class BarStreams:
     """An `UpdateSink` and the `TopicSource` of bars: `SYMBOL:TIMEFRAME`, any name of an instrument.
 
-    `run` publishes forming bars, and reloads after a seek back.
+    `run` publishes forming bars, and reloads what starts over.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class BarStreams:
         if not self._topics:
             return
         if has_fallen_back:
-            self._restart()
+            self._restart(self._topics.values())
         for instrument_id, bars in _group(update.bars, self._by_instrument):
             topics = self._by_instrument[instrument_id]
             self._dirty.add(instrument_id)
@@ -126,11 +126,18 @@ class BarStreams:
         if self._dirty:
             self._woken.set()
 
-    def _restart(self) -> None:
+    def reload_calendars(self) -> None:
+        """Take changed market rules over: topics of venues with other hours start over.
+
+        Their bars are cut anew, which is another history and no change of the old one.
+        """
+        self._restart([topic for topic in self._topics.values() if topic.renew_calendar()])
+
+    def _restart(self, topics: Collection[BarTopic]) -> None:
         self._minute = 0
-        for topic in self._topics.values():
+        for topic in topics:
             topic.restart(self._make_epoch())
-        self._stale.update(self._topics.values())
+        self._stale.update(topics)
         self._woken.set()
 
     async def run(self) -> None:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from strikewire.analytics.rollups import roll_up
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe, name_statuses
+from strikewire.core.errors import NotFoundError
 from strikewire.core.instants import MINUTE_NS, format_rfc3339
 from strikewire.core.instruments import Instrument
 from strikewire.live.history import overlay
@@ -61,13 +62,24 @@ class BarTopic:
             figures=figures,
         )
         self._find_calendar = find_calendar
+        #: The sessions of the instrument's venue, by which every bar of the topic is made.
+        self.calendar = find_calendar()
         self._find_recent = find_recent
         self.restart(epoch)
 
-    @property
-    def calendar(self) -> SessionCalendar:
-        """The sessions of the instrument's venue."""
-        return self._find_calendar()
+    def renew_calendar(self) -> bool:
+        """Take changed sessions over, before a `restart`; say whether they have changed.
+
+        A venue that has no rules any more keeps those it had.
+        """
+        try:
+            calendar = self._find_calendar()
+        except NotFoundError:
+            return False
+        # Equal rows give the same object.
+        has_changed = calendar is not self.calendar
+        self.calendar = calendar
+        return has_changed
 
     def restart(self, epoch: str) -> None:
         """Forget everything but who listens; `adopt` is next."""

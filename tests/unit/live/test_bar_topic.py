@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
+from strikewire.core.errors import NotFoundError
 from strikewire.core.instants import DAY_NS, MINUTE_NS, format_rfc3339
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind, InstrumentSpec
 from strikewire.live.bar_topic import SNAPSHOT_BARS, BarTopic
@@ -146,3 +148,29 @@ def test_day_is_forming_until_the_session_closes(make_topic):
     assert bar["is_forming"]
     close(topic, 374)
     assert [each["bar"]["ts"] for each in heard.bodies] == ["2022-12-30T00:00:00Z"]
+
+
+def test_venue_that_lost_its_rules_keeps_the_hours_it_had():
+    found = [CALENDAR]
+
+    def find_calendar():
+        if not found:
+            msg = "no market rules"
+            raise NotFoundError(msg)
+        return found[0]
+
+    topic = BarTopic(
+        instrument=Instrument(InstrumentId(1), InstrumentSpec("NFO", "X", InstrumentKind.FUTURE)),
+        timeframe=Timeframe.M5,
+        epoch=EPOCH,
+        find_calendar=find_calendar,
+        find_recent=make_minutes,
+        figures=StreamFigures(),
+    )
+    assert not topic.renew_calendar()
+    found[0] = replace(CALENDAR, opens_ns=CALENDAR.opens_ns + MINUTE_NS)
+    assert topic.renew_calendar()
+    assert topic.calendar is found.pop()
+    assert not topic.renew_calendar()
+    topic.adopt(make_minutes(), make_minutes(), OPEN_NS)
+    close(topic, 0)
