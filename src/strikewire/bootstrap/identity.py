@@ -120,3 +120,16 @@ async def open_people(settings: Settings) -> AsyncIterator[People]:
     with ExitStack() as stack:
         async with open_database(settings) as database:
             yield build_identity(settings, database, stack=stack, clock=SystemClock()).people
+
+
+@asynccontextmanager
+async def open_identity(settings: Settings) -> AsyncIterator[IdentityParts]:
+    """Open accounts and their keys for a command.
+
+    Raises
+    ------
+    DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
+    """
+    with ExitStack() as stack:
+        async with open_database(settings) as database:
+            yield build_identity(settings, database, stack=stack, clock=SystemClock())

@@ -18,6 +18,7 @@ from strikewire.core.clock import Clock
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.settings import Settings
 from strikewire.store.api_keys import ApiKeyStore
+from strikewire.store.database import Database
 from strikewire.store.stream_tickets import StreamTicketStore
 
 _USES: Final = "key uses"
@@ -38,6 +39,7 @@ class KeyParts:
     keys: ApiKeys
     uses: KeyUses
     tickets: StreamTickets
+    database: Database
 
 
 def build_keys(
@@ -84,6 +86,7 @@ def build_keys(
             store=StreamTicketStore(),
             clock=clock,
         ),
+        database=database,
     )
 
 

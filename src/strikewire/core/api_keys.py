@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
+from strikewire.core.instants import format_rfc3339
 from strikewire.core.users import UserId
 
 
@@ -47,3 +49,23 @@ class ApiKey:
         if self.revoked_ns is not None:
             return KeyStatus.REVOKED
         return KeyStatus.EXPIRED if now_ns >= self.expires_ns else KeyStatus.ACTIVE
+
+    def to_json(self, now_ns: int) -> dict[str, Any]:
+        """Return all of it for a program to read, as of an instant."""
+        return {
+            "id": self.id,
+            "user_id": self.user_id,
+            "name": self.name,
+            "scopes": list(self.scopes),
+            "networks": list(self.networks),
+            "status": self.find_status(now_ns).value,
+            "created_at": format_rfc3339(self.created_ns),
+            "expires_at": format_rfc3339(self.expires_ns),
+            "revoked_at": _format(self.revoked_ns),
+            "last_used_at": _format(self.last_used_ns),
+            "last_used_address": self.last_used_address,
+        }
+
+
+def _format(instant_ns: int | None) -> str | None:
+    return None if instant_ns is None else format_rfc3339(instant_ns)

@@ -17,7 +17,6 @@ from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
 from strikewire.core.api_keys import ApiKey, KeyStatus
 from strikewire.core.errors import NotPermittedError
-from strikewire.core.instants import format_rfc3339
 from strikewire.core.users import UserId
 from strikewire.store.api_keys import KeyFilter
 from strikewire.store.database import WriteSession
@@ -168,7 +167,7 @@ async def create_key(
         made = await runtime.keys.create(
             session, wish, principal=principal, actor=actor, user_id=user_id
         )
-        body = NewKeyBody(**_describe(made.key, runtime.clock.now_ns()), key=made.text.text)
+        body = NewKeyBody(**made.key.to_json(runtime.clock.now_ns()), key=made.text.text)
         return Created(body, f"/api/v1/keys/{made.key.id}", concealed=frozenset({"key"}))
 
     return await once.create(create)
@@ -186,7 +185,7 @@ async def list_keys(
         found, total = await runtime.keys.list_page(wanted, limit=query.limit, offset=query.offset)
     now_ns = runtime.clock.now_ns()
     return {
-        "items": [_describe(key, now_ns) for key in found],
+        "items": [key.to_json(now_ns) for key in found],
         "total": total,
         "limit": query.limit,
         "offset": query.offset,
@@ -201,7 +200,7 @@ async def get_key(
 ) -> dict[str, Any]:
     """Show a key that is not revoked."""
     key = await runtime.keys.get(key_id, principal=principal)
-    return _describe(key, runtime.clock.now_ns())
+    return key.to_json(runtime.clock.now_ns())
 
 
 async def change_key(
@@ -219,7 +218,7 @@ async def change_key(
     key = await runtime.keys.change(
         key_id, changes.list_changes(), principal=principal, actor=actor
     )
-    return _describe(key, runtime.clock.now_ns())
+    return key.to_json(runtime.clock.now_ns())
 
 
 async def revoke_key(
@@ -244,26 +243,6 @@ def _find_listed(principal: Principal, user_id: int | None) -> UserId | None:
         msg = f"the scope {Scope.USERS_WRITE} is needed for somebody else's keys"
         raise NotPermittedError(msg, scope=Scope.USERS_WRITE.value)
     return UserId(user_id)
-
-
-def _describe(key: ApiKey, now_ns: int) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "user_id": key.user_id,
-        "name": key.name,
-        "scopes": list(key.scopes),
-        "networks": list(key.networks),
-        "status": key.find_status(now_ns),
-        "created_at": format_rfc3339(key.created_ns),
-        "expires_at": format_rfc3339(key.expires_ns),
-        "revoked_at": _format(key.revoked_ns),
-        "last_used_at": _format(key.last_used_ns),
-        "last_used_address": key.last_used_address,
-    }
-
-
-def _format(instant_ns: int | None) -> str | None:
-    return None if instant_ns is None else format_rfc3339(instant_ns)
 
 
 def add_routes(routes: Routes) -> None:
