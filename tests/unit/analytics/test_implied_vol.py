@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strikewire.analytics.options.black76 import compute_prices
+from strikewire.analytics.options.elementary_nb import log_quotient_nb
 from strikewire.analytics.options.implied_nb import solve_rows_nb
 from strikewire.analytics.options.robust_nb import solve_total_vol_nb
 from strikewire.analytics.options.rows import OptionRows, Reason
@@ -125,6 +126,31 @@ def test_a_market_gives_its_volatilities_back(rng):
     assert set(implied.reasons[~is_solved]) <= {Reason.AT_INTRINSIC, Reason.BELOW_INTRINSIC}
     assert (values.greeks.vegas[~is_solved] < 1e-6).all()
     assert is_solved.mean() > 0.9
+
+
+def test_gate_lets_nothing_through_that_the_scalar_solver_would_not_say(rng):
+    # Far beyond any market: strikes e**25 times the forward, a total volatility of 600 %. There the
+    # guess is wrong by much and one step does not mend it.
+    count = 6_000
+    x = np.where(rng.random(count) < 0.5, rng.uniform(0.0, 4.0, count), rng.uniform(0, 25, count))
+    s = np.exp(rng.uniform(math.log(1e-4), math.log(6.0), count))
+    strikes = np.exp(x)
+    shares = compute_prices(1.0, strikes, s, 1.0, 1.0, is_call=True)
+    is_priced = (shares > 1e-300) & (shares < 1.0)
+    strikes, shares = strikes[is_priced], shares[is_priced]
+    implied = compute_implied(shares, make_row(1.0, strikes, 1.0))
+    found = np.array(
+        [
+            solve_total_vol_nb(log_quotient_nb(k, 1.0, 1.0 / k), share, 1.0 - share)
+            for k, share in zip(strikes, shares, strict=True)
+        ]
+    )
+    assert (implied.reasons == Reason.NONE).all()
+    # What a last bit of the share is worth.
+    d1 = np.log(strikes) / found - 0.5 * found
+    density = np.exp(-0.5 * d1 * d1) / math.sqrt(2 * math.pi)
+    errors = np.abs(implied.vols / found - 1)
+    assert (errors <= 1e-12 + 4 * EPS * shares / (density * found)).all()
 
 
 def test_greeks_of_one_pass_are_those_at_its_volatilities(rng):
