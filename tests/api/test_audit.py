@@ -19,6 +19,7 @@ from strikewire.auth.scopes import Role, Scope
 from strikewire.bootstrap import ReplayRequest
 from tests.api.conftest import Service, make_database, make_settings, serve
 from tests.api.people import PASSWORD, add_user, browse, make_people_settings
+from tests.api.test_serving import run
 
 MUTATING = ("post", "put", "patch", "delete")
 RULES = "/api/v1/market-rules/{venue}/{kind}/{valid_from}"
@@ -34,6 +35,7 @@ class Stage:
 
     service: Service
     admin: httpx.AsyncClient
+    database_url: str
 
     async def add(self, login):
         """Make an account that a change may be tried on."""
@@ -169,7 +171,7 @@ async def stage(postgres_url, tmp_path_factory, data_dirs):
         async with serve(settings, replay=ReplayRequest(path=path, speed=1.0)) as service:
             await add_user(service, "anna", Role.ADMIN)
             async with browse(service, "anna") as admin:
-                yield Stage(service, admin)
+                yield Stage(service, admin, url)
 
 
 def list_changes(app):
@@ -277,6 +279,14 @@ async def test_rows_are_found_by_time_and_kind(stage):
     assert (await read_audit(stage.admin, subject="nobody"))["items"] == []
     for query in ({"limit": 0}, {"limit": 1001}, {"before_id": 0}, {"since": "x"}, {"x": "y"}):
         assert (await stage.admin.get("/api/v1/audit", params=query)).status_code == 422
+
+
+async def test_program_ends_with_1_for_a_log_that_is_not_the_anchors(stage):
+    (newest,) = (await read_audit(stage.admin, limit=1))["items"]
+
+    for anchor, status in ((newest["hash"], 0), ("ab" * 32, 1), ("ab", 2)):
+        given = ("--anchor", f"{newest['id']}:{anchor}", "--database-url", stage.database_url)
+        assert (await run("audit", "verify", *given))[0] == status
 
 
 async def test_change_that_names_no_action_cannot_be_registered(service):

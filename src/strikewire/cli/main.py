@@ -62,9 +62,8 @@ def main() -> None:
     """
     configure_logging(LogConfig(level="WARNING"), clock=SystemClock(), stream=sys.stderr.buffer)
     try:
-        strikewire.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Not standalone, click returns the status that a command has ended with by `Exit`.
+        sys.exit(strikewire.main(standalone_mode=False))
     except click.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)
