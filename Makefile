@@ -59,7 +59,7 @@ demo: $(STAMP) warm web
 	$(BIN)/strikewire demo
 
 # `make -k check` goes through all of them, whatever fails.
-CHECKS := check-format check-lint check-types check-imports check-docstrings check-units check-web
+CHECKS := check-format check-lint check-types check-imports check-docstrings check-audit check-units check-web
 .PHONY: $(CHECKS)
 $(CHECKS): $(STAMP)
 
@@ -75,6 +75,9 @@ check-imports:
 	$(BIN)/lint-imports
 check-docstrings:
 	$(BIN)/python -m tools.check_docstrings src
+# Skipped, in so many words, where no vulnerability service can be reached.
+check-audit:
+	$(BIN)/python -m tools.audit_dependencies
 check-units: warm web
 	$(PYTEST) tests/unit -n $(WORKERS) --dist loadgroup
 check-web: web

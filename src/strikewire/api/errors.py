@@ -46,7 +46,7 @@ _STATUSES: Final[dict[type[errors.StrikewireError], int]] = {
 }
 
 # Errors that the web framework raises by itself: its status, our code.
-_HTTP_CODES: Final = {
+HTTP_CODES: Final = {
     400: errors.MalformedRequestError.code,
     404: errors.NotFoundError.code,
     405: "method_not_allowed",
@@ -135,7 +135,7 @@ def _describe_http(error: HTTPException) -> Failure:
             404: "there is no such route",
             405: "the route does not answer this method",
         }.get(status, message.lower())
-    code = _HTTP_CODES.get(status, errors.StrikewireError.code)
+    code = HTTP_CODES.get(status, errors.StrikewireError.code)
     return Failure(status, code, message, {}, dict(error.headers or {}))
 
 

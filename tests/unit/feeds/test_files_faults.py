@@ -121,6 +121,7 @@ DUMP = (
 NIFTY_CALL = "1,101,NIFTY25SEP25000CE,NIFTY,0.0,2025-09-30,25000.0,0.05,75,CE,NFO-OPT,NFO"
 
 
+@pytest.mark.promise("S26")
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [

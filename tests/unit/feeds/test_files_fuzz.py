@@ -66,11 +66,13 @@ def csv_files(draw):
     return end.join([",".join(names), *(",".join(row) for row in rows)])
 
 
+@pytest.mark.promise("S26")
 @given(csv_files())
 def test_csv_of_anything_gives_rows_and_faults(text):
     _read_or_refuse(text.encode())
 
 
+@pytest.mark.promise("S26")
 @given(st.binary(max_size=400), st.sampled_from(LAYOUTS))
 def test_bytes_of_any_kind_under_a_header(data, layout):
     header = ",".join(spellings[0] for spellings in layout.columns.values())
@@ -159,6 +161,7 @@ columns = st.sampled_from(list(TYPES)).flatmap(
 )
 
 
+@pytest.mark.promise("S26")
 @given(st.sampled_from(LAYOUTS), st.data())
 def test_parquet_of_any_types_gives_rows_and_faults(layout, data):
     names = [layout.columns[name][0] for name in sorted(layout.required)]

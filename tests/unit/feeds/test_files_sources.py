@@ -64,6 +64,7 @@ def test_zip_with_a_password_is_refused(reader, make_zip):
         reader.read_all(path)
 
 
+@pytest.mark.promise("S26")
 @pytest.mark.parametrize("pack", ["gz", "zip"])
 def test_archive_that_swells_is_stopped(rules, make_csv, make_zip, pack):
     reader = FileReader(rules=rules, limits=FileLimits(max_expanded_bytes=10_000_000))
@@ -75,6 +76,7 @@ def test_archive_that_swells_is_stopped(rules, make_csv, make_zip, pack):
         list(reader.read_chunks(path))
 
 
+@pytest.mark.promise("S26")
 def test_zip_that_lies_about_its_size_is_stopped(rules, make_zip):
     reader = FileReader(rules=rules, limits=FileLimits(max_expanded_bytes=1_000_000))
     path = make_zip({"bomb.csv": TEXT + "SBIN,2025-01-01,1,2,1,1.5\n" * 100_000})
@@ -87,6 +89,7 @@ def test_zip_that_lies_about_its_size_is_stopped(rules, make_zip):
         list(reader.read_chunks(path))
 
 
+@pytest.mark.promise("S26")
 def test_limits_on_file_rows_and_lines(rules, make_csv, make_parquet):
     path = make_csv(TEXT)
     columns = {name: ["1"] * 100 for name in ("symbol", "date", "open", "high", "low", "close")}
@@ -102,6 +105,7 @@ def test_limits_on_file_rows_and_lines(rules, make_csv, make_parquet):
             FileReader(rules=rules, limits=limits).read_all(made)
 
 
+@pytest.mark.promise("S26")
 def test_line_without_an_end_does_not_fill_the_memory(rules, make_csv):
     reader = FileReader(rules=rules, limits=FileLimits(max_line_bytes=100_000))
     path = make_csv(TEXT + "x" * 9_000_000)
