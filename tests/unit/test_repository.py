@@ -84,6 +84,7 @@ def test_source_names_nothing_beside_the_checkout():
 PEERS = ["bench-fast-vollib", "bench-iv-engine", "bench-quantlib", "bench-vollib"]
 
 
+@pytest.mark.promise("S27")
 @pytest.mark.parametrize("name", ["runtime", "test", "bench", *PEERS])
 def test_requirements_are_pinned_and_hashed(name):
     text = (ROOT / "requirements" / f"{name}.txt").read_text()

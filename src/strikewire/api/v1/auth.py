@@ -373,9 +373,9 @@ def _to_second(instant_ns: int) -> str:
 def add_routes(routes: Routes) -> None:
     """Add the routes of signing in and out."""
     base = "/api/v1/auth"
-    public: dict[str, Any] = {"access": PUBLIC, "tag": _TAG}
-    own: dict[str, Any] = {"access": Scope.SELF_READ, "tag": _TAG}
-    write: dict[str, Any] = {"access": Scope.SELF_WRITE, "tag": _TAG}
+    public: dict[str, Any] = {"access": PUBLIC, "tag": _TAG, "fails": (401, 503)}
+    own: dict[str, Any] = {"access": Scope.SELF_READ, "tag": _TAG, "fails": (404,)}
+    write: dict[str, Any] = {"access": Scope.SELF_WRITE, "tag": _TAG, "fails": (404,)}
     routes.add("POST", f"{base}/login", log_in, audit="login.open", response_model=MeBody, **public)
     routes.add(
         "POST",

@@ -17,8 +17,6 @@ from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind
 from strikewire.store.instrument_search import SearchFilter
 
 _TAG = "instruments"
-_FIRST = {"symbol": "$response.body#/items/0/symbol"}
-_LINKS = {"First": {"operationId": "get_instrument", "parameters": _FIRST}}
 
 
 class InstrumentBody(schemas.Body):
@@ -124,12 +122,10 @@ def add_routes(routes: Routes) -> None:
     routes.add(
         "GET", "/api/v1/instruments", list_instruments,
         access=Scope.INSTRUMENTS_READ, tag=_TAG, response_model=InstrumentPage,
-        responses={200: {"links": _LINKS}},
         route_class_override=TaggedRoute,
     )  # fmt: skip
     routes.add(
         "GET", "/api/v1/instruments/{symbol}", get_instrument,
         access=Scope.INSTRUMENTS_READ, tag=_TAG, response_model=InstrumentBody,
-        operation_id="get_instrument",
         route_class_override=TaggedRoute,
     )  # fmt: skip

@@ -253,7 +253,7 @@ def add_routes(routes: Routes) -> None:
     )  # fmt: skip
     routes.add(
         "POST", "/api/v1/keys", create_key, audit="api_key.create",
-        access=Scope.KEYS_WRITE, tag=_TAG, response_model=NewKeyBody, status_code=201,
+        access=Scope.KEYS_WRITE, tag=_TAG, response_model=NewKeyBody, status_code=201, fails=(404,),
     )  # fmt: skip
     routes.add(
         "GET", _PATH, get_key,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from strikewire.api import schemas
 from strikewire.api.browsers import get_browser_rules
@@ -48,7 +48,7 @@ class UserChange(schemas.Body):
 
     display_name: DisplayName | None = None
     roles: Roles | None = None
-    is_active: bool | None = None
+    is_active: StrictBool | None = None
 
 
 class UserBody(schemas.Body):
