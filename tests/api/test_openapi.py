@@ -20,6 +20,10 @@ from strikewire.settings import load_settings
 pytestmark = pytest.mark.usefixtures("anyio_backend")
 
 
+#: What describes the interface is not in its own description.
+DESCRIPTIONS = {"/api/v1/openapi.json", "/api/v1/asyncapi.json"}
+
+
 @pytest.fixture
 def app(service):
     return create_app(service.runtime, load_settings().to_api())
