@@ -41,6 +41,7 @@ Scopes = Annotated[
     frozenset[Scope],
     Field(
         min_length=1,
+        max_length=len(Scope),
         description="What it may do: not more than its owner, and never `keys:write`, `self:write` "
         "or `users:write`.",
         examples=[["bars:read", "instruments:read"]],
