@@ -7,7 +7,9 @@ export class DecodeError extends Error {
 }
 
 function fail(wanted: string, found: unknown): never {
-  throw new DecodeError(`${wanted} was wanted, found ${JSON.stringify(found).slice(0, 80)}`);
+  // The types do not say it: of undefined no JSON can be made.
+  const text = (JSON.stringify(found) as string | undefined) ?? "nothing";
+  throw new DecodeError(`${wanted} was wanted, found ${text.slice(0, 80)}`);
 }
 
 export function readFields(value: unknown): Fields {

@@ -4,7 +4,7 @@ import type { BarEvent } from "../client/bar-protocol.ts";
 import { BarSocket, type LinkState } from "../client/bar-socket.ts";
 import { ProblemError } from "../client/problem.ts";
 import type { RestClient } from "../client/rest.ts";
-import type { MachineClock, MarketMs } from "../helpers/instant.ts";
+import type { MachineClock, MachineMs, MarketMs } from "../helpers/instant.ts";
 import type { Access } from "./feed.ts";
 import type { HeardStatus } from "./market-clock.ts";
 
@@ -27,6 +27,8 @@ export class Connection {
   link: LinkState = $state.raw({ name: "opening" });
   heard: HeardStatus | null = $state.raw(null);
   access: Access = $state.raw("unknown");
+  /** When a status or a bar came last. */
+  newsAt: MachineMs = $state.raw(0 as MachineMs);
   /** The server's version. */
   version: string | null = $state.raw(null);
   readonly #options: ConnectionOptions;
@@ -77,12 +79,14 @@ export class Connection {
         this.access = "granted";
         break;
       case "status":
-        this.heard = { status: event.status, at: this.#options.clock() };
+        this.newsAt = this.#options.clock();
+        this.heard = { status: event.status, at: this.newsAt };
         break;
       case "snapshot":
         this.#listeners.get(event.topic)?.onSnapshot(event.bars, event.asOf);
         break;
       case "bar":
+        this.newsAt = this.#options.clock();
         this.#listeners.get(event.topic)?.onBar(event.bar, event.asOf);
         break;
       case "refused":

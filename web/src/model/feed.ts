@@ -22,8 +22,17 @@ export interface FeedState {
   readonly detail: string;
 }
 
-/** A status is due every second; after so long without one the server is silent. */
-const STATUS_DUE_MS = 2_500;
+/** A status is due every second; after so long without one, or a bar, the server is silent. */
+const NEWS_DUE_MS = 2_500;
+
+/** What is known of the connection. */
+export interface LinkNews {
+  readonly link: LinkState;
+  readonly heard: HeardStatus | null;
+  /** When a status or a bar came last. */
+  readonly newsAt: MachineMs;
+  readonly access: Access;
+}
 
 const MODES: Readonly<Record<MarketMode, readonly [label: string, title: string]>> = {
   live: ["LIVE", "Prices come from the market as it trades."],
@@ -34,24 +43,17 @@ const MODES: Readonly<Record<MarketMode, readonly [label: string, title: string]
 };
 
 /** Put together what the link and the last status say. */
-export function describeFeed(
-  link: LinkState,
-  heard: HeardStatus | null,
-  access: Access,
-  now: MachineMs,
-): FeedState {
-  const mode = heard?.status.mode ?? null;
+export function describeFeed(news: LinkNews, now: MachineMs): FeedState {
+  const mode = news.heard?.status.mode ?? null;
   const [modeLabel, modeTitle] =
     mode === null ? ["CONNECTING", "The server has not said yet what it plays."] : MODES[mode];
-  return { mode, modeLabel, modeTitle, ...describeCondition(link, heard, access, now) };
+  return { mode, modeLabel, modeTitle, ...describeCondition(news, now) };
 }
 
 type ConditionWords = Pick<FeedState, "condition" | "label" | "detail">;
 
 function describeCondition(
-  link: LinkState,
-  heard: HeardStatus | null,
-  access: Access,
+  { link, heard, newsAt, access }: LinkNews,
   now: MachineMs,
 ): ConditionWords {
   if (access === "sign-in") {
@@ -84,7 +86,7 @@ function describeCondition(
           detail: "The connection to the server is being made again. What is shown is old.",
         };
   }
-  if (now - heard.at > STATUS_DUE_MS) {
+  if (now - newsAt > NEWS_DUE_MS) {
     return {
       condition: "stalled",
       label: "Stalled",

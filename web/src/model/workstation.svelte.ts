@@ -55,14 +55,18 @@ export class Workstation {
   }
 
   get feed(): FeedState {
-    const { link, heard, access } = this.connection;
-    return describeFeed(link, heard, access, this.ticker.now);
+    return describeFeed(this.connection, this.ticker.now);
   }
 
   /** What the market's clock shows; null before the server has said. */
   get marketNow(): MarketMs | null {
     const { heard } = this.connection;
-    return heard === null ? null : computeMarketNow(heard, this.ticker.now);
+    if (heard === null) {
+      return null;
+    }
+    // A seek is faster than the status tells: what was heard of is past.
+    const { asOf } = this.chart;
+    return Math.max(computeMarketNow(heard, this.ticker.now), asOf ?? 0) as MarketMs;
   }
 
   setAllowsSingleKeys(allows: boolean): void {
