@@ -78,7 +78,7 @@ export class RestClient {
       if (init.signal?.aborted === true) {
         throw error;
       }
-      throw new ProblemError("away", "The server does not answer.");
+      throw new ProblemError("away", "nobody answers");
     }
     if (!response.ok) {
       throw new ProblemError(findProblemKind(response.status), await readMessage(response));

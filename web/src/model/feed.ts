@@ -94,8 +94,11 @@ function describeCondition(
     };
   }
   switch (heard.status.state) {
-    case "playing":
-      return { condition: "playing", label: "Playing", detail: "" };
+    case "playing": {
+      const { mode } = heard.status;
+      const isPlayback = mode === "replay" || mode === "simulated";
+      return { condition: "playing", label: isPlayback ? "Playing" : "Streaming", detail: "" };
+    }
     case "paused":
       return { condition: "paused", label: "Paused", detail: "The market's clock is paused." };
     case "ended":

@@ -25,6 +25,17 @@ const PROBLEM_TITLES: Readonly<Record<ChartProblem["kind"], string>> = {
   fault: "Something went wrong.",
 };
 
+/** What can be done about it. */
+const PROBLEM_HINTS: Readonly<Record<ChartProblem["kind"], string>> = {
+  away: "It is tried again by itself.",
+  "sign-in": "A sign-in is needed to see prices.",
+  forbidden: "This account may not see that.",
+  "not-found": "Press / to find another.",
+  busy: "It is tried again by itself.",
+  refused: "Another instrument or timeframe may do.",
+  fault: "Loading the page again may help.",
+};
+
 /** Choose the one thing to say: what stops everything first, what is merely so last. */
 export function describeNotice(
   feed: FeedState,
@@ -47,8 +58,8 @@ export function describeNotice(
   }
   const problem = chart.problem ?? startProblem;
   if (problem !== null) {
-    const title = PROBLEM_TITLES[problem.kind];
-    return { tone: "warn", place: "middle", title, text: problem.message };
+    const text = `${PROBLEM_HINTS[problem.kind]} The server says: ${problem.message}.`;
+    return { tone: "warn", place: "middle", title: PROBLEM_TITLES[problem.kind], text };
   }
   if (chart.phase === "loading") {
     return { tone: "calm", place, title: "Loading", text: "" };

@@ -118,7 +118,7 @@ export class PriceChart implements ChartSink {
     this.#candles.setData(layout.points.map(toCandle));
     this.#volume.setData(layout.points.map((point) => this.#toVolume(point)));
     this.#marks.setMarks(layout);
-    this.#cursor = null;
+    this.clearCursor();
     if (view !== null) {
       scale.setVisibleLogicalRange(view);
     } else if (isFirst) {
@@ -152,21 +152,30 @@ export class PriceChart implements ChartSink {
     this.#reveal(index);
     const price = point.bar?.close ?? this.#findPriceBefore(index);
     this.#chart.setCrosshairPosition(price, toLibraryTime(point), this.#candles);
+    // The library tells of what a pointer does, and not of this.
+    this.#events.onHover(point);
     return point;
   }
 
   clearCursor(): void {
-    this.#cursor = null;
-    this.#chart.clearCrosshairPosition();
+    if (this.#cursor !== null) {
+      this.#cursor = null;
+      this.#chart.clearCrosshairPosition();
+      this.#events.onHover(null);
+    }
   }
 
   /** Go a screen back (-1) or forward (1). */
   turnPage(direction: 1 | -1): void {
     const scale = this.#chart.timeScale();
     const range = scale.getVisibleLogicalRange();
-    if (range !== null) {
-      const width = (range.to - range.from) * 0.9 * direction;
-      scale.setVisibleLogicalRange({ from: range.from + width, to: range.to + width });
+    const count = this.#layout?.points.length ?? 0;
+    if (range !== null && count > 0) {
+      this.clearCursor();
+      const width = range.to - range.from;
+      const latest = Math.max(0, count + RIGHT_OFFSET - width);
+      const from = Math.max(0, Math.min(latest, range.from + 0.9 * width * direction));
+      scale.setVisibleLogicalRange({ from, to: from + width });
     }
   }
 
@@ -203,11 +212,13 @@ export class PriceChart implements ChartSink {
 
   #onCrosshair(param: MouseEventParams): void {
     const points = this.#layout?.points;
-    const index = param.logical;
-    const isOver = param.point !== undefined || this.#cursor !== null;
-    this.#events.onHover(
-      index === undefined || !isOver ? null : (points?.[Math.round(index)] ?? null),
-    );
+    if (this.#cursor !== null && param.point === undefined) {
+      return; // The keyboard holds it.
+    }
+    this.#cursor = null;
+    const { logical, point } = param;
+    const isOver = logical !== undefined && point !== undefined;
+    this.#events.onHover(isOver ? (points?.[Math.round(logical)] ?? null) : null);
   }
 
   #reveal(index: number): void {
