@@ -5,7 +5,7 @@ import type { MarketMs } from "../helpers/instant.ts";
 import { BarSeries } from "./bar-series.ts";
 import { ChartLayout, type ChartPoint } from "./chart-layout.ts";
 import type { Connection } from "./connection.svelte.ts";
-import { type Instrument, loadInstrument } from "./instrument.ts";
+import { type Instrument, type InstrumentClient, loadInstrument } from "./instrument.ts";
 
 /** Bars asked for at a time when somebody scrolls back. */
 const PAGE_BARS = 1_000;
@@ -35,6 +35,12 @@ export interface ChartSink {
   update(points: readonly ChartPoint[]): void;
 }
 
+/** What a chart wants of the connection. */
+export type TopicSource = Pick<Connection, "listen">;
+
+/** What a chart asks of the server. */
+export type ChartClient = InstrumentClient & Pick<RestClient, "loadBarsBefore">;
+
 /** Calls back before the next picture is drawn. */
 export type ScheduleFrame = (draw: () => void) => void;
 
@@ -51,10 +57,12 @@ export class ChartModel {
   /** Exchange time of the newest thing in the chart. */
   asOf: MarketMs | null = $state.raw(null);
 
-  readonly #connection: Connection;
-  readonly #rest: RestClient;
+  readonly #connection: TopicSource;
+  readonly #rest: ChartClient;
   readonly #schedule: ScheduleFrame;
   readonly #series = new BarSeries();
+  /** By which of its names the instrument was opened. */
+  #name = "";
   #layout: ChartLayout | null = null;
   #sink: ChartSink | null = null;
   #leave: (() => void) | null = null;
@@ -65,7 +73,7 @@ export class ChartModel {
   #dirtyFrom: number | null = null;
   #heardAsOf: MarketMs | null = null;
 
-  constructor(connection: Connection, rest: RestClient, schedule: ScheduleFrame) {
+  constructor(connection: TopicSource, rest: ChartClient, schedule: ScheduleFrame) {
     this.#connection = connection;
     this.#rest = rest;
     this.#schedule = schedule;
@@ -87,11 +95,14 @@ export class ChartModel {
     this.timeframe = timeframe;
     const { signal } = this.#abort;
     try {
-      if (this.instrument?.symbol !== name) {
+      let { instrument } = this;
+      if (instrument === null || this.#name !== name) {
         this.instrument = null;
-        this.instrument = await loadInstrument(this.#rest, name, signal);
+        instrument = await loadInstrument(this.#rest, name, signal);
+        this.instrument = instrument;
+        this.#name = name;
       }
-      this.#listen(this.instrument, timeframe);
+      this.#listen(instrument, timeframe);
     } catch (error) {
       if (!signal.aborted) {
         this.#fail(error, () => void this.open(name, timeframe));
@@ -155,10 +166,7 @@ export class ChartModel {
       },
       onRefused: (code, message) => {
         const kind = code === "unknown_symbol" ? "not-found" : "busy";
-        this.#fail(
-          new ProblemError(kind, message),
-          () => void this.open(instrument.symbol, timeframe),
-        );
+        this.#fail(new ProblemError(kind, message), () => void this.open(this.#name, timeframe));
       },
     });
   }

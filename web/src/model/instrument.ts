@@ -11,9 +11,12 @@ export interface Instrument extends SymbolInfo {
   readonly hours: SessionHours;
 }
 
+/** What loading one asks of the server. */
+export type InstrumentClient = Pick<RestClient, "loadSymbol" | "loadSessionRules">;
+
 /** Load an instrument by any of its names. Throws a ProblemError. */
 export async function loadInstrument(
-  rest: RestClient,
+  rest: InstrumentClient,
   name: string,
   signal: AbortSignal,
 ): Promise<Instrument> {
@@ -25,7 +28,7 @@ export async function loadInstrument(
 
 /** Who may see bars and not the rules has a chart whose gaps are not marked. */
 async function loadRules(
-  rest: RestClient,
+  rest: InstrumentClient,
   symbol: InstrumentSymbol,
   signal: AbortSignal,
 ): Promise<readonly SessionRule[]> {

@@ -14,8 +14,12 @@ const SOURCES: Readonly<Record<BarSource, string>> = {
 };
 
 /** `2026-11-16 14:05`; of a daily bar the trading day. */
-export function formatBarTime(ts: MarketMs | null, timeframe: Timeframe, zone: Zone): string {
-  if (ts === null) {
+export function formatBarTime(
+  ts: MarketMs | null,
+  timeframe: Timeframe,
+  zone: Zone | null,
+): string {
+  if (ts === null || zone === null) {
     return UNKNOWN;
   }
   return timeframe === "1d"
@@ -26,7 +30,7 @@ export function formatBarTime(ts: MarketMs | null, timeframe: Timeframe, zone: Z
 /** A bar's status and where it is from, in words. */
 export function describeBar(bar: Bar | null, hovered: ChartPoint | null): string {
   if (bar === null) {
-    return hovered === null ? "" : "no bar: nothing traded, or nothing was heard";
+    return hovered === null ? "" : "no bar: no trade heard";
   }
   const status = bar.isForming ? "forming" : bar.status;
   return `${status}, ${SOURCES[bar.source]}`;

@@ -135,6 +135,9 @@ export class PriceChart implements ChartSink {
     if (this.#layout !== null && points.length > 1) {
       this.#marks.setMarks(this.#layout);
     }
+    if (this.#cursor !== null) {
+      this.#showCursor(this.#cursor); // The library leaves the crosshair where it was on the screen.
+    }
   }
 
   // -- by keyboard ---------------------------------------------------------------------------
@@ -150,10 +153,7 @@ export class PriceChart implements ChartSink {
     }
     this.#cursor = index;
     this.#reveal(index);
-    const price = point.bar?.close ?? this.#findPriceBefore(index);
-    this.#chart.setCrosshairPosition(price, toLibraryTime(point), this.#candles);
-    // The library tells of what a pointer does, and not of this.
-    this.#events.onHover(point);
+    this.#showCursor(index);
     return point;
   }
 
@@ -212,13 +212,23 @@ export class PriceChart implements ChartSink {
 
   #onCrosshair(param: MouseEventParams): void {
     const points = this.#layout?.points;
-    if (this.#cursor !== null && param.point === undefined) {
-      return; // The keyboard holds it.
+    if (this.#cursor !== null && param.sourceEvent === undefined) {
+      return; // The keyboard holds it, and no pointer moved.
     }
     this.#cursor = null;
     const { logical, point } = param;
     const isOver = logical !== undefined && point !== undefined;
     this.#events.onHover(isOver ? (points?.[Math.round(logical)] ?? null) : null);
+  }
+
+  #showCursor(index: number): void {
+    const point = this.#layout?.points[index];
+    if (point !== undefined) {
+      const price = point.bar?.close ?? this.#findPriceBefore(index);
+      this.#chart.setCrosshairPosition(price, toLibraryTime(point), this.#candles);
+      // The library tells of what a pointer does, and not of this.
+      this.#events.onHover(point);
+    }
   }
 
   #reveal(index: number): void {
