@@ -42,11 +42,14 @@ const MODES: Readonly<Record<MarketMode, readonly [label: string, title: string]
   none: ["NO FEED", "Nothing feeds prices into the server. What is shown is what is stored."],
 };
 
+const CONNECTING = ["CONNECTING", "The server has not said yet what it plays."] as const;
+const NO_ACCESS = ["NO ACCESS", "The server does not say what it plays."] as const;
+
 /** Put together what the link and the last status say. */
 export function describeFeed(news: LinkNews, now: MachineMs): FeedState {
   const mode = news.heard?.status.mode ?? null;
-  const [modeLabel, modeTitle] =
-    mode === null ? ["CONNECTING", "The server has not said yet what it plays."] : MODES[mode];
+  const isDenied = news.access === "sign-in" || news.access === "forbidden";
+  const [modeLabel, modeTitle] = mode === null ? (isDenied ? NO_ACCESS : CONNECTING) : MODES[mode];
   return { mode, modeLabel, modeTitle, ...describeCondition(news, now) };
 }
 

@@ -12,6 +12,9 @@ const TRUSTED_MS = 2_000;
 
 /** What the market's clock shows now, going by the last status and the speed it named. */
 export function computeMarketNow({ status, at }: HeardStatus, now: MachineMs): MarketMs {
+  if (status.state === "ended") {
+    return status.asOf ?? status.now; // The server's clock is the machine's again.
+  }
   const isRunning = status.state === "playing" || status.state === "stalled";
   const isPlayback = status.mode === "replay" || status.mode === "simulated";
   // As fast as possible has no pace to reckon with.

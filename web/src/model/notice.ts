@@ -15,6 +15,9 @@ interface ChartState {
   readonly problem: ChartProblem | null;
 }
 
+/** Why there is no instrument to begin with. */
+export type StartProblem = ChartProblem | "no-instruments";
+
 const PROBLEM_TITLES: Readonly<Record<ChartProblem["kind"], string>> = {
   away: "No answer.",
   "sign-in": "Sign-in needed.",
@@ -40,7 +43,7 @@ const PROBLEM_HINTS: Readonly<Record<ChartProblem["kind"], string>> = {
 export function describeNotice(
   feed: FeedState,
   chart: ChartState,
-  startProblem: ChartProblem | null,
+  start: StartProblem | null,
 ): Notice | null {
   const place = chart.phase === "ready" ? "top" : "middle";
   switch (feed.condition) {
@@ -56,7 +59,11 @@ export function describeNotice(
     case "no-feed":
       break;
   }
-  const problem = chart.problem ?? startProblem;
+  if (start === "no-instruments") {
+    const text = "The server knows none yet. Import a file, or start it with a feed.";
+    return { tone: "warn", place: "middle", title: "No instruments.", text };
+  }
+  const problem = chart.problem ?? start;
   if (problem !== null) {
     const text = `${PROBLEM_HINTS[problem.kind]} The server says: ${problem.message}.`;
     return { tone: "warn", place: "middle", title: PROBLEM_TITLES[problem.kind], text };

@@ -1,10 +1,11 @@
 import type { Timeframe } from "../client/bar.ts";
 import type { RestClient } from "../client/rest.ts";
 import type { MarketMs } from "../helpers/instant.ts";
-import { type ChartModel, type ChartProblem, describeProblem, RETRY_MS } from "./chart.svelte.ts";
+import { type ChartModel, describeProblem, RETRY_MS } from "./chart.svelte.ts";
 import type { Connection } from "./connection.svelte.ts";
 import { describeFeed, type FeedState } from "./feed.ts";
 import { computeMarketNow } from "./market-clock.ts";
+import type { StartProblem } from "./notice.ts";
 import type { Preferences } from "./preferences.ts";
 import type { ReplayControl } from "./replay.svelte.ts";
 import type { Route } from "./route.ts";
@@ -38,7 +39,7 @@ export class Workstation {
   /** Whether keys without Ctrl mean something. */
   allowsSingleKeys = $state.raw(true);
   /** Why there was no instrument to begin with. */
-  startProblem: ChartProblem | null = $state.raw(null);
+  startProblem: StartProblem | null = $state.raw(null);
   readonly #rest: RestClient;
 
   constructor(parts: WorkstationParts) {
@@ -98,13 +99,7 @@ export class Workstation {
     }
     try {
       const symbol = await this.#findDefaultSymbol();
-      this.startProblem =
-        symbol === null
-          ? {
-              kind: "not-found",
-              message: "The server knows no instruments yet. Import some, or start a feed.",
-            }
-          : null;
+      this.startProblem = symbol === null ? "no-instruments" : null;
       if (symbol !== null && this.router.route === route) {
         this.router.go({ ...route, symbol }, { replaces: true });
       }

@@ -92,6 +92,10 @@ describe("the market's clock", () => {
     expect(tell({ speed: null }, 500)).toBe(0);
   });
 
+  test("stands at the end of a recording, wherever the server's is", () => {
+    expect(tell({ state: "ended", now: parseInstant("2027-01-01T00:00:00Z") }, 500)).toBe(0);
+  });
+
   test("is not believed for long", () => {
     expect(tell({ speed: 1 }, 60_000)).toBe(2_000);
   });
@@ -114,6 +118,12 @@ describe("the notice", () => {
     const notice = describeNotice(describeFeed(makeNews(), at(0)), chart, null);
     expect(notice?.title).toBe("Unknown instrument.");
     expect(notice?.text).toContain(message);
+  });
+
+  test("says what to do where the server has no instruments", () => {
+    const chart = { phase: "loading", problem: null } as const;
+    const notice = describeNotice(describeFeed(makeNews(), at(0)), chart, "no-instruments");
+    expect(notice?.title).toBe("No instruments.");
   });
 
   test("says that a chart is empty rather than show nothing", () => {
