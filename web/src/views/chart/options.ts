@@ -38,7 +38,7 @@ export function buildChartOptions(
     grid: { vertLines: { color: palette.grid }, horzLines: { color: palette.grid } },
     crosshair: { mode: CrosshairMode.Normal, vertLine: line, horzLine: line },
     // As wide as six digits and two decimals want: a longer price must not move the chart.
-    rightPriceScale: { borderColor: palette.border, minimumWidth: 76 },
+    rightPriceScale: { borderColor: palette.border, minimumWidth: 84 },
     timeScale: {
       borderColor: palette.border,
       rightOffset,
