@@ -81,7 +81,7 @@ check-audit:
 check-units: warm web
 	$(PYTEST) tests/unit -n $(WORKERS) --dist loadgroup
 check-web: web
-	cd web && npm run --silent check && npm run --silent lint && npm run --silent test --
+	cd web && npm run --silent check && npm run --silent lint && npm run --silent test
 
 test: $(STAMP) warm web
 	$(BIN)/coverage erase
