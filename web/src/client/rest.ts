@@ -8,7 +8,8 @@ import { decodeFoundSymbols, decodeSymbol, type FoundSymbol, type SymbolInfo } f
 
 type Schemas = components["schemas"];
 
-export type ReplayCommand = Schemas["ReplayCommand"];
+export type ReplayCommand = Schemas[
+  "PlayCommand" | "PauseCommand" | "SeekCommand" | "SpeedCommand"];
 export type SessionRule = Schemas["RuleBody"];
 
 /** The server's REST and UDF, as far as the page asks. Every call throws a ProblemError. */
