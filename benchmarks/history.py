@@ -133,7 +133,7 @@ def run_server(data_dir: Path, to_parent: Connection, page_cache_bytes: int) -> 
                 )
             )  # fmt: skip
             serving = asyncio.create_task(server.serve())
-            while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            while not server.started:
                 await asyncio.sleep(0.01)
             port = server.servers[0].sockets[0].getsockname()[1]
             symbols = [each.symbol for each in instruments]

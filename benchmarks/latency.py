@@ -229,7 +229,7 @@ async def serve(runtime: Runtime, settings: Settings) -> AsyncIterator[int]:
     options = make_server_options(config.gate, clock=runtime.clock)
     server = uvicorn.Server(uvicorn.Config(app, port=0, **options))
     serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+    while not server.started:
         await asyncio.sleep(0.01)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
