@@ -236,6 +236,12 @@ def test_row_without_a_volatility_says_why(premium, changes, reason):
         assert np.isnan(getattr(implied.greeks, name)[0]) == (reason is not Reason.NONE)
 
 
+def test_time_value_less_than_a_float_can_say_is_none():
+    implied = compute_implied(1e-100, make_row(forward=1e223, strike=1e224), tick_sizes=0.0)
+    assert implied.reasons.tolist() == [Reason.AT_INTRINSIC]
+    assert np.isnan(implied.vols[0])
+
+
 @given(
     st.lists(
         st.tuples(

@@ -81,6 +81,8 @@ _NO_PREMIUM: Final = int(Reason.NO_PREMIUM)
 _INVALID: Final = int(Reason.INVALID)
 _EXPIRED: Final = int(Reason.EXPIRED)
 _BELOW_INTRINSIC: Final = int(Reason.BELOW_INTRINSIC)
+#: A time value that is a smaller part of the cheaper of forward and strike has lost its digits.
+LEAST_SHARE: Final = 2.2250738585072014e-308
 _AT_INTRINSIC: Final = int(Reason.AT_INTRINSIC)
 _ABOVE_BOUND: Final = int(Reason.ABOVE_BOUND)
 
@@ -109,6 +111,7 @@ def normalise_nb(block: Block) -> None:
         is_solvable = (
             is_usable_nb(forward, strike, block[TAU + i], discount)
             & (time_value > 0.0)
+            & (time_value > LEAST_SHARE * lower)
             & (time_value < lower)
             & (2.0 * time_value * discount >= block[TICK + i])
         )
