@@ -9,37 +9,87 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from strikewire.bootstrap import SimulationRequest
-from tests.api.conftest import make_database, make_settings, serve
+from tests.api.conftest import Service, make_database, serve
+from tests.api.people import PASSWORD, add_user, bearer, issue_tokens, make_people_settings
 
 CONFIG = Path(__file__).with_name("contract.toml")
+HOOKS = Path(__file__).with_name("contract_hooks.py")
 #: Of all operations; what is left needs a state that a stranger cannot bring about.
-REACHED_MIN = 0.7
+REACHED_MIN = 0.9
 
 
 @pytest.fixture
 async def simulated(postgres_url, data_dirs):
     """Serve a simulated market: every operation has something to answer."""
     async with make_database(postgres_url) as url:
-        settings = make_settings(url, data_dir=data_dirs(), rate_limit=False, simulated_strikes=2)
+        settings = make_people_settings(
+            url, data_dir=data_dirs(), demo_principal=True, simulated_strikes=2
+        )
         async with serve(settings, SimulationRequest(speed=60.0)) as service:
             yield service
 
 
-async def run_schemathesis(url: str, folder: Path, *options: str) -> tuple[int, str]:
+async def make_known(service) -> dict[str, Any]:
+    """Make people, a key and a rule, and return what of them each operation may be asked with."""
+    users = {name: await add_user(service, name) for name in ("asha", "ben", "chen", "dev")}
+    tokens = {name: await issue_tokens(service, name) for name in ("asha", "ben", "chen", "dev")}
+    listed = await service.client.get(
+        "/api/v1/auth/sessions", headers=bearer(tokens["asha"]["access_token"])
+    )
+    key = await service.client.post(
+        "/api/v1/keys", json={"name": "a test", "user_id": users["asha"].id}
+    )
+    assert key.status_code == 201, key.text
+    rule = {"venue": "NFO", "kind": "lot_size", "valid_from": "2030-01-01"}
+    content = {"source": "a test", "value": {"NIFTY": 65}}
+    login = {"login": "asha", "password": PASSWORD}
+    own = {"headers": bearer(tokens["asha"]["access_token"])}
+    user, of_key = {"user_id": users["dev"].id}, {"path": {"key_id": key.json()["id"]}}
+    rule_path = "/api/v1/market-rules/{venue}/{kind}/{valid_from}"
+    return {
+        "POST /api/v1/auth/login": {"body": login},
+        "POST /api/v1/auth/tokens": {"body": login},
+        "POST /api/v1/auth/refresh": {"body": {"refresh_token": tokens["ben"]["refresh_token"]}},
+        "GET /api/v1/auth/sessions": own,
+        "DELETE /api/v1/auth/sessions/{session_id}": own
+        | {"path": {"session_id": listed.json()["items"][0]["id"]}},
+        "POST /api/v1/auth/logout": {"headers": bearer(tokens["chen"]["access_token"])},
+        "PUT /api/v1/auth/password": {
+            "headers": bearer(tokens["dev"]["access_token"]),
+            "body": {"current_password": PASSWORD, "new_password": f"{PASSWORD} again"},
+        },
+        "POST /api/v1/keys": {"body": {"name": "another", "user_id": users["asha"].id}},
+        "GET /api/v1/keys/{key_id}": of_key,
+        "PATCH /api/v1/keys/{key_id}": of_key | {"body": {"name": "renamed"}},
+        "DELETE /api/v1/keys/{key_id}": of_key,
+        "GET /api/v1/users/{user_id}": {"path": user},
+        "PATCH /api/v1/users/{user_id}": {"path": user, "body": {"display_name": "Dev"}},
+        "DELETE /api/v1/users/{user_id}": {"path": {"user_id": users["chen"].id}},
+        "POST /api/v1/users/{user_id}/setup-link": {"path": user},
+        f"PUT {rule_path}": {"path": rule, "body": content},
+        f"DELETE {rule_path}": {"path": rule},
+    }
+
+
+async def run_schemathesis(service: Service, folder: Path, *options: str) -> tuple[int, str]:
     """Run it to its end; return its status and what it printed."""
+    config = folder / "contract.toml"
+    config.write_text(f'hooks = "{HOOKS}"\n\n{CONFIG.read_text()}')
+    variables = {name: each for name, each in os.environ.items() if name != "PYTHONPATH"}
     process = await asyncio.create_subprocess_exec(
-        *(Path(sys.executable).parent / "schemathesis", "--config-file", CONFIG),
-        *("run", f"{url}/api/v1/openapi.json", "--continue-on-failure", "--no-color"),
+        *(Path(sys.executable).parent / "schemathesis", "--config-file", config),
+        *("run", f"{service.url}/api/v1/openapi.json", "--continue-on-failure", "--no-color"),
         *("--request-timeout", "20", "--report", "har"),
         *("--report-har-path", folder / "requests.har", *options),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        env=variables | {"STRIKEWIRE_KNOWN": json.dumps(await make_known(service))},
     )
     said, _ = await process.communicate()
     return process.returncode, said.decode()
@@ -67,7 +117,7 @@ def find_operation(document, method: str, path: str) -> str | None:
 
 
 async def hold_to_its_document(service, folder: Path, *options: str) -> None:
-    status, said = await run_schemathesis(service.url, folder, *options)
+    status, said = await run_schemathesis(service, folder, *options)
     assert status == 0, said[-20_000:]
 
     document = (await service.client.get("/api/v1/openapi.json")).json()

@@ -255,7 +255,10 @@ def add_routes(routes: Routes) -> None:
         status_code=201, response_model=CreatedUserBody, **write,
     )  # fmt: skip
     routes.add("PATCH", one, change_user, audit="user.change", response_model=UserBody, **write)
-    routes.add("DELETE", one, delete_user, audit="user.delete", status_code=204, **write)
+    routes.add(
+        "DELETE", one, delete_user, audit="user.delete",
+        status_code=204, fails=(409,), **write,
+    )  # fmt: skip
     routes.add(
         "POST", f"{one}/setup-link", create_setup_link, audit="setup_link.create",
         status_code=201, response_model=LinkBody, **write,
