@@ -18,7 +18,9 @@ def document(service):
 
 
 async def test_page_is_typed_by_the_routes_as_they_are(document):
-    part = json.loads(PART.read_text())
+    # The script that writes it counts in floats, as JavaScript does.
+    part = json.loads(PART.read_text(), parse_int=float)
+    document = json.loads(json.dumps(document), parse_int=float)
     whole = document["components"]["schemas"]
 
     operations = {

@@ -142,6 +142,8 @@ async def test_known_file_is_not_sent_again(built, encoding):
         assert (again.status_code, again.content) == (304, b"")
         assert again.headers["etag"] == tag
         assert again.headers["cache-control"] == "no-cache"
+        # The browser puts it in the place of the one it has.
+        assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
     changed = await built.client.get("/", headers=headers | {"If-None-Match": '"other"'})
     assert changed.status_code == 200
 

@@ -31,7 +31,7 @@ _OPTIONS = (
     "--disable-gpu",
 )
 #: The console's words for a request that was refused on purpose.
-_EXPECTED = ("net::ERR_CONNECTION_REFUSED", "WebSocket connection to")
+_OUTAGE = ("net::ERR_CONNECTION_REFUSED", "WebSocket connection to")
 
 
 @pytest.fixture(scope="session")
@@ -57,12 +57,13 @@ async def browser(require_part, built_page):
 async def open_tab(browser):
     """Return a function that opens a page; whatever that one complains about fails the test.
 
-    `is_outage_expected` is for tests whose program ends before their page does.
+    `is_outage_expected` is for tests whose program ends before their page does, `expected` for
+    words that a test has the console say.
     """
     tabs = []
     async with contextlib.AsyncExitStack() as stack:
 
-        async def open_tab(url, *, is_outage_expected=False, **options):
+        async def open_tab(url, *, is_outage_expected=False, expected=(), **options):
             context = await browser.new_context(**{"viewport": WIDE, **options})
             stack.push_async_callback(context.close)
             page = await context.new_page()
@@ -74,17 +75,13 @@ async def open_tab(browser):
 
             page.on("console", note)
             page.on("pageerror", lambda error: complaints.append(str(error)))
-            tabs.append((complaints, is_outage_expected))
+            tabs.append((complaints, (*expected, *(_OUTAGE if is_outage_expected else ()))))
             await page.goto(url)
             return page
 
         yield open_tab
-    for complaints, is_outage_expected in tabs:
-        left = [
-            each
-            for each in complaints
-            if not (is_outage_expected and any(words in each for words in _EXPECTED))
-        ]
+    for complaints, expected in tabs:
+        left = [each for each in complaints if not any(words in each for words in expected)]
         assert left == []
 
 

@@ -3,9 +3,20 @@
 import { writeFileSync } from "node:fs";
 
 const ROUTES = {
+  "/api/v1/audit": ["get"],
+  "/api/v1/auth/login": ["post"],
+  "/api/v1/auth/logout": ["post"],
+  "/api/v1/auth/me": ["get"],
+  "/api/v1/auth/password": ["put"],
+  "/api/v1/auth/setup": ["post"],
   "/api/v1/bars": ["get"],
+  "/api/v1/keys": ["get", "post"],
+  "/api/v1/keys/{key_id}": ["delete"],
   "/api/v1/market-rules": ["get"],
   "/api/v1/replay": ["post"],
+  "/api/v1/users": ["get", "post"],
+  "/api/v1/users/{user_id}": ["patch"],
+  "/api/v1/users/{user_id}/setup-link": ["post"],
 };
 
 const server = process.env.STRIKEWIRE_URL ?? "http://127.0.0.1:8081";

@@ -88,7 +88,9 @@ class PageFile:
         if self.gzipped is not None and is_accepted(headers.get("accept-encoding"), "gzip", "*"):
             variant = self.gzipped
         if variant.is_known(headers.get("if-none-match")):
-            kept = ("ETag", "Cache-Control", "Vary")
+            # A browser keeps these with what it has: without its policy the page would be given
+            # that of the routes, and could not even load its own script.
+            kept = ("ETag", "Cache-Control", "Vary", "Content-Security-Policy")
             return Response(
                 status_code=304,
                 headers={name: variant.headers[name] for name in kept if name in variant.headers},

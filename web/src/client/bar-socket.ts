@@ -41,6 +41,7 @@ export class BarSocket {
   }
 
   start(): void {
+    this.stop();
     this.#timer = setInterval(() => {
       this.#tick();
     }, TICK_MS);
@@ -50,6 +51,8 @@ export class BarSocket {
   stop(): void {
     clearInterval(this.#timer);
     this.#drop();
+    this.#attempt = 0;
+    this.#setState({ name: "opening" });
   }
 
   subscribe(symbol: InstrumentSymbol, timeframe: Timeframe): TopicName {

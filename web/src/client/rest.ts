@@ -2,8 +2,7 @@ import { formatInstant, type MarketMs } from "../helpers/instant.ts";
 import type { components } from "./api.d.ts";
 import type { Bar, InstrumentSymbol, Timeframe } from "./bar.ts";
 import { decodeBar } from "./bar-decoder.ts";
-import { findText, readFields } from "./decode.ts";
-import { findProblemKind, ProblemError } from "./problem.ts";
+import type { Transport } from "./transport.ts";
 import { decodeFoundSymbols, decodeSymbol, type FoundSymbol, type SymbolInfo } from "./udf.ts";
 
 type Schemas = components["schemas"];
@@ -14,11 +13,10 @@ export type SessionRule = Schemas["RuleBody"];
 
 /** The server's REST and UDF, as far as the page asks. Every call throws a ProblemError. */
 export class RestClient {
-  readonly #base: string;
+  readonly #transport: Transport;
 
-  /** `base` is where the server is, without a slash at its end; empty is where the page is from. */
-  constructor(base = "") {
-    this.#base = base;
+  constructor(transport: Transport) {
+    this.#transport = transport;
   }
 
   /** The last `count` bars that open before `before`, oldest first. */
@@ -30,7 +28,7 @@ export class RestClient {
     signal: AbortSignal,
   ): Promise<readonly Bar[]> {
     const query = { symbol, timeframe, to: formatInstant(before), countback: String(count) };
-    const body = await this.#get<Schemas["BarsBody"]>("/api/v1/bars", query, signal);
+    const body = await this.#transport.get<Schemas["BarsBody"]>("/api/v1/bars", query, signal);
     // A bar without a price is none.
     return body.bars.filter((each) => each.close !== null).map((each) => decodeBar({ ...each }));
   }
@@ -38,63 +36,32 @@ export class RestClient {
   /** The dated rows that say when a venue trades. */
   async loadSessionRules(venue: string, signal: AbortSignal): Promise<readonly SessionRule[]> {
     const query = { venue, kind: "session" };
-    const page = await this.#get<Schemas["RulePage"]>("/api/v1/market-rules", query, signal);
+    const page = await this.#transport.get<Schemas["RulePage"]>(
+      "/api/v1/market-rules",
+      query,
+      signal,
+    );
     return page.items;
   }
 
   /** Tell a replay or the simulator what to do. */
   async controlReplay(command: ReplayCommand): Promise<void> {
-    await this.#ask("/api/v1/replay", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(command),
-    });
+    await this.#transport.do("POST", "/api/v1/replay", command);
   }
 
   /** Return if the server answers and lets us in. */
   async checkAccess(): Promise<void> {
-    await this.#ask("/api/v1/market", {});
+    await this.#transport.get("/api/v1/market");
   }
 
   async loadSymbol(symbol: string, signal: AbortSignal): Promise<SymbolInfo> {
-    return decodeSymbol(await this.#get<unknown>("/udf/symbols", { symbol }, signal));
+    return decodeSymbol(await this.#transport.get<unknown>("/udf/symbols", { symbol }, signal));
   }
 
   async search(query: string, limit: number, signal: AbortSignal): Promise<readonly FoundSymbol[]> {
     const parameters = { query, type: "", exchange: "", limit: String(limit) };
-    return decodeFoundSymbols(await this.#get<unknown>("/udf/search", parameters, signal));
-  }
-
-  /** The type is the document's word for what the route answers; the server is held to it by its tests. */
-  async #get<T>(path: string, query: Record<string, string>, signal: AbortSignal): Promise<T> {
-    const response = await this.#ask(`${path}?${new URLSearchParams(query)}`, { signal });
-    return (await response.json()) as T;
-  }
-
-  async #ask(path: string, init: RequestInit): Promise<Response> {
-    let response: Response;
-    try {
-      response = await fetch(`${this.#base}${path}`, init);
-    } catch (error) {
-      if (init.signal?.aborted === true) {
-        throw error;
-      }
-      throw new ProblemError("away", "nobody answers");
-    }
-    if (!response.ok) {
-      throw new ProblemError(findProblemKind(response.status), await readMessage(response));
-    }
-    return response;
-  }
-}
-
-/** The words of REST's one error body, or of UDF's. */
-async function readMessage(response: Response): Promise<string> {
-  try {
-    const body = readFields(await response.json());
-    const inner = body["error"] === undefined ? body : readFields(body["error"]);
-    return findText(inner, "message") ?? findText(inner, "errmsg") ?? response.statusText;
-  } catch {
-    return response.statusText;
+    return decodeFoundSymbols(
+      await this.#transport.get<unknown>("/udf/search", parameters, signal),
+    );
   }
 }

@@ -4,7 +4,9 @@ import "../views/styles/modes.css";
 
 import { mount } from "svelte";
 
+import { IdentityClient } from "../client/identity.ts";
 import { RestClient } from "../client/rest.ts";
+import { Transport } from "../client/transport.ts";
 import { readMachineClock } from "../helpers/instant.ts";
 import { ChartModel } from "../model/chart.svelte.ts";
 import { Connection } from "../model/connection.svelte.ts";
@@ -12,6 +14,7 @@ import { Preferences } from "../model/preferences.ts";
 import { ReplayControl } from "../model/replay.svelte.ts";
 import { Router } from "../model/router.svelte.ts";
 import { SymbolSearch } from "../model/search.svelte.ts";
+import { Session } from "../model/session.svelte.ts";
 import { Theme } from "../model/theme.svelte.ts";
 import { Ticker } from "../model/ticker.svelte.ts";
 import { Workstation } from "../model/workstation.svelte.ts";
@@ -19,7 +22,11 @@ import App from "./App.svelte";
 
 /** The one place where the page is put together. */
 function buildWorkstation(): Workstation {
-  const rest = new RestClient();
+  const transport = new Transport();
+  const session = new Session(new IdentityClient(transport));
+  // A refusal may be of one request only: a wrong password does not sign anybody out.
+  transport.onStranger = () => void session.load();
+  const rest = new RestClient(transport);
   const preferences = new Preferences(findStorage());
   const connection = new Connection({
     url: `${window.location.origin.replace(/^http/, "ws")}/ws/bars`,
@@ -28,6 +35,8 @@ function buildWorkstation(): Workstation {
     rest,
   });
   return new Workstation({
+    transport,
+    session,
     connection,
     rest,
     preferences,
@@ -54,5 +63,5 @@ function findStorage(): Storage | null {
 const station = buildWorkstation();
 document.documentElement.dataset["theme"] = station.theme.isDark ? "dark" : "light";
 station.ticker.start();
-station.connection.start();
+void station.session.load();
 mount(App, { target: document.body, props: { station } });

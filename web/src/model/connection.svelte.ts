@@ -50,12 +50,17 @@ export class Connection {
     });
   }
 
+  /** Open the socket; one that is open already is opened again, as whoever is signed in by now. */
   start(): void {
+    this.access = "unknown";
     this.#socket.start();
   }
 
-  stop(): void {
+  /** Nobody is signed in: what was heard is not theirs to see, and nothing more is asked for. */
+  deny(): void {
     this.#socket.stop();
+    this.access = "sign-in";
+    this.heard = null;
   }
 
   retry(): void {
@@ -99,14 +104,13 @@ export class Connection {
   }
 
   #onLink(state: LinkState): void {
-    const wasOpen = this.link.name === "open";
     this.link = state;
-    if (state.name === "lost" && !wasOpen) {
+    if (state.name === "lost") {
       void this.#findAccess();
     }
   }
 
-  /** A browser does not say why a handshake failed; a request does. */
+  /** A browser does not say why a handshake failed, nor a close whether to sign in; a request does. */
   async #findAccess(): Promise<void> {
     try {
       await this.#options.rest.checkAccess();

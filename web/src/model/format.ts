@@ -57,3 +57,8 @@ export function formatWall(instant: MarketMs, zone: Zone): string {
 function wallText(instant: MarketMs, zone: Zone): string {
   return new Date(zone.toWall(instant)).toISOString();
 }
+
+/** `2026-11-16 08:35:30 UTC`, of an instant as the server writes it. */
+export function formatStamp(text: string | null): string {
+  return text === null ? UNKNOWN : `${text.slice(0, 10)} ${text.slice(11, 19)} UTC`;
+}

@@ -1,12 +1,23 @@
+import { type AuditFilter, pickFilter } from "../client/audit.ts";
 import { isTimeframe, type Timeframe } from "../client/bar.ts";
 
 /** What the address says is to be shown. */
 export type Route =
   | { readonly page: "chart"; readonly symbol: string | null; readonly timeframe: Timeframe }
   | { readonly page: "about" }
+  | { readonly page: "sign-in"; readonly returnTo: Route }
+  /** Where a set-up link leads: the first administrator's, or somebody's new password. */
+  | { readonly page: "setup" | "password"; readonly token: string }
+  | { readonly page: "account" }
+  | { readonly page: "users" }
+  /** Whose keys; null is one's own. */
+  | { readonly page: "keys"; readonly owner: number | null }
+  | { readonly page: "audit"; readonly filter: AuditFilter }
   | { readonly page: "unknown"; readonly path: string };
 
 export const DEFAULT_TIMEFRAME: Timeframe = "1m";
+/** The chart of whatever was shown last. */
+export const HOME: Route = { page: "chart", symbol: null, timeframe: DEFAULT_TIMEFRAME };
 
 export function parseRoute(url: URL): Route {
   switch (url.pathname) {
@@ -20,6 +31,22 @@ export function parseRoute(url: URL): Route {
     }
     case "/about":
       return { page: "about" };
+    case "/sign-in":
+      return { page: "sign-in", returnTo: parseReturn(url) };
+    case "/setup":
+      return { page: "setup", token: url.hash.slice(1) };
+    case "/password":
+      return { page: "password", token: url.hash.slice(1) };
+    case "/account":
+      return { page: "account" };
+    case "/users":
+      return { page: "users" };
+    case "/keys": {
+      const owner = url.searchParams.get("user") ?? "";
+      return { page: "keys", owner: /^[1-9]\d{0,9}$/.test(owner) ? Number(owner) : null };
+    }
+    case "/audit":
+      return { page: "audit", filter: pickFilter((name) => url.searchParams.get(name)) };
     default:
       return { page: "unknown", path: url.pathname };
   }
@@ -34,9 +61,36 @@ export function formatRoute(route: Route): string {
       const { symbol, timeframe } = route;
       return `/?${new URLSearchParams({ symbol, timeframe })}`;
     }
+    case "sign-in": {
+      const back = formatRoute(route.returnTo);
+      return back === "/" ? "/sign-in" : `/sign-in?${new URLSearchParams({ return: back })}`;
+    }
+    case "setup":
+    case "password":
+      return `/${route.page}#${route.token}`;
+    case "keys":
+      return route.owner === null ? "/keys" : `/keys?user=${route.owner}`;
+    case "audit": {
+      const query = new URLSearchParams(route.filter).toString();
+      return query === "" ? "/audit" : `/audit?${query}`;
+    }
     case "about":
-      return "/about";
+    case "account":
+    case "users":
+      return `/${route.page}`;
     case "unknown":
       return route.path;
   }
+}
+
+/** Whether a page is shown to somebody who has not signed in. */
+export function isPublic(route: Route): boolean {
+  return ["sign-in", "setup", "password", "about"].includes(route.page);
+}
+
+/** Where somebody was before they had to sign in. It can only be a page of ours, whoever wrote the link. */
+function parseReturn(url: URL): Route {
+  const back = url.searchParams.get("return") ?? "/";
+  const route = parseRoute(URL.canParse(back, url) ? new URL(back, url) : new URL("/", url));
+  return isPublic(route) || route.page === "unknown" ? HOME : route;
 }

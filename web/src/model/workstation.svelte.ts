@@ -1,5 +1,6 @@
 import type { Timeframe } from "../client/bar.ts";
 import type { RestClient } from "../client/rest.ts";
+import type { Transport } from "../client/transport.ts";
 import type { MarketMs } from "../helpers/instant.ts";
 import { type ChartModel, describeProblem, RETRY_MS } from "./chart.svelte.ts";
 import type { Connection } from "./connection.svelte.ts";
@@ -8,13 +9,16 @@ import { computeMarketNow } from "./market-clock.ts";
 import type { StartProblem } from "./notice.ts";
 import type { Preferences } from "./preferences.ts";
 import type { ReplayControl } from "./replay.svelte.ts";
-import type { Route } from "./route.ts";
+import { isPublic, type Route } from "./route.ts";
 import type { Router } from "./router.svelte.ts";
 import type { SymbolSearch } from "./search.svelte.ts";
+import type { Session, SessionPhase } from "./session.svelte.ts";
 import type { Theme } from "./theme.svelte.ts";
 import type { Ticker } from "./ticker.svelte.ts";
 
 export interface WorkstationParts {
+  readonly transport: Transport;
+  readonly session: Session;
   readonly connection: Connection;
   readonly rest: RestClient;
   readonly chart: ChartModel;
@@ -28,6 +32,9 @@ export interface WorkstationParts {
 
 /** Everything the views show, in one hand. */
 export class Workstation {
+  /** For the pages that make their own clients when they are opened. */
+  readonly transport: Transport;
+  readonly session: Session;
   readonly connection: Connection;
   readonly chart: ChartModel;
   readonly search: SymbolSearch;
@@ -41,8 +48,12 @@ export class Workstation {
   /** Why there was no instrument to begin with. */
   startProblem: StartProblem | null = $state.raw(null);
   readonly #rest: RestClient;
+  /** Whose socket it is. */
+  #principal: string | null = null;
 
   constructor(parts: WorkstationParts) {
+    this.transport = parts.transport;
+    this.session = parts.session;
     this.connection = parts.connection;
     this.chart = parts.chart;
     this.search = parts.search;
@@ -85,6 +96,36 @@ export class Workstation {
     if (route.page === "chart" && route.symbol !== null) {
       this.router.go({ ...route, timeframe });
     }
+  }
+
+  /** A socket is its principal's: another one needs another, and nobody needs none. */
+  followPrincipal(phase: SessionPhase, key: string | null): void {
+    if (phase === "unknown") {
+      return;
+    }
+    if (key === null) {
+      this.connection.deny();
+    } else if (this.#principal !== key) {
+      this.connection.start();
+    }
+    this.#principal = key;
+  }
+
+  /** Show no more than the way in while nobody is signed in. */
+  guard(route: Route): void {
+    if (this.session.phase === "nobody" && !isPublic(route)) {
+      this.router.go({ page: "sign-in", returnTo: route }, { replaces: true });
+    }
+  }
+
+  /** Returns what went wrong, in words; null when somebody is signed in and back where they were. */
+  async signIn(login: string, password: string): Promise<string | null> {
+    const problem = await this.session.signIn(login, password);
+    const { route } = this.router;
+    if (problem === null && route.page === "sign-in") {
+      this.router.go(route.returnTo, { replaces: true });
+    }
+    return problem;
   }
 
   /** Show what the address says. */
