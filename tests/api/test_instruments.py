@@ -58,7 +58,7 @@ async def test_one_by_any_of_its_names(client, name):
     assert (await client.get(f"/api/v1/instruments/{body['id']}")).json() == body
 
 
-@pytest.mark.parametrize("name", ["NO:SUCH", "999999", "x" * 60, "9" * 30, "%00"])
+@pytest.mark.parametrize("name", ["NO:SUCH", "999999", "x" * 60, "9" * 30])
 async def test_unknown_one_is_404(client, name):
     answer = await client.get(f"/api/v1/instruments/{name}")
 

@@ -144,14 +144,18 @@ async def test_engine_of_a_running_replay_takes_the_new_hours_over(
                 return (await service.client.get("/api/v1/replay")).json()["state"] == "finished"
 
             await eventually(is_over)
-            bars = await service.client.get(
-                "/api/v1/bars", params={"symbol": FUTURE, "limit": 1_000}
-            )
+
+            async def get_bars():
+                params = {"symbol": FUTURE, "limit": 1_000}
+                return (await service.client.get("/api/v1/bars", params=params)).json()["bars"]
+
+            # What the end closes is committed a moment later.
+            bars = await eventually(get_bars)
             days = await service.client.get("/api/v1/coverage", params={"symbol": FUTURE})
 
     assert answer.status_code == 201
     # Forty minutes, and the one that starts at the close.
-    assert len(bars.json()["bars"]) == 41
+    assert len(bars) == 41
     assert days.json()["items"][0]["expected"] == 40
 
 
