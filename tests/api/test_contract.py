@@ -28,7 +28,12 @@ async def simulated(postgres_url, data_dirs):
     """Serve a simulated market: every operation has something to answer."""
     async with make_database(postgres_url) as url:
         settings = make_people_settings(
-            url, data_dir=data_dirs(), demo_principal=True, simulated_strikes=2
+            url,
+            data_dir=data_dirs(),
+            demo_principal=True,
+            # The users that are made meanwhile would end the demo principal, who asks here.
+            demo_beside_users=True,
+            simulated_strikes=2,
         )
         async with serve(settings, SimulationRequest(speed=60.0)) as service:
             yield service

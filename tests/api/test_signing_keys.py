@@ -10,7 +10,7 @@ import pytest
 from strikewire.core.instants import DAY_NS, SECOND_NS
 from strikewire.store.signing_keys import KeyState
 from tests.api.conftest import make_database, serve
-from tests.api.people import add_user, bearer, get_me, issue_tokens, make_people_settings
+from tests.api.people import OPERATOR, add_user, bearer, get_me, issue_tokens, make_people_settings
 from tests.eventually import eventually
 
 JWKS = "/api/v1/auth/jwks.json"
@@ -26,6 +26,8 @@ async def own_url(postgres_url):
 async def desk(own_url):
     async with serve(make_people_settings(own_url)) as service:
         await add_user(service, "asha")
+        # What the task does at the start, and again and again.
+        await service.runtime.people.signing_keys.look_after()
         yield service
 
 
@@ -42,7 +44,7 @@ async def test_rotation_moves_each_key_one_place_on(desk):
     before = await issue_tokens(desk, "asha")
     next_kid, current_kid = await list_kids(desk)
 
-    await desk.runtime.people.signing_keys.rotate()
+    await desk.runtime.people.signing_keys.rotate(actor=OPERATOR)
     after = await issue_tokens(desk, "asha")
     kids = await list_kids(desk)
 
@@ -65,7 +67,7 @@ async def test_tokens_stay_good_while_keys_rotate_under_load(desk):
 
     async def rotate():
         for _ in range(3):
-            await desk.runtime.people.signing_keys.rotate()
+            await desk.runtime.people.signing_keys.rotate(actor=OPERATOR)
 
     first, second, _ = await asyncio.gather(ask(), ask(), rotate())
 
@@ -78,7 +80,7 @@ async def test_two_programs_on_one_database_know_each_others_keys(own_url, desk)
         tokens = await issue_tokens(other, "asha")
         assert (await get_me(desk, **bearer(tokens["access_token"]))).status_code == 200
         # As `strikewire signing-keys rotate` does it: in a program of its own.
-        await other.runtime.people.signing_keys.rotate()
+        await other.runtime.people.signing_keys.rotate(actor=OPERATOR)
         later = await issue_tokens(other, "asha")
         assert (await get_me(desk, **bearer(later["access_token"]))).status_code == 200
 
@@ -94,7 +96,7 @@ async def test_compromised_key_is_refused_everywhere_within_a_second(own_url, de
         tokens = await issue_tokens(desk, "asha")
         assert (await get_me(other, **bearer(tokens["access_token"]))).status_code == 200
         old = await list_kids(desk)
-        await desk.runtime.people.signing_keys.rotate(is_compromised=True)
+        await desk.runtime.people.signing_keys.rotate(actor=OPERATOR, is_compromised=True)
         here = await get_me(desk, **bearer(tokens["access_token"]))
 
         async def is_refused_there():

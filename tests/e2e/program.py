@@ -39,12 +39,15 @@ class Result:
         return json.loads(self.stdout)
 
 
-def run_program(*arguments: str | Path, timeout_s: float = 120, **environment: str) -> Result:
+def run_program(
+    *arguments: str | Path, timeout_s: float = 120, stdin: str | None = None, **environment: str
+) -> Result:
     """Run `strikewire` to its end; environment variables by name."""
     finished = subprocess.run(
         [STRIKEWIRE, *map(str, arguments)],
         env={**os.environ, "STRIKEWIRE_SECRET_KEYS": CANARY_KEYS, **environment},
         capture_output=True,
+        input=stdin,
         text=True,
         timeout=timeout_s,
         check=False,

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from strikewire.auth.credentials import Refusal
-from strikewire.auth.signed_tokens import TokenRules, read_key_id, verify_token
+from strikewire.auth.signed_tokens import (
+    ProvenTokens,
+    TokenRules,
+    check_dates,
+    read_issuer,
+    read_key_id,
+    verify_token,
+)
 from strikewire.auth.signing_keys import ALGORITHM, SigningKeys
 from strikewire.core.clock import Clock
 from strikewire.core.errors import CredentialRefusedError
@@ -59,6 +66,7 @@ class AccessTokens:
         self._config = config
         self._keys = keys
         self._clock = clock
+        self._proven = ProvenTokens()
         self._rules = TokenRules(
             issuer=config.issuer,
             audience=config.audience,
@@ -68,10 +76,9 @@ class AccessTokens:
             required=("exp", "iat", "sub", "sid", "stamp"),
         )
 
-    @property
-    def issuer(self) -> str:
-        """What stands as `iss` in every token of ours."""
-        return self._config.issuer
+    def is_ours(self, token: str) -> bool:
+        """Say whether a token claims to be of ours; `verify` finds out."""
+        return self._proven.find(token) is not None or read_issuer(token) == self._config.issuer
 
     @property
     def ttl_s(self) -> int:
@@ -106,10 +113,19 @@ class AccessTokens:
         CredentialRefusedError : it is not one of ours, or no good any more.
         DependencyError : the database, where the keys are, does not answer.
         """
-        key = (await self._keys.list_all()).find(read_key_id(token, self._rules))
+        now_ns = self._clock.now_ns()
+        proven = self._proven.find(token)
+        # The id is the key's thumbprint: no other key is ever called so.
+        key_id = read_key_id(token, self._rules) if proven is None else proven[0]
+        key = (await self._keys.list_all()).find(key_id)
         if key is None:
             raise CredentialRefusedError(Refusal.UNKNOWN_KEY)
-        claims = verify_token(token, key.verifier, self._rules, now_ns=self._clock.now_ns())
+        if proven is None:
+            claims = verify_token(token, key.verifier, self._rules, now_ns=now_ns)
+            self._proven.remember(token, key_id, claims)
+        else:
+            claims = proven[1]
+            check_dates(claims, self._rules, now_ns=now_ns)
         try:
             return AccessClaims(
                 user_id=UserId(int(claims["sub"])),

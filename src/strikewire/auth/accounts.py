@@ -11,8 +11,13 @@ from strikewire.auth.audit import Actor, AuditEvent
 from strikewire.auth.directory import IdentityStores, UserDirectory
 from strikewire.auth.passwords import Passwords
 from strikewire.core.clock import Clock
-from strikewire.core.errors import ConflictError, NotAuthenticatedError, NotFoundError
-from strikewire.core.users import Role, User, UserId, UserOrigin, normalize_login
+from strikewire.core.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAuthenticatedError,
+    NotFoundError,
+)
+from strikewire.core.users import DEMO_LOGIN, Role, User, UserId, UserOrigin, normalize_login
 from strikewire.observability.logs import get_logger
 from strikewire.store.database import WriteSession
 from strikewire.store.login_sessions import Ending
@@ -118,10 +123,12 @@ class Accounts:
         """
         password_hash = None
         if new.password is not None:
-            self._passwords.check_new(new.password, login=normalize_login(new.login))
+            self._passwords.check_new(new.password, login=choose_login(new.login))
             password_hash = await self._passwords.hash(new.password)
         async with self._stores.database.write() as session:
-            return await self.add(session, new, actor=actor, password_hash=password_hash)
+            user = await self.add(session, new, actor=actor, password_hash=password_hash)
+        self._directory.forget_user(user.id)
+        return user
 
     async def add(
         self,
@@ -140,7 +147,7 @@ class Accounts:
         """
         user = await self._stores.users.create(
             session,
-            login=normalize_login(new.login),
+            login=choose_login(new.login),
             roles=new.roles,
             display_name=new.display_name,
             password_hash=password_hash,
@@ -291,6 +298,20 @@ def describe_user(user: User) -> dict[str, Any]:
         "origin": user.origin,
         "is_active": user.is_active,
     }
+
+
+def choose_login(text: str) -> str:
+    """Return a login name that somebody may have, as it is kept.
+
+    Raises
+    ------
+    InvalidInputError : it cannot be, or it is the demo user's.
+    """
+    login = normalize_login(text)
+    if login == DEMO_LOGIN:
+        msg = f"a login name other than {DEMO_LOGIN!r} was wanted: that is the demo user's"
+        raise InvalidInputError(msg)
+    return login
 
 
 def require_local(user: User) -> None:

@@ -123,7 +123,7 @@ class ApiKeyIdentity:
         if owner is None:
             raise CredentialRefusedError(Refusal.REVOKED)
         return Principal(
-            subject=owner.login,
+            subject=owner.subject,
             credential=CredentialKind.KEY,
             # No roles: what a key may do is in its scopes, and may be less than its owner's.
             scopes=grant.scopes & collect_scopes(owner.roles),

@@ -20,6 +20,7 @@ from strikewire.core.users import User, UserId
 from strikewire.store.database import Database
 from strikewire.store.login_sessions import LoginSession, LoginSessionStore
 from strikewire.store.setup_links import SetupLinkStore
+from strikewire.store.signing_keys import SigningKeyStore
 from strikewire.store.users import UserStore
 
 #: A use is noted when the last one that was is so old.
@@ -36,6 +37,7 @@ class IdentityStores:
     users: UserStore
     sessions: LoginSessionStore
     links: SetupLinkStore
+    keys: SigningKeyStore
     trail: AuditTrail
 
 
@@ -62,6 +64,7 @@ class UserDirectory:
         self._sessions: CredentialCache[uuid.UUID, LoginSession | None] = CredentialCache(
             self._load_session, is_available=is_available
         )
+        self._listeners: list[Callable[[], None]] = []
         self._uses: OrderedDict[uuid.UUID, int] = OrderedDict()
 
     async def find_active(self, user_id: UserId) -> User | None:
@@ -102,6 +105,12 @@ class UserDirectory:
     def forget_user(self, user_id: UserId) -> None:
         """Look an account up again at the next request: something of it has changed."""
         self._users.forget(user_id)
+        for listener in self._listeners:
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have somebody told when an account has changed here."""
+        self._listeners.append(listener)
 
     def forget_sessions(self, session_ids: Iterable[uuid.UUID]) -> None:
         """Look logins up again at the next request: they have changed."""

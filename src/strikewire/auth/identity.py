@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from strikewire.auth.credentials import Caller, Refusal
 from strikewire.auth.principal import Principal
 from strikewire.core.errors import CredentialRefusedError, NotAuthenticatedError
+from strikewire.observability.logs import get_logger
+
+_log: Final = get_logger("identity")
 
 
 class Authenticator(Protocol):
@@ -61,7 +64,12 @@ class Identity:
         NotAuthenticatedError : nobody, or somebody whose credential is no good.
         """
         for authenticator in self._authenticators:
-            principal = await authenticator.find_principal(caller)
+            try:
+                principal = await authenticator.find_principal(caller)
+            except CredentialRefusedError as error:
+                # Here and nowhere else it is told why.
+                _log.info("credential refused", reason=error.reason, sample="credential refused")
+                raise
             if principal is not None:
                 return principal
         if caller.credentials.is_empty:

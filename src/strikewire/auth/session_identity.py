@@ -17,7 +17,6 @@ from strikewire.auth.directory import UserDirectory
 from strikewire.auth.opaque import derive_csrf_token, hash_secret, is_same, read_cookie
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import collect_scopes
-from strikewire.auth.signed_tokens import read_issuer
 from strikewire.core.errors import CredentialRefusedError, CsrfError
 from strikewire.core.users import User
 from strikewire.store.login_sessions import LoginSession
@@ -46,7 +45,7 @@ class TokenIdentity:
         DependencyError : the database does not answer.
         """
         token = caller.credentials.bearer
-        if token is None or read_issuer(token) != self._tokens.issuer:
+        if token is None or not self._tokens.is_ours(token):
             return None
         claims = await self._tokens.verify(token)
         user, login = await _get_signed_in(self._directory, claims.session_id)
@@ -158,7 +157,7 @@ async def _get_signed_in(
 
 def _make_principal(user: User, login: LoginSession, kind: CredentialKind) -> Principal:
     return Principal(
-        subject=user.login,
+        subject=user.subject,
         credential=kind,
         roles=user.roles,
         scopes=collect_scopes(user.roles),

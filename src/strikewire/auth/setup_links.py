@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from strikewire.auth.accounts import describe_user, require_local
+from strikewire.auth.accounts import choose_login, describe_user, require_local
 from strikewire.auth.audit import Actor, AuditEvent
 from strikewire.auth.credentials import Refusal
 from strikewire.auth.directory import IdentityStores, UserDirectory
@@ -22,7 +22,7 @@ from strikewire.auth.passwords import Passwords
 from strikewire.core.clock import Clock
 from strikewire.core.errors import ConflictError, CredentialRefusedError, InvalidInputError
 from strikewire.core.instants import SECOND_NS, format_rfc3339
-from strikewire.core.users import Role, User, UserId, normalize_login
+from strikewire.core.users import Role, User, UserId
 from strikewire.observability.logs import get_logger
 from strikewire.store.database import WriteSession
 from strikewire.store.login_sessions import Ending
@@ -210,4 +210,4 @@ def _choose_login(user: User | None, login: str | None) -> str:
     if login is None:
         msg = "a login name was wanted for the first administrator"
         raise InvalidInputError(msg)
-    return normalize_login(login)
+    return choose_login(login)

@@ -10,24 +10,28 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from strikewire.auth.audit import Actor, AuditEvent
 from strikewire.auth.credential_cache import CredentialCache
+from strikewire.auth.directory import IdentityStores
 from strikewire.auth.secret_box import SecretBox
 from strikewire.core.clock import Clock
 from strikewire.core.instants import DAY_NS, SECOND_NS
 from strikewire.core.sealed import SealedPlace
 from strikewire.observability.logs import get_logger
-from strikewire.store.database import Database, WriteSession
-from strikewire.store.signing_keys import KeyState, SigningKeyStore, StoredKey
+from strikewire.store.database import WriteSession
+from strikewire.store.signing_keys import KeyState, StoredKey
 
 _log: Final = get_logger("signing keys")
 ALGORITHM: Final = "EdDSA"
+#: In whose name old keys are replaced.
+_UPKEEP: Final = Actor("task:identity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +94,14 @@ class SigningKeys:
         self,
         config: SigningKeysConfig,
         *,
-        database: Database,
-        store: SigningKeyStore,
+        stores: IdentityStores,
         box: SecretBox,
         clock: Clock,
         is_available: Callable[[], bool] = lambda: True,
     ) -> None:
         self._config = config
-        self._database = database
-        self._store = store
+        self._stores = stores
+        self._store = stores.keys
         self._box = box
         self._clock = clock
         self._rings: CredentialCache[None, KeyRing] = CredentialCache(
@@ -142,7 +145,7 @@ class SigningKeys:
         """
         return {"keys": [dict(each.public) for each in await self.list_all()]}
 
-    async def rotate(self, *, is_compromised: bool = False) -> KeyRing:
+    async def rotate(self, *, actor: Actor, is_compromised: bool = False) -> KeyRing:
         """Let the next key sign from now on, and publish the one after it.
 
         Parameters
@@ -155,11 +158,11 @@ class SigningKeys:
         DependencyError : the database does not answer.
         SettingsError : there is no key to seal with.
         """
-        async with self._database.write() as session:
+        async with self._stores.database.write() as session:
             await self._store.lock(session)
             if is_compromised:
                 await self._store.drop_all(session)
-            await self._advance(session)
+            await self._advance(session, actor, is_compromised=is_compromised)
         _log.warning("signing keys rotated", is_compromised=is_compromised)
         return await self._read_anew()
 
@@ -173,7 +176,7 @@ class SigningKeys:
         """
         now_ns = self._clock.now_ns()
         keeps_ns = (self._config.token_ttl_s + self._config.margin_s) * SECOND_NS
-        async with self._database.write() as session:
+        async with self._stores.database.write() as session:
             if not await self._is_due(session, now_ns - keeps_ns):
                 return
             # Others look after the same keys; whoever is first has done it for all.
@@ -181,7 +184,7 @@ class SigningKeys:
             dropped = await self._store.drop_previous(session, until_ns=now_ns - keeps_ns)
             is_old = self._is_old(await self._store.list_all(session))
             if is_old:
-                await self._advance(session)
+                await self._advance(session, _UPKEEP)
         _log.info("signing keys looked after", dropped=dropped, is_rotated=is_old)
         await self._read_anew()
 
@@ -198,15 +201,25 @@ class SigningKeys:
         current = states.get(KeyState.CURRENT)
         return current is None or current.state_since_ns < oldest_ns
 
-    async def _advance(self, session: WriteSession) -> None:
+    async def _advance(
+        self, session: WriteSession, actor: Actor, *, is_compromised: bool = False
+    ) -> None:
         """Move every key one place on, and make those that are missing."""
         now_ns = self._clock.now_ns()
+        before = await self._store.list_all(session)
         await self._store.promote(session, KeyState.CURRENT, KeyState.PREVIOUS, at_ns=now_ns)
         await self._store.promote(session, KeyState.NEXT, KeyState.CURRENT, at_ns=now_ns)
         found = {each.state for each in await self._store.list_all(session)}
         for state in (KeyState.CURRENT, KeyState.NEXT):
             if state not in found:
                 await self._store.add(session, self._make(state, now_ns))
+        after = _describe_states(await self._store.list_all(session))
+        event = AuditEvent(
+            "signing_keys.rotate", "signing_keys",
+            before=_describe_states(before),
+            after=after | {"is_compromised": is_compromised},
+        )  # fmt: skip
+        await self._stores.trail.record(session, actor, event)
 
     def _make(self, state: KeyState, now_ns: int) -> StoredKey:
         private = Ed25519PrivateKey.generate()
@@ -233,7 +246,7 @@ class SigningKeys:
         return self._signer
 
     async def _open_current(self) -> tuple[str, Ed25519PrivateKey]:
-        async with self._database.read() as session:
+        async with self._stores.database.read() as session:
             keys = await self._store.list_all(session)
         (current,) = (each for each in keys if each.state is KeyState.CURRENT)
         raw = self._box.open(current.sealed_private_key, _place(current.kid))
@@ -244,8 +257,16 @@ class SigningKeys:
         return await self.list_all()
 
     async def _load_ring(self, _key: None) -> KeyRing:
-        async with self._database.read() as session:
+        async with self._stores.database.read() as session:
             return KeyRing(_make_key(each) for each in await self._store.list_all(session))
+
+
+def _describe_states(keys: Iterable[StoredKey]) -> dict[str, Any]:
+    """Return the keys' ids by their state, for the audit log."""
+    found: dict[str, Any] = {each.value: [] for each in KeyState}
+    for each in keys:
+        found[each.state.value].append(each.kid)
+    return found
 
 
 def _place(kid: str) -> SealedPlace:

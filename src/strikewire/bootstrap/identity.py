@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from strikewire.auth.access_tokens import AccessTokens
 from strikewire.auth.accounts import Accounts
 from strikewire.auth.audit import AuditTrail
+from strikewire.auth.demo_account import DemoAccount
 from strikewire.auth.directory import IdentityStores, UserDirectory
+from strikewire.auth.external_identity import ExternalIdentity
 from strikewire.auth.identity import Authenticator
+from strikewire.auth.key_sets import KeySet
 from strikewire.auth.logins import Logins
 from strikewire.auth.passwords import Passwords
 from strikewire.auth.people import People
@@ -36,7 +39,7 @@ class IdentityParts:
 
     Parameters
     ----------
-    authenticators : in the order in which they are asked; the demo principal comes after them.
+    authenticators : in the order in which they are asked; the demo principal comes last.
     """
 
     people: People
@@ -64,6 +67,7 @@ def build_identity(
         UserStore(),
         LoginSessionStore(),
         SetupLinkStore(),
+        SigningKeyStore(),
         AuditTrail(database=database, store=AuditStore(), clock=clock),
     )
     directory = UserDirectory(stores=stores, clock=clock, is_available=is_available)
@@ -71,8 +75,7 @@ def build_identity(
     stack.callback(passwords.close)
     keys = SigningKeys(
         settings.to_signing_keys(),
-        database=database,
-        store=SigningKeyStore(),
+        stores=stores,
         box=make_secret_box(settings),
         clock=clock,
         is_available=is_available,
@@ -101,12 +104,29 @@ def build_identity(
     api_keys = build_keys(
         settings, stores=stores, directory=directory, clock=clock, is_available=is_available
     )
-    authenticators = (
+    demo = DemoAccount(
+        stores=stores, is_beside_users=settings.demo_beside_users, is_available=is_available
+    )
+    directory.listen(demo.forget)
+    authenticators: tuple[Authenticator, ...] = (
         *api_keys.authenticators,
         TokenIdentity(tokens=tokens, directory=directory),
         SessionIdentity(directory=directory),
+        *_make_external(settings, stores, directory, clock),
+        settings.to_demo_identity(demo.find),
     )
     return IdentityParts(people=people, keys=api_keys, authenticators=authenticators)
+
+
+def _make_external(
+    settings: Settings, stores: IdentityStores, directory: UserDirectory, clock: Clock
+) -> tuple[Authenticator, ...]:
+    """Return what knows the external user service's tokens, if there is one."""
+    config = settings.to_external()
+    if config is None:
+        return ()
+    keys = KeySet(settings.to_key_set(), algorithms=config.algorithms)
+    return (ExternalIdentity(config, keys=keys, stores=stores, directory=directory, clock=clock),)
 
 
 @asynccontextmanager
@@ -118,7 +138,7 @@ async def open_people(settings: Settings) -> AsyncIterator[People]:
     DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
     """
     with ExitStack() as stack:
-        async with open_database(settings) as database:
+        async with open_database(settings, is_shared=True) as database:
             yield build_identity(settings, database, stack=stack, clock=SystemClock()).people
 
 

@@ -208,7 +208,7 @@ async def build_runtime(
         own = OwnTopics(
             bars=bar_streams, market=market, figures=figures, is_feeding=playing is not None
         )
-        identity = Identity([*parts.authenticators, settings.to_demo_identity()])
+        identity = Identity(parts.authenticators)
         runtime = Runtime(
             version=__version__,
             clock=clock,

@@ -9,6 +9,7 @@ from typing import Final
 
 from strikewire.auth.audit import AuditTrail
 from strikewire.core.clock import Clock, SystemClock
+from strikewire.core.errors import DataDirectoryBusyError
 from strikewire.core.instants import to_date
 from strikewire.live.market_rules import RuleOverrides, RuleOverridesConfig
 from strikewire.observability.logs import get_logger
@@ -18,7 +19,7 @@ from strikewire.settings import Settings
 from strikewire.store import migrate
 from strikewire.store.audit import AuditStore
 from strikewire.store.database import Database
-from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
+from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres, find_neighbour_url
 from strikewire.store.market_rules import MarketRuleStore
 
 _log: Final = get_logger("database")
@@ -81,12 +82,15 @@ class DatabaseSite:
             await self.server.start()
 
 
-async def find_database(settings: Settings, stack: AsyncExitStack) -> DatabaseSite:
+async def find_database(
+    settings: Settings, stack: AsyncExitStack, *, is_shared: bool = False
+) -> DatabaseSite:
     """Return the database that is set, else that of a server we start.
 
     Parameters
     ----------
     stack : stops the embedded server at its end.
+    is_shared : another program may have the data directory: then it is that program's server.
 
     Raises
     ------
@@ -99,7 +103,13 @@ async def find_database(settings: Settings, stack: AsyncExitStack) -> DatabaseSi
             data_dir=settings.data_dir, port=settings.embedded_port, stop_timeout_s=_STOP_S
         )
     )
-    url = await server.start()
+    try:
+        url = await server.start()
+    except DataDirectoryBusyError:
+        neighbour = find_neighbour_url(settings.data_dir) if is_shared else None
+        if neighbour is None:
+            raise
+        return DatabaseSite(neighbour)
     stack.push_async_callback(server.stop)
     return DatabaseSite(url, server)
 
@@ -123,8 +133,12 @@ async def prepare_schema(settings: Settings, url: str) -> bool:
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
+async def open_database(settings: Settings, *, is_shared: bool = False) -> AsyncIterator[Database]:
     """Open the database for a program that cannot do without it: import, replay.
+
+    Parameters
+    ----------
+    is_shared : for a command that may run beside the server, such as `strikewire users`.
 
     Raises
     ------
@@ -132,7 +146,7 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
     DataDirectoryBusyError, EmbeddedServerError, MigrationError : see `build_runtime`.
     """
     async with AsyncExitStack() as stack:
-        site = await find_database(settings, stack)
+        site = await find_database(settings, stack, is_shared=is_shared)
         await prepare_schema(settings, site.url)
         database = Database(settings.to_database(site.url))
         stack.push_async_callback(database.aclose)

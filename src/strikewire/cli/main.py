@@ -24,6 +24,8 @@ _COMMANDS: Final = {
     "replay": "strikewire.cli.replaying:replay_command",
     "secrets": "strikewire.cli.sealing:secrets_group",
     "serve": "strikewire.cli.serving:serve_command",
+    "signing-keys": "strikewire.cli.signing_keys:signing_keys",
+    "users": "strikewire.cli.users:users",
 }
 
 #: What a command ends with when it could not do what was asked.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import ipaddress
 import signal
 import socket
 import sys
@@ -19,12 +20,16 @@ import uvloop
 from strikewire.api.app import create_app
 from strikewire.api.http_protocol import make_server_options
 from strikewire.api.ws.sockets import Sockets
+from strikewire.auth.audit import find_command_actor
+from strikewire.auth.setup_links import IssuedLink
 from strikewire.bootstrap import ReplayRequest, SimulationRequest, build_runtime
-from strikewire.core.clock import SystemClock
-from strikewire.core.errors import SettingsError
+from strikewire.core.clock import Clock, SystemClock
+from strikewire.core.errors import ConflictError, DependencyError, SettingsError
+from strikewire.core.instants import HOUR_NS
 from strikewire.feeds.replay import parse_speed
 from strikewire.observability.health import Health
 from strikewire.observability.logs import configure_logging, get_logger
+from strikewire.runtime import Runtime
 from strikewire.settings import Settings, load_settings
 
 _log: Final = get_logger("serve")
@@ -117,7 +122,10 @@ def _find_request(
 @click.option("--speed", default="60x", show_default=True, help="1x, 10x, ... max.")
 def demo_command(port: int | None, data_dir: Path | None, seed: int | None, speed: str) -> None:
     """Play an invented market as if it were one, and serve it."""
-    settings = load_settings(port=port, data_dir=data_dir, simulated_seed=seed)
+    # The demo is for whoever sits here, whoever else has an account.
+    settings = load_settings(
+        port=port, data_dir=data_dir, simulated_seed=seed, demo_beside_users=True
+    )
     _run(settings, SimulationRequest(speed=parse_speed(speed)))
 
 
@@ -153,6 +161,7 @@ async def _serve(
                 timeout_graceful_shutdown=int(settings.drain_timeout_s),
             )
         )
+        link = await _find_setup_link(settings, runtime)
         draining = asyncio.create_task(
             drain.run(server, runtime.health, app.state.sockets, notice_s=settings.drain_notice_s),
             name="drain",
@@ -160,12 +169,37 @@ async def _serve(
         url = _describe(listener)
         _log.info("listening", url=url)
         click.echo(f"Strikewire listens on {url}", err=True)
+        if link is not None:
+            _offer_setup(link, settings.public_url or _reach(listener), runtime.clock)
         try:
             await server.serve(sockets=[listener])
         finally:
             draining.cancel()
             await asyncio.gather(draining, return_exceptions=True)
     _log.info("stopped")
+
+
+async def _find_setup_link(settings: Settings, runtime: Runtime) -> IssuedLink | None:
+    """Return a link that makes the first administrator; None where nobody is to be offered one."""
+    if settings.demo_beside_users:
+        return None
+    try:
+        return await runtime.people.setup_links.make_first(actor=find_command_actor())
+    except ConflictError:
+        return None
+    except DependencyError as error:
+        _log.warning("no set-up link: run `strikewire users setup-link`", reason=str(error))
+        return None
+
+
+def _offer_setup(link: IssuedLink, url: str, clock: Clock) -> None:
+    """Print a link for whoever started the program: not into the log, for it is a secret."""
+    hours = (link.expires_ns - clock.now_ns()) / HOUR_NS
+    click.echo(
+        f"Nobody has an account yet. Make the first administrator within {hours:.0f} hours, once:\n"
+        f"  {url}{link.path}",
+        err=True,
+    )
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -186,6 +220,13 @@ def _bind(host: str, port: int) -> socket.socket:
         msg = f"cannot listen on {host} port {port}: {error.strerror or error}"
         raise SettingsError(msg) from error
     return listener
+
+
+def _reach(listener: socket.socket) -> str:
+    """Return where a browser finds it: everywhere is no place to go to, the machine's name is."""
+    host, port = listener.getsockname()[:2]
+    is_everywhere = ipaddress.ip_address(host).is_unspecified
+    return f"http://{socket.gethostname()}:{port}" if is_everywhere else _describe(listener)
 
 
 def _describe(listener: socket.socket) -> str:

@@ -23,7 +23,8 @@
     ├── DependencyError               something we need is away; `retry_after_s` says when to ask
     │   ├── DatabaseUnavailableError  no connection, or it broke
     │   ├── PoolExhaustedError        every connection was in use for the whole acquire timeout
-    │   └── DatabaseBusyError         a lock or the statement timeout stopped the query
+    │   ├── DatabaseBusyError         a lock or the statement timeout stopped the query
+    │   └── UserServiceUnavailableError  the external user service does not tell its keys
     ├── RelayError                    what another program says of a topic cannot be read
     ├── FileLayoutError               a file is in no layout we know
     ├── JournalError                  a journal is not ours, or not readable at all
@@ -161,6 +162,10 @@ class DatabaseBusyError(DependencyError):
 
 class RelayError(StrikewireError):
     code = "relay_error"
+
+
+class UserServiceUnavailableError(DependencyError):
+    code = "user_service_unavailable"
 
 
 class FileLayoutError(StrikewireError):

@@ -11,6 +11,8 @@ from strikewire.core.errors import InvalidInputError
 
 UserId = NewType("UserId", int)
 
+#: Nobody's name but the demo user's, see `auth.demo_account`.
+DEMO_LOGIN: Final = "demo"
 #: A name or an e-mail address, in lower case. No colon: it separates a kind from a name elsewhere.
 _LOGIN: Final = re.compile(r"[a-z0-9](?:[a-z0-9._+@-]{0,252}[a-z0-9])?")
 
@@ -59,6 +61,13 @@ class User:
     has_password: bool
     created_ns: int
     last_login_ns: int | None
+
+    @property
+    def subject(self) -> str:
+        """What it is called where everybody has another name: limits, logs, the audit log."""
+        # No local login name has a colon.
+        is_external = self.origin is UserOrigin.EXTERNAL
+        return f"external:{self.login}" if is_external else self.login
 
 
 def normalize_login(text: str) -> str:

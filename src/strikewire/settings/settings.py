@@ -7,6 +7,7 @@ value that cannot be stops the program, with the variable's name and what it wan
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal, Self
@@ -20,6 +21,7 @@ from strikewire.auth.demo import DemoIdentity
 from strikewire.auth.key_ring import GivenKeys, KeyFile, KeySource, parse_key_ring
 from strikewire.core.errors import InvalidInputError, SettingsError
 from strikewire.core.instants import SECOND_NS
+from strikewire.core.users import User
 from strikewire.engine.engine import EngineConfig
 from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
 from strikewire.live.directory import DirectoryConfig
@@ -137,7 +139,12 @@ class Settings(IdentitySettings, KeySettings, MannersSettings):
     demo_principal: bool = setting(
         default=True,
         description="Whether whoever asks from this machine may do everything, while the server "
-        "listens on loopback alone.",
+        "listens on loopback alone and nobody has an account.",
+    )
+    demo_beside_users: bool = setting(
+        default=False,
+        description="Whether that goes on when somebody has an account, as under `strikewire "
+        "demo`.",
     )
     metrics_public: bool = setting(
         default=True, description="Whether /metrics answers without an identity."
@@ -332,9 +339,16 @@ class Settings(IdentitySettings, KeySettings, MannersSettings):
             return GivenKeys(parse_key_ring(self.secret_keys.get_secret_value()))
         return KeyFile(self.data_dir / "secret.keys")
 
-    def to_demo_identity(self) -> DemoIdentity:
-        """Return who may be the demo principal."""
-        return DemoIdentity(is_allowed=self.demo_principal, bind_host=self.host)
+    def to_demo_identity(self, find_account: Callable[[], Awaitable[User | None]]) -> DemoIdentity:
+        """Return who may be the demo principal.
+
+        Parameters
+        ----------
+        find_account : returns the account that is the demo principal's.
+        """
+        return DemoIdentity(
+            is_allowed=self.demo_principal, bind_host=self.host, find_account=find_account
+        )
 
 
 def list_variables(name: str) -> tuple[str, ...]:

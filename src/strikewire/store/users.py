@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, exc, func, or_, select, update
+from sqlalchemy import Row, and_, delete, exc, func, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from strikewire.core.errors import ConflictError, NotFoundError
@@ -78,10 +78,15 @@ class UserStore:
         login: str,
         roles: Iterable[Role],
         issuer: str = "",
+        said_ns: int | None = None,
     ) -> User:
         """Return an account that is kept elsewhere, made or brought up to date as it has to be.
 
         Whether it is active is ours to say, and stays.
+
+        Parameters
+        ----------
+        said_ns : when it was said that these are the roles; what was changed here since stays.
         """
         wanted = sorted(roles)
         insert = pg_insert(UserRow).values(
@@ -94,7 +99,12 @@ class UserStore:
                 "security_stamp": UserRow.security_stamp + 1,
                 "updated_at": func.now(),
             },
-            where=UserRow.roles != insert.excluded.roles,
+            # A local user of that name keeps what it has.
+            where=and_(
+                UserRow.origin == origin.value,
+                UserRow.roles != insert.excluded.roles,
+                true() if said_ns is None else UserRow.updated_at <= to_datetime(said_ns),
+            ),
         )
         await session.execute(upsert)
         query = select(*USER_COLUMNS).where(UserRow.issuer == issuer, UserRow.login == login)
@@ -122,6 +132,14 @@ class UserStore:
     async def find_by_login(self, session: ReadSession | WriteSession, login: str) -> User | None:
         """Return the account of this server with a login name in its normal form."""
         query = select(*USER_COLUMNS).where(UserRow.issuer == "", UserRow.login == login)
+        row = (await session.execute(query)).one_or_none()
+        return None if row is None else make_user(row)
+
+    async def find_external(
+        self, session: ReadSession | WriteSession, issuer: str, subject: str
+    ) -> User | None:
+        """Return the account of somebody of an external user service; None before their first."""
+        query = select(*USER_COLUMNS).where(UserRow.issuer == issuer, UserRow.login == subject)
         row = (await session.execute(query)).one_or_none()
         return None if row is None else make_user(row)
 

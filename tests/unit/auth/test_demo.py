@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from strikewire.auth.credentials import Caller, CredentialKind, Credentials
-from strikewire.auth.demo import DemoIdentity, is_loopback
+from strikewire.auth.demo import is_loopback
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import NotAuthenticatedError, NotPermittedError
+from tests.unit.auth.demo_users import make_demo
 
 LOCAL = Caller(
     address="127.0.0.1",
@@ -19,8 +20,8 @@ LOCAL = Caller(
 )
 
 
-async def find(caller, *, is_allowed=True, bind_host="127.0.0.1"):
-    return await DemoIdentity(is_allowed=is_allowed, bind_host=bind_host).find_principal(caller)
+async def find(caller, **given):
+    return await make_demo(**given).find_principal(caller)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8081", "LOCALHOST", "[::1]:8081", "127.0.0.1"])
@@ -29,6 +30,7 @@ async def test_caller_at_this_machine_is_the_demo_principal(host):
 
     assert principal is not None
     assert principal.scopes == frozenset(Scope)
+    assert (principal.subject, principal.user_id) == ("demo", 1)
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,7 @@ async def test_caller_at_this_machine_is_the_demo_principal(host):
         replace(LOCAL, host="127.0.0.1.example.com"),
         replace(LOCAL, host=""),
         replace(LOCAL, method="POST", is_cross_site=True),
+        replace(LOCAL, method="POST", is_other_origin=True),
         replace(LOCAL, credentials=Credentials(api_key="of somebody")),
     ],
     ids=[
@@ -51,6 +54,7 @@ async def test_caller_at_this_machine_is_the_demo_principal(host):
         "rebound-prefix",
         "no-host",
         "cross-site",
+        "other-port",
         "key",
     ],
 )
@@ -64,6 +68,17 @@ ALL_ADDRESSES = ["0.0.0.0", "::"]  # noqa: S104 - what must not be trusted
 @pytest.mark.parametrize("bind_host", [*ALL_ADDRESSES, "192.0.2.1", "desk.example.com"])
 async def test_nobody_is_the_demo_principal_beyond_loopback(bind_host):
     assert await find(LOCAL, bind_host=bind_host) is None
+
+
+async def test_nobody_is_the_demo_principal_once_somebody_has_an_account():
+    assert await find(LOCAL, account=None) is None
+
+
+async def test_demo_principal_ends_when_somebody_has_an_account():
+    principal = await find(LOCAL)
+
+    with pytest.raises(NotAuthenticatedError, match="while nobody has an account"):
+        await make_demo(account=None).renew_principal(principal, LOCAL)
 
 
 async def test_nobody_is_the_demo_principal_when_switched_off():
@@ -88,7 +103,7 @@ def test_principal_without_a_scope_is_refused():
 
 
 async def test_demo_principal_goes_on_at_this_machine_and_nowhere_else():
-    demo = DemoIdentity(is_allowed=True, bind_host="127.0.0.1")
+    demo = make_demo()
     principal = await demo.find_principal(LOCAL)
     with_key = replace(LOCAL, credentials=Credentials(api_key="not looked at"))
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from strikewire.auth.credentials import Caller, CredentialKind, Credentials, parse_authorization
-from strikewire.auth.demo import DemoIdentity
 from strikewire.auth.identity import Identity
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import NotAuthenticatedError
+from tests.unit.auth.demo_users import make_demo
 
 LOCAL = Caller(
     address="127.0.0.1", method="GET", host="localhost", is_forwarded=False, is_cross_site=False
@@ -34,7 +34,7 @@ class Keys:
 
 @pytest.fixture
 def identity():
-    return Identity([Keys(), DemoIdentity(is_allowed=True, bind_host="127.0.0.1")])
+    return Identity([Keys(), make_demo()])
 
 
 async def test_the_first_that_knows_the_caller_decides(identity):

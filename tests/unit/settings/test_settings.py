@@ -159,7 +159,13 @@ def test_example_names_every_setting_with_its_default():
     wanted = {}
     for name, field in defaults.items():
         default = field.default
-        text = "" if default is None else str(default).lower() if default is True else str(default)
+        text = (
+            ""
+            if default is None
+            else str(default).lower()
+            if isinstance(default, bool)
+            else str(default)
+        )
         wanted[list_variables(name)[-1]] = text
 
     assert shown == wanted

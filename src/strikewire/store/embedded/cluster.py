@@ -17,6 +17,8 @@ from strikewire.store.embedded.owner import Owner, name_for_owner
 from strikewire.store.embedded.programs import MAJOR, Programs
 
 USER: Final = "strikewire"
+#: Where the password of the loopback port stands, in the data directory.
+PASSWORD_FILE: Final = "postgres.password"  # noqa: S105 - a file's name
 
 
 class Cluster:
@@ -122,7 +124,7 @@ class Cluster:
         _settle(fresh, self.folder)
 
     def _load_password(self) -> str:
-        path = self._root / "postgres.password"
+        path = self._root / PASSWORD_FILE
         with suppress(FileExistsError):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:

@@ -27,7 +27,9 @@ from strikewire.store.embedded.lock import DirectoryLock
 from strikewire.store.embedded.owner import Owner, find_owner, name_for_owner
 from strikewire.store.embedded.programs import CACHE, Programs, find_programs
 
-_DATABASE: Final = "strikewire"
+DATABASE: Final = "strikewire"
+#: Where the loopback port used last stands, in the data directory.
+PORT_FILE: Final = "postgres.port"
 _POLL_S: Final = 0.02
 _RETRY_S: Final = 0.2
 _LAST_WORDS_BYTES: Final = 4096
@@ -181,7 +183,7 @@ class EmbeddedPostgres:
     async def _launch(
         self, cluster: Cluster, programs: Programs, owner: Owner | None, deadline_s: float
     ) -> str:
-        port = choose_port(self._config.port, self._root / "postgres.port")
+        port = choose_port(self._config.port, self._root / PORT_FILE)
         sockets = self._sockets = make_socket_folder(self._root, owner)
         options = {
             **_TUNING,
@@ -202,7 +204,7 @@ class EmbeddedPostgres:
                 output=output,
             )
         await self._wait_until_ready(sockets, port, log, deadline_s)
-        return f"postgresql://{USER}@/{_DATABASE}?host={quote(str(sockets))}&port={port}"
+        return f"postgresql://{USER}@/{DATABASE}?host={quote(str(sockets))}&port={port}"
 
     async def _wait_until_ready(
         self, sockets: Path, port: int, log: Path, deadline_s: float
@@ -225,8 +227,8 @@ class EmbeddedPostgres:
                 await asyncio.sleep(_POLL_S)
         try:
             query = "SELECT 1 FROM pg_database WHERE datname = $1"
-            if not await connection.fetchval(query, _DATABASE):
-                await connection.execute(f"CREATE DATABASE {_DATABASE}")
+            if not await connection.fetchval(query, DATABASE):
+                await connection.execute(f"CREATE DATABASE {DATABASE}")
         finally:
             await connection.close()
 
