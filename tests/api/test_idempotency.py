@@ -16,7 +16,7 @@ from strikewire.auth.scopes import Scope
 from strikewire.core.errors import ConflictError
 from strikewire.core.instruments import InstrumentKind, InstrumentSpec
 from strikewire.store.instruments import InstrumentStore
-from tests.api.conftest import make_settings, serve
+from tests.api.conftest import make_database, make_settings, serve
 
 PATH = "/api/v1/listings"
 
@@ -65,6 +65,13 @@ class Exchange:
 @pytest.fixture
 def exchange():
     return Exchange()
+
+
+@pytest.fixture
+async def database_url(postgres_url):
+    # Of its own: what is listed here would be found by everybody else's searches.
+    async with make_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture

@@ -11,13 +11,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.api.conftest import make_database
+from tests.api.conftest import SYMBOL, make_database
 from tests.api.redis_server import RedisServer
-from tests.api.test_bar_socket import SYMBOL, recording
 from tests.api.test_serving import start
 from tests.eventually import eventually
-
-__all__ = ["recording"]
 
 
 @pytest.fixture
@@ -33,16 +30,13 @@ async def run_site(postgres_url, data_dirs, redis, recording):
     """Run a program that plays the recording and two that serve; all know one Redis."""
     async with make_database(postgres_url) as url, contextlib.AsyncExitStack() as stack:
         variables = {"DATABASE_URL": url, "REDIS_URL": redis.url}
-        feed = await stack.enter_async_context(
-            start(
-                "serve", "--data-dir", data_dirs(), "--replay", recording, "--speed", "120x",
-                **variables,
-            )
-        )  # fmt: skip
         first, second = [
             await stack.enter_async_context(start("serve", "--data-dir", data_dirs(), **variables))
             for _ in range(2)
         ]
+        # Last, for the recording lasts a minute.
+        arguments = ("serve", "--data-dir", data_dirs(), "--replay", recording, "--speed", "120x")
+        feed = await stack.enter_async_context(start(*arguments, **variables))
         yield feed, first, second
 
 

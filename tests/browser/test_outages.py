@@ -10,7 +10,7 @@ import time
 import pytest
 from playwright.async_api import expect
 
-from tests.api.test_bar_socket import recording
+from tests.api.conftest import recording
 from tests.api.test_serving import STRIKEWIRE, start
 from tests.browser.conftest import field, wait_for_bars
 
