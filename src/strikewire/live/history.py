@@ -146,13 +146,14 @@ class BarHistory:
         NotFoundError : the instrument's venue has no market rules.
         """
         calendar = self._find_calendar(instrument.spec.exchange)
+        at_ns = self._find_open_instant(instrument)
+        open_ns = self._pages.find_open_ns(calendar, wanted.timeframe, now_ns=at_ns)
         if wanted.is_from_end:
-            slices = await self._load_last(instrument, wanted, calendar)
+            slices = await self._load_last(instrument, wanted, calendar, at_ns)
             next_ns = None
         else:
-            slices = await self._load_first(instrument, wanted, calendar)
+            slices = await self._load_first(instrument, wanted, calendar, at_ns)
             slices, next_ns = _cut_after(slices, wanted.limit)
-        open_ns = self._pages.find_open_ns(calendar, wanted.timeframe)
         return BarSeries(
             slices=tuple(slices),
             as_of_ns=self._find_as_of(slices, wanted.timeframe, calendar),
@@ -177,16 +178,23 @@ class BarHistory:
         found = (await self.load(instrument, before)).to_array()
         return int(found["ts_ns"][-1]) if len(found) else None
 
+    def _find_open_instant(self, instrument: Instrument) -> int:
+        """Return an instant of the session that is open: one is until its last bars are stored."""
+        now_ns = self._clock.now_ns()
+        pending = self._open_bars.find_pending(instrument.id)
+        # A bar that opens as its session closes is of that session all the same.
+        return min(now_ns, int(pending["ts_ns"][0]) - 1) if len(pending) else now_ns
+
     async def _load_last(
-        self, instrument: Instrument, wanted: BarRange, calendar: SessionCalendar
+        self, instrument: Instrument, wanted: BarRange, calendar: SessionCalendar, at_ns: int
     ) -> list[PageSlice]:
         from_ns = _START_NS if wanted.from_ns is None else wanted.from_ns
         to_ns = _END_NS if wanted.to_ns is None else wanted.to_ns
         width = wanted.timeframe
-        open_ns = self._pages.find_open_ns(calendar, width)
+        open_ns = self._pages.find_open_ns(calendar, width, now_ns=at_ns)
         tail: list[PageSlice] = []
         if to_ns > open_ns:
-            bars = await self._load_open(instrument, width, calendar)
+            bars = await self._load_open(instrument, width, calendar, at_ns)
             tail = _slice(bars, max(from_ns, open_ns), to_ns)
         missing = wanted.limit - sum(map(len, tail))
         if missing <= 0:
@@ -206,13 +214,13 @@ class BarHistory:
         return (head if wanted.from_ns is None else _drop_before(head, from_ns)) + tail
 
     async def _load_first(
-        self, instrument: Instrument, wanted: BarRange, calendar: SessionCalendar
+        self, instrument: Instrument, wanted: BarRange, calendar: SessionCalendar, at_ns: int
     ) -> list[PageSlice]:
         """Go forward until one bar more than wanted is there, in growing steps of sessions."""
         width = wanted.timeframe
         to_ns = _END_NS if wanted.to_ns is None else wanted.to_ns
         start_ns = _START_NS if wanted.from_ns is None else wanted.from_ns
-        open_ns = self._pages.find_open_ns(calendar, width)
+        open_ns = self._pages.find_open_ns(calendar, width, now_ns=at_ns)
         stop_ns = min(to_ns, open_ns)
         count = wanted.limit // _count_per_session(calendar, width) + _SPARE_SESSIONS
         found: list[PageSlice] = []
@@ -223,16 +231,21 @@ class BarHistory:
             )
             start_ns, count = step_ns, count * 2
         if sum(map(len, found)) <= wanted.limit and to_ns > open_ns:
-            bars = await self._load_open(instrument, width, calendar)
+            bars = await self._load_open(instrument, width, calendar, at_ns)
             found += _slice(bars, max(start_ns, open_ns), to_ns)
         return found
 
     async def _load_open(
-        self, instrument: Instrument, timeframe: Timeframe, calendar: SessionCalendar
+        self, instrument: Instrument, timeframe: Timeframe, calendar: SessionCalendar, at_ns: int
     ) -> npt.NDArray[np.void]:
-        """Return the open session's bars: the store's, and over them what the engine holds."""
+        """Return the open session's bars: the store's, and over them what the engine holds.
+
+        Parameters
+        ----------
+        at_ns : an instant of that session.
+        """
         now_ns = self._clock.now_ns()
-        open_ns = self._pages.find_open_ns(calendar, Timeframe.M1)
+        open_ns = self._pages.find_open_ns(calendar, Timeframe.M1, now_ns=at_ns)
         # Before the store is asked: what is committed while it answers would be in neither.
         pending = self._open_bars.find_pending(instrument.id)
         stored = await self._load_bars(instrument.id, open_ns, now_ns + 1, Timeframe.M1)
@@ -251,7 +264,7 @@ class BarHistory:
         )  # fmt: skip
         if timeframe is not Timeframe.D1:
             return rolled
-        day_ns = self._pages.find_open_ns(calendar, Timeframe.D1)
+        day_ns = self._pages.find_open_ns(calendar, Timeframe.D1, now_ns=at_ns)
         daily = await self._load_bars(instrument.id, day_ns, now_ns + 1, Timeframe.D1)
         return overlay(daily, rolled)
 

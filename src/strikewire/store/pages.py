@@ -104,13 +104,20 @@ class PageCache:
         self._shelves: dict[tuple[str, bool], Shelf] = {}
         self._hits = self._misses = self._load_count = self._invalidations = 0
 
-    def find_open_ns(self, calendar: SessionCalendar, timeframe: Timeframe) -> int:
+    def find_open_ns(
+        self, calendar: SessionCalendar, timeframe: Timeframe, *, now_ns: int | None = None
+    ) -> int:
         """Return where the open session starts: the pages hold nothing stamped from there on.
 
         The middle of the night before the session; 00:00 UTC of its day for `Timeframe.D1`; the
         end of time where every session of the calendar is over.
+
+        Parameters
+        ----------
+        now_ns : the instant at which it is open, in place of the clock's.
         """
-        return self._find_shelf(calendar, timeframe).find_open_ns(self._clock.now_ns())
+        shelf = self._find_shelf(calendar, timeframe)
+        return shelf.find_open_ns(self._clock.now_ns() if now_ns is None else now_ns)
 
     async def read(
         self,

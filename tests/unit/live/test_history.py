@@ -137,6 +137,22 @@ async def test_wherever_bars_are_each_is_there_once_and_the_newest(data):
     np.testing.assert_array_equal(found.to_array(), BARS[:now])
 
 
+@pytest.mark.parametrize("timeframe", [Timeframe.M1, Timeframe.M5, Timeframe.D1])
+@pytest.mark.parametrize("is_from_end", [True, False])
+async def test_session_that_is_over_is_whole_while_its_last_bars_are_not_stored(
+    timeframe, is_from_end
+):
+    wanted = BarRange(limit=5_000, timeframe=timeframe, is_from_end=is_from_end, from_ns=0)
+    whole = (await make_history().load(FUTURE, wanted)).to_array()
+    # All of the last session, and one bar of it.
+    for pending_from in (2 * SESSION, len(BARS) - 1):
+        held = Held(pending=BARS[pending_from:], recent=BARS[:0])
+        history = make_history(BARS[:pending_from], held=held)
+        found = await history.load(FUTURE, wanted)
+        np.testing.assert_array_equal(found.to_array(), whole)
+        assert not found.is_closed
+
+
 async def test_bars_of_the_future_are_not_shown():
     minute = 2 * SESSION + 20
     held = Held(pending=BARS[minute + 1 :], recent=BARS[minute - 1 : minute + 1])
