@@ -209,6 +209,15 @@ async def test_body_that_comes_in_pieces_is_refused_when_it_gets_too_long(servic
     assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.promise("S14")
+async def test_range_of_centuries_is_refused(client):
+    params = {"symbol": "NSE:NIFTY BANK", "from": "1684-01-01", "to": "2255-01-01"}
+    answer = await client.get("/api/v1/bars", params=params)
+
+    assert answer.status_code == 422
+    assert "at most 50 years" in answer.text
+
+
 async def test_what_is_not_http_is_answered_in_the_one_body(service):
     status, headers, body = await ask_raw(service, b"\x16\x03\x01 hello\r\n\r\n")
 

@@ -30,10 +30,13 @@ from strikewire.api.negotiation import choose_media_type
 from strikewire.api.routes import HotRoute, Operation, Routes
 from strikewire.auth.scopes import Scope
 from strikewire.core.bars import Timeframe
-from strikewire.core.instants import format_rfc3339
+from strikewire.core.instants import DAY_NS, format_rfc3339
 from strikewire.live.history import BarRange
 
 _MAX_BARS: Final = 50_000
+#: Longer than any market's minutes are kept; what a range costs grows with its sessions.
+_MAX_SPAN_YEARS: Final = 50
+_MAX_SPAN_NS: Final = _MAX_SPAN_YEARS * 366 * DAY_NS
 #: Above this many bars an answer is written in a thread: it would hold up everybody else's.
 _INLINE_BARS: Final = 2_000
 _MEDIA_TYPES: Final = (JSON, CSV, PARQUET, ARROW_STREAM)
@@ -62,8 +65,13 @@ class BarsQuery(schemas.Query):
 
     @model_validator(mode="after")
     def _check_order(self) -> BarsQuery:
-        if self.from_ns is not None and self.to_ns is not None and self.from_ns > self.to_ns:
+        if self.from_ns is None or self.to_ns is None:
+            return self
+        if self.from_ns > self.to_ns:
             msg = "from must not be after to"
+            raise ValueError(msg)
+        if self.to_ns - self.from_ns > _MAX_SPAN_NS:
+            msg = f"a range of at most {_MAX_SPAN_YEARS} years was wanted"
             raise ValueError(msg)
         return self
 
