@@ -13,6 +13,7 @@ import pytest
 from strikewire.auth.scopes import ROLE_SCOPES, Role
 from strikewire.store.users import UserStore
 from tests.api.conftest import make_database, serve
+from tests.api.cut import CuttableWay
 from tests.api.people import (
     OPERATOR,
     PASSWORD,
@@ -409,7 +410,31 @@ async def test_guessing_is_slowed_down_by_name_and_by_address(postgres_url):
         body = {"refresh_token": "swr_" + "x" * 43}
         tokens = [await service.client.post(f"{AUTH}/refresh", json=body) for _ in range(40)]
 
+        metrics = (await service.client.get("/metrics")).text
+
+    assert 'strikewire_credentials_refused_total{reason="password"} 10.0' in metrics
+    assert 'strikewire_credentials_refused_total{reason="unknown_key"}' in metrics
     assert [each.status_code for each in guesses[:10]] == [401] * 10
     assert guesses[-1].status_code == 429
     assert int(guesses[-1].headers["retry-after"]) >= 1
     assert {each.status_code for each in tokens} == {401, 429}
+
+
+async def test_who_was_known_reads_on_while_the_database_is_away(postgres_url, data_dirs):
+    async with make_database(postgres_url) as url:
+        way = CuttableWay(data_dirs(), url)
+        await way.open()
+        async with serve(make_people_settings(way.url)) as service:
+            await add_user(service, "asha")
+            tokens = await issue_tokens(service, "asha")
+            shown = bearer(tokens["access_token"])
+            async with browse(service, "asha") as client:
+                known = [await client.get(f"{AUTH}/me"), await get_me(service, **shown)]
+                await way.cut()
+                reading = [await client.get(f"{AUTH}/me"), await get_me(service, **shown)]
+                writing = await client.post(f"{AUTH}/logout")
+                stranger = await log_in(service, "asha")
+        await way.cut()
+
+    assert [answer.status_code for answer in known + reading] == [200] * 4
+    assert (writing.status_code, stranger.status_code) == (503, 503)

@@ -22,7 +22,7 @@ from strikewire.api.config import RateLimitConfig
 from strikewire.api.middleware import find_response_headers
 from strikewire.auth.credentials import CredentialKind
 from strikewire.auth.principal import Principal
-from strikewire.core.errors import NotAuthenticatedError, RateLimitedError
+from strikewire.core.errors import CredentialRefusedError, NotAuthenticatedError, RateLimitedError
 from strikewire.observability.metrics import Metrics
 from strikewire.resilience.token_buckets import Balance, TokenBuckets, compute_window_s
 
@@ -109,11 +109,17 @@ class RateLimits:
         ------
         RateLimitedError : there were too many; it is not told any more whether this one was good.
         """
+        self.count_failure(error)
         account = self._of_address(connection, "failure", self._failure)
         try:
             self._spend(connection, [account], 1.0)
         except RateLimitedError as limited:
             raise limited from error
+
+    def count_failure(self, error: NotAuthenticatedError) -> None:
+        """Count a credential that was no good; somebody who brought none is not counted."""
+        if isinstance(error, CredentialRefusedError):
+            self._metrics.credentials_refused.labels(error.reason).inc()
 
     def attempt_login(self, connection: HTTPConnection, login: str) -> None:
         """Charge an address, and the name that is tried, before a password is looked at.

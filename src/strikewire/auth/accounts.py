@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from strikewire.auth.audit import Actor, AuditEvent
+from strikewire.auth.credentials import Refusal
 from strikewire.auth.directory import IdentityStores, UserDirectory
 from strikewire.auth.passwords import Passwords
 from strikewire.core.clock import Clock
 from strikewire.core.errors import (
     ConflictError,
+    CredentialRefusedError,
     InvalidInputError,
-    NotAuthenticatedError,
     NotFoundError,
 )
 from strikewire.core.users import DEMO_LOGIN, Role, User, UserId, UserOrigin, normalize_login
@@ -255,7 +256,7 @@ class Accounts:
 
         Raises
         ------
-        NotAuthenticatedError : it is not.
+        CredentialRefusedError : it is not.
         RateLimitedError, DependencyError : the hash or the database has to wait.
         """
         async with self._stores.database.read() as session:
@@ -263,7 +264,7 @@ class Accounts:
         stored = None if found is None or found[0].id != user.id else found[1]
         if not (await self._passwords.verify(stored, password)).is_right:
             msg = "the present password was wanted, and this is not it"
-            raise NotAuthenticatedError(msg)
+            raise CredentialRefusedError(Refusal.PASSWORD, msg)
 
     async def _end_all(
         self,

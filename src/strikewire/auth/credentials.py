@@ -42,6 +42,8 @@ class Refusal(StrEnum):
     NOT_YET = "not_yet"
     EXPIRED = "expired"
     REUSED = "reused"
+    #: A login name and a password that are not one's.
+    PASSWORD = "password"  # noqa: S105 - the name of a reason
     #: The session or the account behind it has ended, or never was.
     REVOKED = "revoked"
     #: It is good elsewhere, and not where it came from.

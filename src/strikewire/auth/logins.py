@@ -27,7 +27,6 @@ from strikewire.core.clock import Clock
 from strikewire.core.errors import (
     CredentialRefusedError,
     InvalidInputError,
-    NotAuthenticatedError,
     NotFoundError,
 )
 from strikewire.core.instants import HOUR_NS, SECOND_NS
@@ -126,8 +125,8 @@ class Logins:
 
         Raises
         ------
-        NotAuthenticatedError : the name or the password is wrong, or the account is disabled; which
-            of them is not told.
+        CredentialRefusedError : the name or the password is wrong, or the account is disabled;
+            which of them is not told.
         RateLimitedError : too many are logging in.
         DependencyError : the database does not answer.
         """
@@ -144,7 +143,7 @@ class Logins:
 
         Raises
         ------
-        NotAuthenticatedError, RateLimitedError, DependencyError : as in `open_session`.
+        CredentialRefusedError, RateLimitedError, DependencyError : as in `open_session`.
         """
         user, rehashed = await self._authenticate(login, password)
         opened = self._make_session(uuid.uuid4(), user, visitor, cookie_hash=None)
@@ -248,7 +247,7 @@ class Logins:
         if user is None or not verdict.is_right or not user.is_active:
             _log.info("login refused", sample="login refused")
             msg = "a login name and its password were wanted, and these are not"
-            raise NotAuthenticatedError(msg)
+            raise CredentialRefusedError(Refusal.PASSWORD, msg)
         return user, verdict.rehashed
 
     async def _find(self, login: str) -> tuple[User, str | None] | None:

@@ -117,10 +117,15 @@ class CredentialRefusedError(NotAuthenticatedError):
     Parameters
     ----------
     reason : for our log and metrics.
+    message : what was wanted, where that is no secret.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("a credential that is good was wanted, and the one that came is not")
+    def __init__(
+        self,
+        reason: str,
+        message: str = "a credential that is good was wanted, and the one that came is not",
+    ) -> None:
+        super().__init__(message)
         self.reason = reason
 
 

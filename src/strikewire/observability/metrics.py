@@ -244,14 +244,15 @@ class Metrics:
     """The metrics of one program, on a registry of its own.
 
     `requests` counts by method, route template and status; `request_seconds` times by method and
-    route template; `rate_limited` counts refusals by limit, `sockets_refused` by error code;
-    `recorder_flush_seconds` is one commit of bars and checkpoint.
+    route template; `credentials_refused` counts by reason, `rate_limited` refusals by limit,
+    `sockets_refused` by error code; `recorder_flush_seconds` is one commit of bars and checkpoint.
     """
 
     registry: CollectorRegistry
     requests: Counter
     request_seconds: Histogram
     requests_in_flight: Gauge
+    credentials_refused: Counter
     rate_limited: Counter
     sockets_refused: Counter
     recorder_flush_seconds: Histogram
@@ -320,6 +321,12 @@ def build_metrics(*, version: str) -> Metrics:
         ),
         requests_in_flight=Gauge(
             "strikewire_requests_in_flight", "HTTP requests being answered.", registry=registry
+        ),
+        credentials_refused=Counter(
+            "strikewire_credentials_refused",
+            "Credentials that were no good, passwords included, by what was wrong with them.",
+            ["reason"],
+            registry=registry,
         ),
         rate_limited=Counter(
             "strikewire_rate_limited",

@@ -135,10 +135,10 @@ async def log_in(
     401 for a wrong name, a wrong password and a disabled account alike.
     """
     _refuse_other_pages(request)
-    get_limits(request).attempt_login(request, body.login)
-    opened = await runtime.people.logins.open_session(
-        body.login, body.password, _describe_visitor(request)
-    )
+    with _attempting(request, body.login):
+        opened = await runtime.people.logins.open_session(
+            body.login, body.password, _describe_visitor(request)
+        )
     get_browser_rules(request).set_cookie(request, response, opened.cookie)
     response.headers.update(_NO_STORE)
     principal = Principal(
@@ -157,10 +157,10 @@ async def issue_tokens(
 ) -> dict[str, Any]:
     """Sign a program in: an access token for some minutes, and a refresh token for the next."""
     _refuse_other_pages(request)
-    get_limits(request).attempt_login(request, body.login)
-    issued = await runtime.people.logins.issue_tokens(
-        body.login, body.password, _describe_visitor(request)
-    )
+    with _attempting(request, body.login):
+        issued = await runtime.people.logins.issue_tokens(
+            body.login, body.password, _describe_visitor(request)
+        )
     response.headers.update(_NO_STORE)
     return _describe_tokens(issued)
 
@@ -237,8 +237,8 @@ async def change_password(
     user_id, session_id = _get_login(principal)
     accounts = runtime.people.accounts
     user = await accounts.get(user_id)
-    get_limits(request).attempt_login(request, user.login)
-    await accounts.check_password(user, body.current_password)
+    with _attempting(request, user.login):
+        await accounts.check_password(user, body.current_password)
     await accounts.set_password(user, body.new_password, actor=actor, spared=session_id)
 
 
@@ -289,6 +289,18 @@ def _refuse_other_pages(request: Request) -> None:
     if describe_caller(request).is_other_origin:
         msg = "a request from a page of this server was wanted, and this one is from another's"
         raise CsrfError(msg)
+
+
+@contextmanager
+def _attempting(request: Request, login: str) -> Iterator[None]:
+    """Charge an address and a name for a password that is tried, and count one that is wrong."""
+    limits = get_limits(request)
+    limits.attempt_login(request, login)
+    try:
+        yield
+    except NotAuthenticatedError as error:
+        limits.count_failure(error)
+        raise
 
 
 @contextmanager
