@@ -233,7 +233,7 @@ def _cast(array: ArrowArray, wanted: pa.DataType) -> ArrowArray:
 def _to_int64(instants: ArrowArray) -> npt.NDArray[np.int64]:
     # An unsigned number that is too large becomes a negative one, which is no instant of ours.
     is_safe = not pa.types.is_uint64(instants.type)
-    numbers = pc.fill_null(pc.cast(instants, pa.int64(), safe=is_safe), _INVALID)
+    numbers = pc.fill_null(instants.cast(pa.int64(), safe=is_safe), _INVALID)
     return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
