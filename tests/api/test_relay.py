@@ -34,8 +34,8 @@ async def run_site(postgres_url, data_dirs, redis, recording):
             await stack.enter_async_context(start("serve", "--data-dir", data_dirs(), **variables))
             for _ in range(2)
         ]
-        # Last, for the recording lasts a minute.
-        arguments = ("serve", "--data-dir", data_dirs(), "--replay", recording, "--speed", "120x")
+        # Last, for the recording lasts two minutes.
+        arguments = ("serve", "--data-dir", data_dirs(), "--replay", recording, "--speed", "60x")
         feed = await stack.enter_async_context(start(*arguments, **variables))
         yield feed, first, second
 

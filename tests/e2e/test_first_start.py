@@ -18,6 +18,9 @@ FAST = {
     "STRIKEWIRE_PASSWORD_PARALLELISM": "1",
 }
 
+# The second test goes on where the first one ends.
+pytestmark = pytest.mark.xdist_group("first start")
+
 
 def read_link(server) -> str:
     """Read the set-up link from what the program prints for whoever started it."""
