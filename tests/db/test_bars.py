@@ -221,11 +221,13 @@ async def test_only_stored_timeframes_are_written(registered, write):
         await write(registered, make_bars(1), Timeframe.M5)
 
 
-async def test_merges_racing_for_the_same_bars_leave_one_each(registered):
+async def test_merges_racing_for_the_same_bars_leave_one_each(registered, make_database):
+    # They wait for each other's rows, on a busy machine for longer than a request would.
+    racing = await make_database(lock_timeout_s=10.0)
     ticks, broker = make_bars(400), make_bars(400)
     broker["source"] = Source.BROKER
 
-    results = await asyncio.gather(*(merge(registered, each) for each in (ticks, broker) * 4))
+    results = await asyncio.gather(*(merge(racing, each) for each in (ticks, broker) * 4))
 
     loaded = await load(registered)
     winner = ticks if loaded["source"][0] == Source.TICKS else broker

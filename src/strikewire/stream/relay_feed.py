@@ -73,6 +73,7 @@ class RelayFeed:
         self._queue: deque[tuple[str, Message]] = deque()
         self._arrived = asyncio.Event()
         self._has_overflowed = False
+        self._forgetting_from_s = 0.0
 
     @property
     def topic_count(self) -> int:
@@ -101,8 +102,10 @@ class RelayFeed:
             return
         last_id = await self._store.find_last_id(self._config.requests_key)
         self.is_connected = True
+        # A Redis that came back empty knows of no interest until that is repeated.
+        self._forgetting_from_s = asyncio.get_running_loop().time() + self._config.want_s
         self._resume()
-        for topic in await self._look_at_interest() - self._relayed.keys():
+        for topic in await self._look_at_interest() | self._relayed.keys():
             await self._serve(topic)
         _log.info("relaying topics", topics=len(self._relayed))
         async with asyncio.TaskGroup() as tasks:
@@ -124,6 +127,8 @@ class RelayFeed:
 
     async def _look_at_interest(self) -> set[str]:
         wanted = await self._store.find_wanted()
+        if asyncio.get_running_loop().time() < self._forgetting_from_s:
+            return wanted
         for topic in self._relayed.keys() - wanted:
             self._forget(topic)
             await self._store.expire(self._config.topic_key(topic))
