@@ -44,8 +44,8 @@ __all__ = ["FIRST_DAY", "MarketRule", "MarketRules", "RuleKind", "load_packaged_
 
 #: The calendars' first year: the exchanges' screens are hardly older.
 FIRST_DAY: Final = date(1995, 1, 1)
-#: How far past the day asked for a calendar reaches: contracts expire, and charts look ahead.
-_YEARS_AHEAD: Final = 2
+#: How far past the day asked for a calendar reaches: index options are listed five years ahead.
+_YEARS_AHEAD: Final = 5
 
 _MONDAY_TO_FRIDAY: Final = (1, 2, 3, 4, 5)
 
@@ -58,7 +58,7 @@ class MarketRules:
     rows : earlier ones are overridden by later ones of the same venue, kind and first day: first
         the packaged rows, then the database's. Rows that name underlyings or classes (lot sizes,
         ...) are overridden name by name.
-    through : usually today: calendars reach two years past it.
+    through : usually today: calendars reach five years past it.
 
     Raises
     ------
@@ -142,7 +142,7 @@ class MarketRules:
         return text
 
     def calendar(self, venue: str) -> SessionCalendar:
-        """Return a venue's sessions, from 1995 to two years past `through`.
+        """Return a venue's sessions, from 1995 to five years past `through`.
 
         Raises
         ------
@@ -234,6 +234,24 @@ class MarketRules:
         NotFoundError : no row says.
         """
         return read_expiry(self._get_named(venue, RuleKind.EXPIRY, underlying, day))
+
+    def list_expiry_rules(self, venue: str, underlying: str, day: date) -> list[ExpiryRule]:
+        """Return the weekdays of contracts on an underlying that held up to a day, newest first.
+
+        Contracts that were listed before a change of weekday may end by the rule before it. Rows
+        for every underlying come after those that name it.
+        """
+        rows = [
+            row
+            for row in reversed(self._rows.get((venue, RuleKind.EXPIRY), ()))
+            if row.valid_from <= day
+        ]
+        return [
+            read_expiry(row.value[name])
+            for name in (underlying, ANY_UNDERLYING)
+            for row in rows
+            if name in row.value
+        ]
 
     def _get_named(self, venue: str, kind: RuleKind, name: str, day: date) -> Any:
         names = (name,) if kind != RuleKind.EXPIRY else (name, ANY_UNDERLYING)

@@ -125,7 +125,7 @@ def test_expiry_weekdays_changed_and_holidays_move_expiries_forward(rules):
     # Weekly on Wednesday beside monthly on Thursday: in the monthly's week there is no other.
     assert days("NFO", "BANKNIFTY", date(2023, 9, 18), date(2023, 10, 4)) == [
         ("2023-09-20", "weekly"),
-        ("2023-09-28", "monthly"),
+        ("2023-09-28", "quarterly"),
         ("2023-10-04", "weekly"),
     ]
     # The Monday was a holiday, and the Saturday before it a full session.
@@ -135,7 +135,7 @@ def test_expiry_weekdays_changed_and_holidays_move_expiries_forward(rules):
     # Friday, Tuesday, Thursday.
     assert days("BFO", "SENSEX", date(2024, 12, 20), date(2025, 1, 7)) == [
         ("2024-12-20", "weekly"),
-        ("2024-12-27", "monthly"),
+        ("2024-12-27", "quarterly"),
         ("2025-01-07", "weekly"),
     ]
     assert days("BFO", "SENSEX", date(2026, 1, 8), date(2026, 1, 15)) == [
@@ -153,7 +153,7 @@ def test_weekly_contracts_ended_where_they_did(rules):
         Expiry(date(2024, 11, 6), Cycle.WEEKLY),
         Expiry(date(2024, 11, 13), Cycle.WEEKLY),
         Expiry(date(2024, 11, 27), Cycle.MONTHLY),
-        Expiry(date(2024, 12, 24), Cycle.MONTHLY),  # Christmas was the last Wednesday
+        Expiry(date(2024, 12, 24), Cycle.QUARTERLY),  # Christmas was the last Wednesday
     ]
 
 

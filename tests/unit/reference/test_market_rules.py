@@ -69,7 +69,7 @@ def test_calendar_is_ordered_and_bounded(rules, venue):
     assert np.all(calendar.closes_ns[:-1] <= calendar.opens_ns[1:])
     assert np.all(np.diff(calendar.days_ns) >= DAY_NS)
     assert to_date(int(calendar.days_ns[0])) >= FIRST_DAY
-    assert to_date(int(calendar.days_ns[-1])).year == THROUGH.year + 2
+    assert to_date(int(calendar.days_ns[-1])).year == THROUGH.year + 5
 
 
 @pytest.mark.parametrize(
