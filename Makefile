@@ -79,14 +79,14 @@ check-docstrings:
 check-audit:
 	$(BIN)/python -m tools.audit_dependencies
 check-units: warm web
-	$(PYTEST) tests/unit -n $(WORKERS) --dist loadgroup
+	$(PYTEST) tests/unit -n $(WORKERS)
 check-web: web
 	cd web && npm run --silent check && npm run --silent lint && npm run --silent test
 
 test: $(STAMP) warm web
 	$(BIN)/coverage erase
-	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/coverage run -m pytest $(KERNEL_TESTS) -n $(WORKERS) --dist loadgroup
-	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist loadgroup --durations 10
+	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/coverage run -m pytest $(KERNEL_TESTS) -n $(WORKERS)
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --durations 10
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -8,6 +8,8 @@ Usage: python tools/build_page.py
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -35,11 +37,29 @@ class BuildError(Exception):
 def build_page(root: Path) -> bool:
     """Build the page if it is not there or web/ has changed; return whether it was built.
 
+    Of two that want to build the same page at the same time one waits, and finds it built.
+
     Raises
     ------
     BuildError : Node is missing or too old, or npm failed.
     """
     web, page = root / "web", root / "src" / "strikewire" / "api" / "page"
+    with hold(web):
+        return _build(web, page)
+
+
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Wait until nobody else holds a folder, and hold it. The kernel lets go of it for the dead."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _build(web: Path, page: Path) -> bool:
     packages = compute_digest(web, (web / name for name in _LISTS))
     sources = compute_digest(web, iterate_sources(web))
     notes = web / _NOTES

@@ -33,10 +33,14 @@ class Result:
     stdout: str
     stderr: str
 
+    def lines(self) -> list[str]:
+        """Return standard output by lines, of a program that did what it was told."""
+        assert self.status == 0, self.stderr
+        return self.stdout.splitlines()
+
     def json(self) -> Any:
         """Return standard output as JSON."""
-        assert self.status == 0, self.stderr
-        return json.loads(self.stdout)
+        return json.loads("\n".join(self.lines()))
 
 
 def run_program(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,13 @@ def test_page_that_is_gone_is_built_again(checkout):
     assert checkout.build() == [BUILD]
     shutil.rmtree(checkout.web / "node_modules")
     assert checkout.build() == [CI, BUILD]
+
+
+def test_of_two_builds_at_once_one_waits_and_finds_it_built(checkout):
+    with ThreadPoolExecutor(2) as threads:
+        built = list(threads.map(build_page, [checkout.root] * 2))
+    assert sorted(built) == [False, True]
+    assert (checkout.root / "calls").read_text().splitlines() == [CI, BUILD]
 
 
 def test_build_that_fails_is_tried_again(checkout):

@@ -36,8 +36,6 @@ def wheel(tmp_path_factory, require_part):
         return set(archive.namelist())
 
 
-# Both build the same page: not at the same time.
-@pytest.mark.xdist_group("page")
 def test_wheel_holds_the_migrations_and_the_launcher(wheel):
     wanted = [
         *STORE.glob("migrations/*.py"),
@@ -50,7 +48,6 @@ def test_wheel_holds_the_migrations_and_the_launcher(wheel):
     assert "strikewire/store/embedded/child.py" in wheel
 
 
-@pytest.mark.xdist_group("page")
 def test_wheel_holds_the_page_as_it_was_built(wheel):
     built = {str(path.relative_to(SOURCES)) for path in PAGE.rglob("*") if path.is_file()}
     shipped = {name for name in wheel if name.startswith("strikewire/api/page/")}
