@@ -9,23 +9,19 @@ time: on a machine that others share the time that passes says more about them.
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
-import socket
 import statistics
-import tempfile
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
-import uvicorn
-import uvloop
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from benchmarks.serving import Client, listen, run_server
 from strikewire.api.app import Application, create_app
 from strikewire.api.routes import PUBLIC, Access, HotRoute, Operation
 from strikewire.auth.accounts import NewUser
@@ -34,8 +30,6 @@ from strikewire.auth.audit import Actor
 from strikewire.auth.logins import Visitor
 from strikewire.auth.scopes import Role, Scope
 from strikewire.bootstrap import build_runtime
-from strikewire.core.clock import SystemClock
-from strikewire.observability.logs import LogConfig, configure_logging
 from strikewire.runtime import Runtime
 from strikewire.settings import load_settings
 
@@ -87,51 +81,17 @@ async def sign_in(runtime: Runtime) -> dict[str, str]:
     }
 
 
-def run_server(data_dir: Path, to_parent: Connection) -> None:
+async def serve(data_dir: Path, to_parent: Connection) -> None:
     """Serve until the parent is done."""
-
-    async def main() -> None:
-        settings = load_settings(data_dir=data_dir, rate_limit=False, demo_principal=False)
-        async with build_runtime(settings) as runtime:
-            app = create_app(runtime, settings.to_api())
-            add_route(app, "/bench/open", PUBLIC)
-            add_route(app, "/bench/closed", Scope.BARS_READ)
-            headers = await sign_in(runtime)
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    app, port=0, http="httptools", ws="none", lifespan="off", log_config=None,
-                    access_log=False, server_header=False,
-                )
-            )  # fmt: skip
-            serving = asyncio.create_task(server.serve())
-            while not server.started:
-                await asyncio.sleep(0.01)
-            port = server.servers[0].sockets[0].getsockname()[1]
+    settings = load_settings(data_dir=data_dir, rate_limit=False, demo_principal=False)
+    async with build_runtime(settings) as runtime:
+        app = create_app(runtime, settings.to_api())
+        add_route(app, "/bench/open", PUBLIC)
+        add_route(app, "/bench/closed", Scope.BARS_READ)
+        headers = await sign_in(runtime)
+        async with listen(app) as port:
             to_parent.send(Served(os.getpid(), port, headers))
             await asyncio.to_thread(to_parent.recv)
-            server.should_exit = True
-            await serving
-
-    # As the program logs, but into nothing: the terminal is not what is measured.
-    with Path(os.devnull).open("wb") as nothing:
-        configure_logging(LogConfig(), clock=SystemClock(), stream=nothing)
-        uvloop.run(main())
-
-
-class Client:
-    """One connection that waits for each answer; it does as little as it can."""
-
-    def __init__(self, served: Served) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", served.port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def get(self, path: str, header: str = "X-Nothing: 0") -> None:
-        """Ask, and wait for the whole of the answer; anything but 200 is an error."""
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n\r\n".encode())
-        answer = b""
-        while not answer.endswith(b"\r\n\r\n{}"):
-            answer += self._socket.recv(65_536)
-        assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
 
 
 def read_processor_ns(pid: int) -> int:
@@ -141,7 +101,7 @@ def read_processor_ns(pid: int) -> int:
 
 def measure(served: Served, path: str, header: str) -> float:
     """Return microseconds of processor time of one request."""
-    client = Client(served)
+    client = Client(served.port)
     client.get(path, header)
     before_ns = read_processor_ns(served.pid)
     for _ in range(REQUESTS):
@@ -166,17 +126,8 @@ def report(served: Served) -> None:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="strikewire-bench-") as folder:
-        data_dir = Path(folder)
-        # The embedded server runs as another user when we are root.
-        data_dir.chmod(0o711)
-        ours, theirs = multiprocessing.Pipe()
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(target=run_server, args=(data_dir, theirs))
-        process.start()
-        report(ours.recv())
-        ours.send(None)
-        process.join()
+    with run_server(serve) as served:
+        report(served)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,9 @@ Goals (performance.md, section 4): warm within 2x of static, cold within 3x of b
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
+import functools
 import os
-import socket
 import statistics
-import tempfile
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,20 +21,17 @@ from typing import Final
 
 import numpy as np
 import orjson
-import uvicorn
-import uvloop
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from benchmarks.pairs import compare
+from benchmarks.serving import Client, listen, run_server
 from strikewire.api.app import Application, create_app
 from strikewire.bootstrap import build_runtime
 from strikewire.core.bars import BAR_DTYPE, Source, Timeframe
-from strikewire.core.clock import SystemClock
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import Instrument, InstrumentKind, InstrumentSpec
-from strikewire.observability.logs import LogConfig, configure_logging
 from strikewire.runtime import Runtime
 from strikewire.settings import load_settings
 from strikewire.store.bar_reader import BarReader
@@ -116,61 +111,19 @@ def add_peers(app: Application, runtime: Runtime, body: bytes, to_s: int) -> Non
     app.router.routes.append(Route("/bench/bytea", serve_bytea))
 
 
-def run_server(data_dir: Path, to_parent: Connection, page_cache_bytes: int) -> None:
+async def serve(data_dir: Path, to_parent: Connection, page_cache_bytes: int) -> None:
     """Serve until the parent is done."""
-
-    async def main() -> None:
-        settings = load_settings(
-            data_dir=data_dir, page_cache_bytes=page_cache_bytes, rate_limit=False
-        )
-        async with build_runtime(settings) as runtime:
-            instruments, to_s = await fill(runtime)
-            app = create_app(runtime, settings.to_api())
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    app, port=0, http="httptools", ws="none", lifespan="off", log_config=None,
-                    access_log=False, server_header=False,
-                )
-            )  # fmt: skip
-            serving = asyncio.create_task(server.serve())
-            while not server.started:
-                await asyncio.sleep(0.01)
-            port = server.servers[0].sockets[0].getsockname()[1]
-            symbols = [each.symbol for each in instruments]
-            served = Served(os.getpid(), port, symbols, to_s)
-            body = await asyncio.to_thread(lambda: Client(served).get(history(served, symbols[0])))
+    settings = load_settings(data_dir=data_dir, page_cache_bytes=page_cache_bytes, rate_limit=False)
+    async with build_runtime(settings) as runtime:
+        instruments, to_s = await fill(runtime)
+        app = create_app(runtime, settings.to_api())
+        async with listen(app) as port:
+            served = Served(os.getpid(), port, [each.symbol for each in instruments], to_s)
+            asked = history(served, served.symbols[0])
+            body = await asyncio.to_thread(lambda: Client(port).get(asked))
             add_peers(app, runtime, body, to_s)
             to_parent.send(served)
             await asyncio.to_thread(to_parent.recv)
-            server.should_exit = True
-            await serving
-
-    # As the program logs, but into nothing: the terminal is not what is measured.
-    with Path(os.devnull).open("wb") as nothing:
-        configure_logging(LogConfig(), clock=SystemClock(), stream=nothing)
-        uvloop.run(main())
-
-
-class Client:
-    """One connection that waits for each answer; it does as little as it can."""
-
-    def __init__(self, served: Served) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", served.port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = bytearray(4 * 1024 * 1024)
-
-    def get(self, path: str) -> bytes:
-        """Return a body; anything but 200 is an error."""
-        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        self._socket.sendall(request.encode())
-        view, filled, wanted, start = memoryview(self._buffer), 0, None, 0
-        while wanted is None or filled < wanted:
-            filled += self._socket.recv_into(view[filled:])
-            if wanted is None and (start := self._buffer.find(b"\r\n\r\n", 0, filled) + 4) > 3:
-                head = bytes(self._buffer[:start]).lower()
-                assert head.startswith(b"http/1.1 200"), head
-                wanted = start + int(head.split(b"content-length: ")[1].split(b"\r\n")[0])
-        return bytes(view[start:wanted])
 
 
 def history(served: Served, symbol: str) -> str:
@@ -184,14 +137,9 @@ def read_peak_mib(pid: int) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def measure(data_dir: Path, page_cache_bytes: int, *, is_cold: bool) -> None:
-    """Run one server and hold its history against its peers."""
-    ours, theirs = multiprocessing.Pipe()
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=run_server, args=(data_dir, theirs, page_cache_bytes))
-    process.start()
-    served: Served = ours.recv()
-    client = Client(served)
+def measure(served: Served, *, is_cold: bool) -> None:
+    """Hold a server's history against its peers."""
+    client = Client(served.port)
     count = COLD_REQUESTS if is_cold else WARM_REQUESTS
     asked = served.symbols[1:] if is_cold else served.symbols[:1]
     paths = [history(served, asked[n % len(asked)]) for n in range(count)]
@@ -220,17 +168,13 @@ def measure(data_dir: Path, page_cache_bytes: int, *, is_cold: bool) -> None:
     if is_cold:
         print(compare(get_bytea, get_history, pairs=PAIRS).describe("cold history over bytea"))
     print(f"    server: {read_peak_mib(served.pid):.0f} MiB peak")
-    ours.send(None)
-    process.join()
 
 
 def main() -> None:
     for is_cold in (False, True):
-        with tempfile.TemporaryDirectory(prefix="strikewire-bench-") as folder:
-            data_dir = Path(folder)
-            # The embedded server runs as another user when we are root.
-            data_dir.chmod(0o711)
-            measure(data_dir, (1 if is_cold else 256) * 1024 * 1024, is_cold=is_cold)
+        room = (1 if is_cold else 256) * 1024 * 1024
+        with run_server(functools.partial(serve, page_cache_bytes=room)) as served:
+            measure(served, is_cold=is_cold)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """The schema: the one source of truth from which migrations are generated and checked.
 
-Who there is and what they hold stands in `identity_schema` and `key_schema`; whoever imports the
-metadata from here has all of it.
-Who there is and what they hold stands in `identity_schema`, what they did in `audit_schema`;
-whoever imports the metadata from here has all of it.
+Who there is stands in `identity_schema`, what they hold in `key_schema`, what they did in
+`audit_schema`; whoever imports the metadata from here has all of it.
 
 Series (bars) are plain tables, read and written as arrays; everything else is mapped. Partitions
 live in the schema `partitions`, which autogenerate does not look into.
