@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strikewire.analytics.options.term_structure import compute_term_structure
+from strikewire.analytics.options.term_structure import compute_term_structure, interpolate_vol
 
 NAN = math.nan
 expiries = st.lists(
@@ -47,6 +47,18 @@ def test_one_volatility_for_all_expiries_is_the_one_between_them():
 def test_expiry_that_is_over_says_nothing():
     found = compute_term_structure(np.array([0.3, 0.2]), np.array([0.0, 0.1]))
     np.testing.assert_allclose(found.forward_vols, [NAN, 0.2])
+
+
+def test_volatility_of_a_month_is_between_those_of_the_expiries_around_it():
+    vols, taus = np.array([0.4, NAN, 0.2, 0.3, 0.25]), np.array([0.0, 0.05, 0.06, 0.1, 0.3])
+    # Half the way from 0.06 to 0.1 years, in total variance.
+    wanted = math.sqrt((0.2**2 * 0.06 + 0.3**2 * 0.1) / 2 / 0.08)
+    assert interpolate_vol(vols, taus, 0.08) == pytest.approx(wanted)
+    for horizon, vol in ((0.06, 0.2), (0.1, 0.3), (0.3, 0.25), (0.01, 0.2), (1.0, 0.25)):
+        assert interpolate_vol(vols, taus, horizon) == pytest.approx(vol)
+    assert math.isnan(interpolate_vol(vols[:2], taus[:2], 0.08))
+    with pytest.raises(ValueError, match="after now"):
+        interpolate_vol(vols, taus, 0.0)
 
 
 def test_columns_that_do_not_fit_are_refused():

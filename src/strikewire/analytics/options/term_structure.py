@@ -29,6 +29,39 @@ class TermStructure:
     is_arbitrage: npt.NDArray[np.bool_]
 
 
+def interpolate_vol(vols: Floats, taus: Floats, horizon: float) -> float:
+    """Return the volatility at the money of a time to expiry that no expiry need have.
+
+    What is compared from day to day must have the same time to go: an expiry's own volatility
+    moves because the expiry comes nearer, too.
+
+    Parameters
+    ----------
+    vols, taus : as `compute_term_structure`.
+    horizon : years; 30 / 365 is what indices of volatility take.
+
+    Returns
+    -------
+    float, fraction: between the known expiries on either side linearly in total variance, nearer
+    than the first or later than the last that one's volatility; NaN where none is known.
+
+    Raises
+    ------
+    ValueError : as `compute_term_structure`, or the horizon is not positive.
+    """
+    if not horizon > 0:
+        msg = f"a horizon after now was wanted, found {horizon}"
+        raise ValueError(msg)
+    totals = compute_term_structure(vols, taus).total_variances
+    is_known = np.isfinite(totals)
+    if not is_known.any():
+        return np.nan
+    times = taus[is_known]
+    if not times[0] <= horizon <= times[-1]:
+        return float(vols[is_known][0 if horizon < times[0] else -1])
+    return float(np.sqrt(np.interp(horizon, times, totals[is_known]) / horizon))
+
+
 def compute_term_structure(vols: Floats, taus: Floats) -> TermStructure:
     """Compute the variances that stand between the expiries.
 
