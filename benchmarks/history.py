@@ -107,8 +107,11 @@ def add_peers(app: Application, runtime: Runtime, body: bytes, to_s: int) -> Non
         encoded = orjson.dumps(columns, option=orjson.OPT_SERIALIZE_NUMPY)
         return Response(encoded, media_type="application/json")
 
-    app.router.routes.append(Route("/bench/static", serve_static))
-    app.router.routes.append(Route("/bench/bytea", serve_bytea))
+    # In front of the page, which takes every other path.
+    app.router.routes[:0] = [
+        Route("/bench/static", serve_static),
+        Route("/bench/bytea", serve_bytea),
+    ]
 
 
 async def serve(data_dir: Path, to_parent: Connection, page_cache_bytes: int) -> None:
