@@ -1,8 +1,9 @@
-"""What schemathesis cannot guess: a password, and objects that are there. Loaded by its program.
+"""What schemathesis cannot guess: who asks, a password, and objects that are there.
 
-Every other well-formed request to an operation named in STRIKEWIRE_KNOWN (JSON: by operation, what
-to put in its place) is made with what is known. The others, and all that are malformed, stay as
-they were drawn.
+Loaded by its program. Every other well-formed request to an operation named in STRIKEWIRE_KNOWN
+(JSON: by operation, what to put in its place) is made with what is known. The others, and all that
+are malformed, stay as they were drawn. STRIKEWIRE_ADMIN is the Authorization of who asks; where
+`instead` says so, somebody else asks, always.
 """
 
 from __future__ import annotations
@@ -14,8 +15,23 @@ from collections import Counter
 import schemathesis
 from schemathesis import GenerationMode
 
+_ADMIN = os.environ["STRIKEWIRE_ADMIN"]
 _KNOWN = json.loads(os.environ["STRIKEWIRE_KNOWN"])
 _SEEN: Counter[str] = Counter()
+
+
+# What one operation is asked with is not kept for the next.
+@schemathesis.auth(refresh_interval=None)
+class Asking:
+    """Who asks."""
+
+    def get(self, case, context):
+        del context
+        return _KNOWN.get(case.operation.label, {}).get("instead", _ADMIN)
+
+    def set(self, case, data, context):
+        del context
+        case.headers["Authorization"] = data
 
 
 @schemathesis.hook

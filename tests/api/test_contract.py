@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from strikewire.auth.scopes import Role
 from strikewire.bootstrap import SimulationRequest
 from tests.api.conftest import Service, make_database, serve
 from tests.api.people import PASSWORD, add_user, bearer, issue_tokens, make_people_settings
@@ -30,24 +31,23 @@ async def simulated(postgres_url, data_dirs):
         settings = make_people_settings(
             url,
             data_dir=data_dirs(),
-            demo_principal=True,
-            # The users that are made meanwhile would end the demo principal, who asks here.
-            demo_beside_users=True,
             simulated_strikes=2,
+            # As long as the longest run.
+            access_token_ttl_s=3_600,
         )
         async with serve(settings, SimulationRequest(speed=60.0)) as service:
             yield service
 
 
-async def make_known(service) -> dict[str, Any]:
-    """Make people, a key and a rule, and return what of them each operation may be asked with."""
+async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
+    """Make people and a key, and return what of them each operation may be asked with."""
     users = {name: await add_user(service, name) for name in ("asha", "ben", "chen", "dev")}
     tokens = {name: await issue_tokens(service, name) for name in ("asha", "ben", "chen", "dev")}
     listed = await service.client.get(
         "/api/v1/auth/sessions", headers=bearer(tokens["asha"]["access_token"])
     )
     key = await service.client.post(
-        "/api/v1/keys", json={"name": "a test", "user_id": users["asha"].id}
+        "/api/v1/keys", json={"name": "a test", "user_id": users["asha"].id}, headers=admin
     )
     assert key.status_code == 201, key.text
     rule = {"venue": "NFO", "kind": "lot_size", "valid_from": "2030-01-01"}
@@ -63,7 +63,8 @@ async def make_known(service) -> dict[str, Any]:
         "GET /api/v1/auth/sessions": own,
         "DELETE /api/v1/auth/sessions/{session_id}": own
         | {"path": {"session_id": listed.json()["items"][0]["id"]}},
-        "POST /api/v1/auth/logout": {"headers": bearer(tokens["chen"]["access_token"])},
+        # The admin's own login stays.
+        "POST /api/v1/auth/logout": {"instead": f"Bearer {tokens['chen']['access_token']}"},
         "PUT /api/v1/auth/password": {
             "headers": bearer(tokens["dev"]["access_token"]),
             "body": {"current_password": PASSWORD, "new_password": f"{PASSWORD} again"},
@@ -82,9 +83,11 @@ async def make_known(service) -> dict[str, Any]:
 
 
 async def run_schemathesis(service: Service, folder: Path, *options: str) -> tuple[int, str]:
-    """Run it to its end; return its status and what it printed."""
+    """Run it as an administrator to its end; return its status and what it printed."""
     config = folder / "contract.toml"
     config.write_text(f'hooks = "{HOOKS}"\n\n{CONFIG.read_text()}')
+    await add_user(service, "root", Role.ADMIN)
+    admin = bearer((await issue_tokens(service, "root"))["access_token"])
     variables = {name: each for name, each in os.environ.items() if name != "PYTHONPATH"}
     process = await asyncio.create_subprocess_exec(
         *(Path(sys.executable).parent / "schemathesis", "--config-file", config),
@@ -94,7 +97,11 @@ async def run_schemathesis(service: Service, folder: Path, *options: str) -> tup
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
-        env=variables | {"STRIKEWIRE_KNOWN": json.dumps(await make_known(service))},
+        env=variables
+        | {
+            "STRIKEWIRE_ADMIN": admin["Authorization"],
+            "STRIKEWIRE_KNOWN": json.dumps(await make_known(service, admin)),
+        },
     )
     said, _ = await process.communicate()
     return process.returncode, said.decode()
