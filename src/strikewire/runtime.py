@@ -14,6 +14,8 @@ from strikewire.core.clock import Clock
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.bar_streams import BarStreams
+from strikewire.live.chain_board import ChainBoard
+from strikewire.live.chain_history import ChainHistory
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory
@@ -50,7 +52,9 @@ class Runtime:
     audit : writes the audit log, and looks things up in it.
     idempotency : does a thing once, however often it is asked for.
     bar_streams : snapshots and changes of bars, for sockets.
+    chain_history : chains now, and at any recorded minute.
     market : what is heard, and whether it moves.
+    chains : live chains; None when nobody hears ticks.
     view : None when nobody hears ticks.
     replay : None when no replay runs.
     """
@@ -74,8 +78,10 @@ class Runtime:
     history: BarHistory
     quotes: QuoteBoard
     coverage: CoverageReader
+    chain_history: ChainHistory
     hub: Hub
     bar_streams: BarStreams
     market: MarketBoard
+    chains: ChainBoard | None = None
     view: EngineView | None = None
     replay: ReplayFeed | None = None

@@ -40,6 +40,8 @@ from strikewire.core.clock import SystemClock
 from strikewire.core.errors import DependencyError
 from strikewire.engine.view import UpdateSink
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
+from strikewire.live.chain_board import ChainBoard
+from strikewire.live.chain_history import ChainHistory
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
@@ -67,6 +69,7 @@ from strikewire.runtime import Runtime
 from strikewire.settings import Settings
 from strikewire.store.bar_reader import BarReader
 from strikewire.store.bars import BarStore
+from strikewire.store.chains import ChainStore
 from strikewire.store.coverage import CoverageStore
 from strikewire.store.database import Database
 from strikewire.store.idempotency import IdempotencyStore
@@ -82,6 +85,7 @@ _IDENTITY: Final = "identity"
 _IDEMPOTENCY: Final = "idempotency keys"
 _SESSION: Final = "session"
 _STREAMS: Final = "bar streams"
+_CHAINS: Final = "chain refresh"
 _STATUS: Final = "market status"
 # What is not stored by then is in the journal, and is stored at the next start.
 _STOP_SESSION_S: Final = 4.0
@@ -123,14 +127,7 @@ async def build_runtime(
         supervisor = await stack.enter_async_context(Supervisor(rng=rng))
         supervisor.start(_WATCH, watch.run)
         overrides = await _start_overrides(settings, rules, database, watch, supervisor)
-        idempotency = Idempotency(
-            config=settings.to_idempotency(),
-            database=database,
-            store=IdempotencyStore(),
-            clock=clock,
-            is_ready=lambda: watch.is_connected and watch.is_schema_ready,
-        )
-        supervisor.start(_IDEMPOTENCY, idempotency.run)
+        idempotency = _start_idempotency(settings, database, watch, supervisor)
         parts = _start_identity(settings, database, watch, supervisor, stack)
 
         reader = BarReader(database=database, bars=BarStore())
@@ -153,8 +150,7 @@ async def build_runtime(
             caches=lambda: describe_caches(pages, directory),
             is_schema_ready=lambda: watch.is_schema_ready,
         )
-        run_id = uuid.uuid4().hex
-        figures = StreamFigures()
+        run_id, figures = uuid.uuid4().hex, StreamFigures()
         bar_streams = BarStreams(
             config=BarStreamsConfig(),
             run_id=run_id,
@@ -162,6 +158,7 @@ async def build_runtime(
             find_instrument=directory.get,
             figures=figures,
         )
+        board = ChainBoard(config=settings.to_chain_board(), metrics=metrics)
         playing: ReplayRun | None = None
         played: PlayedMarket | None = None
         heard = LastHeard()
@@ -176,16 +173,11 @@ async def build_runtime(
                 settings,
                 replay,
                 tools,
-                lambda found: _make_listeners(pages, rules, (bar_streams, heard), found),
+                lambda found: _make_listeners(pages, rules, (bar_streams, heard, board), found),
             )
             market_clock.follow(playing.feed.clock)
-            played = PlayedMarket(
-                mode=_find_mode(replay),
-                feed=playing.feed,
-                view=playing.session.engine,
-                heard=heard,
-                find_task=lambda: supervisor.find_state(_SESSION),
-            )
+            _start_board(board, playing, supervisor)
+            played = _describe_market(replay, playing, heard, supervisor)
         view = None if playing is None else playing.session.engine
         history = BarHistory(
             pages=pages,
@@ -195,8 +187,8 @@ async def build_runtime(
             clock=market_clock,
         )
         bar_streams.bind(history=history, view=view)
-        _follow_rules(rules, playing, bar_streams)
         supervisor.start(_STREAMS, bar_streams.run)
+        _follow_rules(rules, playing, bar_streams)
         market = MarketBoard(
             config=MarketBoardConfig(),
             clock=market_clock,
@@ -235,9 +227,17 @@ async def build_runtime(
                 find_calendar=rules.calendar,
                 clock=market_clock,
             ),
+            chain_history=ChainHistory(
+                database=database,
+                store=ChainStore(),
+                board=None if playing is None else board,
+                find_calendar=rules.calendar,
+                clock=market_clock,
+            ),
             hub=build_hub(own, redis, supervisor),
             bar_streams=bar_streams,
             market=market,
+            chains=None if playing is None else board,
             view=view,
             replay=None if playing is None else playing.feed,
         )
@@ -271,6 +271,21 @@ def _start_identity(
         ),
     )
     return parts
+
+
+def _start_idempotency(
+    settings: Settings, database: Database, watch: DatabaseWatch, supervisor: Supervisor
+) -> Idempotency:
+    """Keep the answers of requests that may be sent again, and forget them in time."""
+    idempotency = Idempotency(
+        config=settings.to_idempotency(),
+        database=database,
+        store=IdempotencyStore(),
+        clock=SystemClock(),
+        is_ready=lambda: watch.is_connected and watch.is_schema_ready,
+    )
+    supervisor.start(_IDEMPOTENCY, idempotency.run)
+    return idempotency
 
 
 async def _start_overrides(
@@ -311,9 +326,27 @@ def _follow_rules(rules: RuleBook, playing: ReplayRun | None, streams: BarStream
     rules.listen(streams.reload_calendars)
 
 
-def _find_mode(replay: ReplayRequest | SimulationRequest) -> MarketMode:
+def _start_board(board: ChainBoard, playing: ReplayRun, supervisor: Supervisor) -> None:
+    """Have live chains valued as they move."""
+    board.bind(playing.session.chains)
+    supervisor.start(_CHAINS, board.run)
+
+
+def _describe_market(
+    replay: ReplayRequest | SimulationRequest,
+    playing: ReplayRun,
+    heard: LastHeard,
+    supervisor: Supervisor,
+) -> PlayedMarket:
+    """Say what is heard, for whoever asks how the market is."""
     is_simulated = isinstance(replay, SimulationRequest)
-    return MarketMode.SIMULATED if is_simulated else MarketMode.REPLAY
+    return PlayedMarket(
+        mode=MarketMode.SIMULATED if is_simulated else MarketMode.REPLAY,
+        feed=playing.feed,
+        view=playing.session.engine,
+        heard=heard,
+        find_task=lambda: supervisor.find_state(_SESSION),
+    )
 
 
 def _make_listeners(

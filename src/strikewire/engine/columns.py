@@ -103,6 +103,7 @@ class State(NamedTuple):
     seen: npt.NDArray[np.uint64]  # (s, k, SEEN_PLACES) fingerprints, as many as tick_count
     counters: npt.NDArray[np.int64]  # (Counter.SIZE,)
     marks: npt.NDArray[np.int64]  # (2,) as_of_ns, and the first minute that is not closed yet
+    before: npt.NDArray[np.float64]  # (s, 2) close and open interest of the session before; NaN
 
 
 class Sessions(NamedTuple):
@@ -115,6 +116,9 @@ class Sessions(NamedTuple):
 
 AS_OF: Final = 0
 OPEN_MINUTE: Final = 1
+
+CLOSE_BEFORE: Final = 0
+OI_BEFORE: Final = 1
 
 
 def make_state(*, slots: int, recent_minutes: int, ids: int) -> State:
@@ -134,6 +138,7 @@ def make_state(*, slots: int, recent_minutes: int, ids: int) -> State:
         seen=np.empty((slots, recent_minutes, SEEN_PLACES), np.uint64),
         counters=np.zeros(Counter.SIZE, np.int64),
         marks=np.zeros(2, np.int64),
+        before=np.full((slots, 2), np.nan),
     )
 
 
@@ -147,4 +152,5 @@ def grow_state(state: State, *, slots: int, ids: int) -> State:
     larger.slot_of_id[: len(state.slot_of_id)] = state.slot_of_id
     larger.counters[:] = state.counters
     larger.marks[:] = state.marks
+    larger.before[:used] = state.before
     return larger

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import Instrument, InstrumentId
-from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch
-from strikewire.engine import kernels
+from strikewire.core.ticks import TICK_DTYPE, TickBatch
+from strikewire.engine import kernels, reads_nb
+from strikewire.engine.books import Books
 from strikewire.engine.columns import (
     AS_OF,
     NO_SESSION,
@@ -25,7 +26,7 @@ from strikewire.engine.columns import (
     make_state,
 )
 from strikewire.engine.snapshots import pack_state, unpack_state
-from strikewire.engine.view import Quote, Update
+from strikewire.engine.view import Quote, QuoteColumns, Update
 from strikewire.reference.sessions import SessionCalendar
 
 _NO_TICKS: Final = np.zeros(0, TICK_DTYPE)
@@ -94,8 +95,7 @@ class Engine:
         self._seq = 0
         self._last_seq = 0
         self._allocate(make_state(slots=_INITIAL_SLOTS, recent_minutes=self._recent_minutes, ids=1))
-        self._books: npt.NDArray[np.void] | None = None
-        self._book_order = np.zeros((0, 2), np.int64)
+        self._books = Books()
 
     def reset(self) -> None:
         """Forget every tick and every bar, but not who is registered: a replay seeks backwards."""
@@ -222,7 +222,8 @@ class Engine:
                 (self._touched, self._out),
             )
         if batch.depth is not None:
-            self._apply_depth(ticks, np.require(batch.depth, requirements=("C", "A", "W")))
+            depth = np.require(batch.depth, requirements=("C", "A", "W"))
+            self._books.apply(ticks, depth, state.slot_of_id, len(state.slots))
         touched = self._touched[:n_touched]
         n = self._close(int(state.marks[AS_OF]), touched, n)
         return self._make_update(state.slots["instrument_id"][touched], n)
@@ -246,16 +247,6 @@ class Engine:
             marks[OPEN_MINUTE] = open_minute
             touched = np.arange(self._used, dtype=np.int32)
         return int(kernels.close_bars_nb(self._state, touched, self._out, n))
-
-    def _apply_depth(self, ticks: npt.NDArray[np.void], depth: npt.NDArray[np.void]) -> None:
-        slots = len(self._state.slots)
-        if self._books is None or len(self._books) < slots:
-            books, order = np.zeros(slots, DEPTH_DTYPE), np.zeros((slots, 2), np.int64)
-            if self._books is not None:
-                books[: len(self._books)] = self._books
-                order[: len(self._book_order)] = self._book_order
-            self._books, self._book_order = books, order
-        kernels.apply_depth_nb(ticks, depth, self._state.slot_of_id, self._book_order, self._books)
 
     def _make_update(self, dirty: npt.NDArray[np.int32], n: int) -> Update:
         return Update(
@@ -305,11 +296,34 @@ class Engine:
     def find_book(self, instrument_id: InstrumentId) -> npt.NDArray[np.void] | None:
         """Return an instrument's latest book, DEPTH_DTYPE (1,); None where none was heard."""
         slot = self._find_slot(instrument_id)
-        if slot is None or self._books is None or slot >= len(self._books):
-            return None
-        if self._book_order[slot, 0] == 0:
-            return None
-        return self._books[slot : slot + 1].copy()
+        return None if slot is None else self._books.find(slot)
+
+    @property
+    def closed_until_ns(self) -> int:
+        """The end of the last minute that is closed: every bar before it has been published."""
+        return int(self._state.marks[OPEN_MINUTE]) * MINUTE_NS
+
+    def read_quotes(self, ids: npt.NDArray[np.int32]) -> QuoteColumns:
+        """Return the latest quotes of many instruments, in one pass.
+
+        Parameters
+        ----------
+        ids : int32 (n,); nothing is known of one that is nobody's, such as -1.
+        """
+        columns, ts_ns, slots = _make_columns(len(ids))
+        reads_nb.read_quotes_nb(self._state, ids, columns, ts_ns, slots)
+        return _to_quotes(columns, ts_ns, *self._books.read(slots))
+
+    def read_closed(self, ids: npt.NDArray[np.int32], minute_ns: int) -> QuoteColumns:
+        """Return how many instruments stood at the end of a minute that has just closed.
+
+        As `read_quotes`, but of the bars: the price is the close of the newest bar and the stamp
+        the end of its minute. For the minutes that the last step closed; of older ones the engine
+        may not know any more.
+        """
+        columns, ts_ns, slots = _make_columns(len(ids))
+        reads_nb.read_closed_nb(self._state, minute_ns // MINUTE_NS, ids, columns, ts_ns, slots)
+        return _to_quotes(columns, ts_ns, *self._books.read(slots, minute_ns + MINUTE_NS))
 
     def recent_bars(self, instrument_id: InstrumentId) -> npt.NDArray[np.void]:
         """Return BAR_DTYPE (n,): the bars that ticks can still change, oldest first."""
@@ -322,12 +336,10 @@ class Engine:
     # -- checkpoints ----------------------------------------------------------------------------
 
     def snapshot(self) -> bytes:
-        """Return the whole state, so that `restore` and the ticks after it give the same bars.
-
-        The books are not in it: the next tick of each instrument brings its own.
-        """
+        """Return the whole state, so that `restore` and the ticks after it give the same bars."""
         return pack_state(
             self._state,
+            self._books,
             used=self._used,
             venues=self._venues,
             seq=self._seq,
@@ -344,6 +356,7 @@ class Engine:
         unpacked = unpack_state(snapshot, recent_minutes=self._recent_minutes)
         self._reset()
         self._allocate(unpacked.state)
+        self._books = unpacked.books
         self._used = len(unpacked.state.slots)
         for venue in unpacked.venues:
             self._find_or_add_calendar(venue)
@@ -351,6 +364,36 @@ class Engine:
         self._rebind_sessions()
         self._seq = unpacked.seq
         self._last_seq = unpacked.last_seq
+
+
+def _make_columns(
+    count: int,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    return (
+        np.empty((reads_nb.COLUMNS, count)),
+        np.empty(count, np.int64),
+        np.empty(count, np.int32),
+    )
+
+
+def _to_quotes(
+    columns: npt.NDArray[np.float64],
+    ts_ns: npt.NDArray[np.int64],
+    books: npt.NDArray[np.void],
+    book_ns: npt.NDArray[np.int64],
+) -> QuoteColumns:
+    is_known = book_ns > 0
+    return QuoteColumns(
+        ts_ns=ts_ns,
+        ltps=columns[reads_nb.LTP],
+        volumes=columns[reads_nb.VOLUME],
+        oi=columns[reads_nb.OI],
+        closes_before=columns[reads_nb.CLOSE_OF_SESSION_BEFORE],
+        oi_before=columns[reads_nb.OI_OF_SESSION_BEFORE],
+        bids=np.where(is_known, books["bid_price"][:, 0], np.nan),
+        asks=np.where(is_known, books["ask_price"][:, 0], np.nan),
+        book_ns=book_ns,
+    )
 
 
 def _count_recent_minutes(lateness_ns: int) -> int:

@@ -23,10 +23,12 @@ from strikewire.core.instants import MINUTE_NS
 from strikewire.core.ticks import TickFlag
 from strikewire.engine.columns import (
     AS_OF,
+    CLOSE_BEFORE,
     COUNTED,
     DIRTY,
     NO_MINUTE,
     NO_SESSION,
+    OI_BEFORE,
     OPEN_MINUTE,
     PUBLISHED,
     SEEN_PLACES,
@@ -185,7 +187,12 @@ def _enter_session_nb(
 ) -> int:
     """Finish a slot's old session and begin another: the day's volume starts anew."""
     head = state.slots[slot]
-    n = _walk_nb(state, slot, head["newest_minute"], _EVICT, out, n)
+    newest = head["newest_minute"]
+    if newest != NO_MINUTE:
+        last = state.recent[slot, newest & (state.recent.shape[1] - 1)]
+        state.before[slot, CLOSE_BEFORE] = last["close"]
+        state.before[slot, OI_BEFORE] = last["oi"]
+    n = _walk_nb(state, slot, newest, _EVICT, out, n)
     head["session"] = session
     head["open_ns"] = sessions.opens_ns[session]
     head["close_ns"] = sessions.closes_ns[session]
@@ -412,27 +419,3 @@ def flush_bars_nb(state: State, out: npt.NDArray[np.void]) -> int:
 def peek_bars_nb(state: State, slot: int, out: npt.NDArray[np.void]) -> int:
     """Write every recent bar of one slot and change nothing."""
     return _walk_nb(state, slot, state.slots[slot]["newest_minute"], _PEEK, out, 0)
-
-
-@compiled
-def apply_depth_nb(
-    ticks: npt.NDArray[np.void],
-    depth: npt.NDArray[np.void],
-    slot_of_id: npt.NDArray[np.int32],
-    order: npt.NDArray[np.int64],
-    books: npt.NDArray[np.void],
-) -> None:
-    """Keep the latest book of each instrument, by (exchange time, journal sequence)."""
-    for i in range(len(ticks)):
-        instrument_id = ticks[i]["instrument_id"]
-        if instrument_id < 0 or instrument_id >= len(slot_of_id):
-            continue
-        slot = slot_of_id[instrument_id]
-        if slot < 0:
-            continue
-        ts_ns = ticks[i]["ts_event_ns"]
-        seq = ticks[i]["seq"]
-        if ts_ns > order[slot, 0] or (ts_ns == order[slot, 0] and seq >= order[slot, 1]):
-            order[slot, 0] = ts_ns
-            order[slot, 1] = seq
-            books[slot] = depth[i]

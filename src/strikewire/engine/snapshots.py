@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.errors import EngineStateError
+from strikewire.core.ticks import DEPTH_DTYPE
+from strikewire.engine.books import Books
 from strikewire.engine.columns import (
     NO_MINUTE,
     RECENT_DTYPE,
@@ -25,8 +27,15 @@ from strikewire.engine.columns import (
 )
 
 #: Raise when the meaning of a field changes; the layout itself is checked besides.
-_VERSION: Final = 1
-_LAYOUT: Final = [_VERSION, SLOT_DTYPE.itemsize, RECENT_DTYPE.itemsize, SEEN_PLACES, Counter.SIZE]
+_VERSION: Final = 2
+_LAYOUT: Final = [
+    _VERSION,
+    SLOT_DTYPE.itemsize,
+    RECENT_DTYPE.itemsize,
+    DEPTH_DTYPE.itemsize,
+    SEEN_PLACES,
+    Counter.SIZE,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +43,23 @@ class UnpackedState:
     """A snapshot's content."""
 
     state: State
+    books: Books
     venues: list[str]
     seq: int
     last_seq: int
 
 
-def pack_state(state: State, *, used: int, venues: list[str], seq: int, last_seq: int) -> bytes:
+def pack_state(
+    state: State, books: Books, *, used: int, venues: list[str], seq: int, last_seq: int
+) -> bytes:
     """Return the first `used` slots of a state, and what belongs to them, as bytes."""
     taken = _find_taken(state.recent[:used])
+    quoted, latest, order = books.pack(used)
     head = {
         "layout": _LAYOUT,
         "used": used,
         "recent": state.recent.shape[1],
+        "books": len(quoted),
         "venues": venues,
         "seq": seq,
         "last_seq": last_seq,
@@ -58,6 +72,10 @@ def pack_state(state: State, *, used: int, venues: list[str], seq: int, last_seq
             state.slots[:used].tobytes(),
             state.recent[:used].tobytes(),
             state.seen[:used][taken].tobytes(),
+            state.before[:used].tobytes(),
+            quoted.tobytes(),
+            latest.tobytes(),
+            order.tobytes(),
         ]
     )
 
@@ -89,6 +107,10 @@ def unpack_state(snapshot: bytes, *, recent_minutes: int) -> UnpackedState:
     recent_rows = cursor.take(RECENT_DTYPE, used * recent).reshape(used, recent)
     taken = _find_taken(recent_rows)
     fingerprints = cursor.take(np.dtype(np.uint64), int(taken.sum()))
+    before = cursor.take(np.dtype(np.float64), 2 * used).reshape(used, 2)
+    quoted = cursor.take(np.dtype(np.int32), head["books"])
+    latest = cursor.take(DEPTH_DTYPE, len(quoted))
+    order = cursor.take(np.dtype(np.int64), 2 * len(quoted)).reshape(-1, 2)
 
     ids = slots["instrument_id"]
     state = make_state(slots=used, recent_minutes=recent, ids=int(ids.max(initial=0)) + 1)
@@ -97,9 +119,16 @@ def unpack_state(snapshot: bytes, *, recent_minutes: int) -> UnpackedState:
     state.slots[:] = slots
     state.recent[:] = recent_rows
     state.seen[taken] = fingerprints
+    state.before[:] = before
     state.slot_of_id[ids] = np.arange(used, dtype=np.int32)
+    books = Books()
+    books.unpack(quoted, latest, order, used)
     return UnpackedState(
-        state=state, venues=head["venues"], seq=head["seq"], last_seq=head["last_seq"]
+        state=state,
+        books=books,
+        venues=head["venues"],
+        seq=head["seq"],
+        last_seq=head["last_seq"],
     )
 
 

@@ -43,6 +43,33 @@ class Quote:
     average_price: float
 
 
+@dataclass(frozen=True, slots=True)
+class QuoteColumns:
+    """What is known of many instruments, row by row. NaN is unknown.
+
+    Parameters
+    ----------
+    ts_ns : int64 (n,), of the price; 0 where there is none.
+    ltps : float64 (n,).
+    volumes : float64 (n,), of the day so far, units.
+    oi : float64 (n,), units.
+    closes_before, oi_before : float64 (n,), the last ones of the session before, as far as the
+        engine has seen it.
+    bids, asks : float64 (n,), best prices.
+    book_ns : int64 (n,), when that book was made; 0 where there is none.
+    """
+
+    ts_ns: npt.NDArray[np.int64]
+    ltps: npt.NDArray[np.float64]
+    volumes: npt.NDArray[np.float64]
+    oi: npt.NDArray[np.float64]
+    closes_before: npt.NDArray[np.float64]
+    oi_before: npt.NDArray[np.float64]
+    bids: npt.NDArray[np.float64]
+    asks: npt.NDArray[np.float64]
+    book_ns: npt.NDArray[np.int64]
+
+
 class UpdateSink(Protocol):
     """Somebody who is told of every step, in a fixed order.
 

@@ -40,6 +40,8 @@ def compile_kernels() -> None:
     ticks["ts_event_ns"] = _DAY_NS
     engine.apply(TickBatch(ticks, np.zeros(1, DEPTH_DTYPE)))
     engine.recent_bars(instrument.id)
+    engine.read_quotes(np.ones(1, np.int32))
+    engine.read_closed(np.ones(1, np.int32), _DAY_NS)
     engine.advance(_DAY_NS + MINUTE_NS)
     engine.flush()
 

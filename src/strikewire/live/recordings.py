@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from strikewire.engine.chains.reader import ChainReader
+from strikewire.engine.chains.valuation import ChainTerms
 from strikewire.engine.engine import Engine, EngineConfig
 from strikewire.engine.view import UpdateSink
 from strikewire.feeds.base import Feed
@@ -32,6 +34,7 @@ class RecordingConfig:
     Parameters
     ----------
     journal_root : the folder of all journals.
+    chains : by which terms chains are valued.
     """
 
     journal_root: Path
@@ -39,6 +42,7 @@ class RecordingConfig:
     recorder: RecorderConfig = field(default_factory=RecorderConfig)
     session: SessionConfig = field(default_factory=SessionConfig)
     journal: JournalConfig = field(default_factory=JournalConfig)
+    chains: ChainTerms = field(default_factory=ChainTerms)
 
 
 class Recordings:
@@ -99,6 +103,7 @@ class Recordings:
             )
         )
         engine = Engine(config=config.engine, find_calendar=self._find_calendar)
+        chains = ChainReader(engine=engine, find_calendar=self._find_calendar, terms=config.chains)
         recorder = Recorder(
             config=config.recorder,
             log=bar_log,
@@ -110,7 +115,7 @@ class Recordings:
         return Session(
             feed=feed,
             journal=journal,
-            engine=engine,
+            chains=chains,
             recorder=recorder,
             sinks=sinks,
             config=config.session,

@@ -16,6 +16,7 @@ from strikewire.core.errors import EngineStateError, JournalError, NotFoundError
 from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument
 from strikewire.core.ticks import TickBatch
+from strikewire.engine.chains.reader import ChainReader
 from strikewire.engine.engine import Engine
 from strikewire.engine.view import Update, UpdateSink
 from strikewire.feeds.base import Feed
@@ -70,6 +71,7 @@ class Session:
 
     Parameters
     ----------
+    chains : reads chains out of the engine that this session writes.
     sinks : told of each step in this order, after the recorder.
     """
 
@@ -78,14 +80,15 @@ class Session:
         *,
         feed: Feed,
         journal: JournalWriter,
-        engine: Engine,
+        chains: ChainReader,
         recorder: Recorder,
         sinks: Sequence[UpdateSink],
         config: SessionConfig,
     ) -> None:
         self._feed = feed
         self._journal = journal
-        self._engine = engine
+        self._engine = chains.engine
+        self._chains = chains
         self._recorder = recorder
         self._sinks: tuple[UpdateSink, ...] = (recorder, *sinks)
         self._config = config
@@ -97,6 +100,11 @@ class Session:
     def engine(self) -> Engine:
         """The engine this session writes."""
         return self._engine
+
+    @property
+    def chains(self) -> ChainReader:
+        """The chains of this session."""
+        return self._chains
 
     @property
     def recorder(self) -> Recorder:
@@ -114,6 +122,7 @@ class Session:
         """
         try:
             self._engine.reload_calendars()
+            self._chains.reload_calendars()
         except NotFoundError as error:
             _log.error("the session keeps its hours", reason=str(error))
 
@@ -142,6 +151,7 @@ class Session:
                 _log.warning("the journal is read from its start", error=str(error))
         committed_seq = self._engine.last_seq
         self._engine.register(instruments)
+        self._chains.register(instruments)
         if recovered.last_seq > 0:
             for record in JournalReader(self._journal.directory).records(after_seq=committed_seq):
                 if record.batch is not None:

@@ -35,6 +35,7 @@ from prometheus_client.registry import Collector
 _REQUEST_BUCKETS_S: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 )  # fmt: skip
+_REFRESH_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)
 _FLUSH_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 #: One sample: label values, in the family's order, and the number.
@@ -245,7 +246,8 @@ class Metrics:
 
     `requests` counts by method, route template and status; `request_seconds` times by method and
     route template; `credentials_refused` counts by reason, `rate_limited` refusals by limit,
-    `sockets_refused` by error code; `recorder_flush_seconds` is one commit of bars and checkpoint.
+    `sockets_refused` by error code; `recorder_flush_seconds` is one commit of bars and checkpoint;
+    `chain_refresh_seconds` is one valuation of all chains that moved and are wanted.
     """
 
     registry: CollectorRegistry
@@ -256,6 +258,8 @@ class Metrics:
     rate_limited: Counter
     sockets_refused: Counter
     recorder_flush_seconds: Histogram
+    chain_refresh_seconds: Histogram
+    chains_refreshed: Counter
 
     def sample(self, family: SampledFamily, read: Callable[[], Iterable[Sample]]) -> None:
         """Show a family, asking `read` for its samples at each scrape.
@@ -344,6 +348,17 @@ def build_metrics(*, version: str) -> Metrics:
             "strikewire_recorder_flush_seconds",
             "Seconds one commit of bars and checkpoint took.",
             buckets=_FLUSH_BUCKETS_S,
+            registry=registry,
+        ),
+        chain_refresh_seconds=Histogram(
+            "strikewire_chain_refresh_seconds",
+            "Seconds one valuation of the chains that moved and are wanted took.",
+            buckets=_REFRESH_BUCKETS_S,
+            registry=registry,
+        ),
+        chains_refreshed=Counter(
+            "strikewire_chains_refreshed",
+            "Chains valued because they moved and somebody wants them.",
             registry=registry,
         ),
     )

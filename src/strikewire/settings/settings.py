@@ -22,8 +22,10 @@ from strikewire.auth.key_ring import GivenKeys, KeyFile, KeySource, parse_key_ri
 from strikewire.core.errors import InvalidInputError, SettingsError
 from strikewire.core.instants import SECOND_NS
 from strikewire.core.users import User
+from strikewire.engine.chains.valuation import ChainTerms
 from strikewire.engine.engine import EngineConfig
 from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
+from strikewire.live.chain_board import ChainBoardConfig
 from strikewire.live.directory import DirectoryConfig
 from strikewire.live.recorder import RecorderConfig
 from strikewire.live.recordings import RecordingConfig
@@ -175,6 +177,15 @@ class Settings(IdentitySettings, KeySettings, MannersSettings):
     recorder_flush_s: Seconds = setting(
         1.0, "How long a closed bar may wait to be committed together with others, seconds."
     )
+    risk_free_rate: float = setting(
+        0.065, "What money costs without risk, a year, continuously compounded.", ge=-0.5, le=1
+    )
+    chain_interval_s: Seconds = setting(
+        0.25, "The least time between two valuations of a live option chain, seconds."
+    )
+    chain_trade_age_s: Seconds = setting(
+        300.0, "How old a trade may be and still make a volatility where nobody quotes, seconds."
+    )
     failpoint: str = setting(
         "", "Where the program kills itself, as name or name:count; for tests of crashes."
     )
@@ -296,7 +307,12 @@ class Settings(IdentitySettings, KeySettings, MannersSettings):
             session=SessionConfig(
                 journal_flush_s=self.journal_flush_s, failpoints=Failpoints(self.failpoint)
             ),
+            chains=ChainTerms(rate=self.risk_free_rate, age_max_s=self.chain_trade_age_s),
         )
+
+    def to_chain_board(self) -> ChainBoardConfig:
+        """Return how often live chains are valued."""
+        return ChainBoardConfig(interval_s=self.chain_interval_s)
 
     def to_simulation(self) -> SimulationConfig:
         """Return what a simulated market is made from.

@@ -3,7 +3,7 @@ from __future__ import annotations
 from numba.core.registry import CPUDispatcher
 
 from strikewire.analytics.options import chains_nb, forwards_nb, implied_nb, priced_nb
-from strikewire.engine import kernels
+from strikewire.engine import books, kernels, reads_nb
 from strikewire.engine.warm import compile_kernels
 
 
@@ -12,10 +12,12 @@ def test_every_kernel_the_engine_calls_is_compiled_afterwards() -> None:
 
     called = [
         kernels.apply_ticks_nb,
-        kernels.apply_depth_nb,
+        books.apply_depth_nb,
         kernels.close_bars_nb,
         kernels.flush_bars_nb,
         kernels.peek_bars_nb,
+        reads_nb.read_closed_nb,
+        reads_nb.read_quotes_nb,
         chains_nb.compute_figures_nb,
         forwards_nb.find_forwards_nb,
         implied_nb.solve_rows_nb,

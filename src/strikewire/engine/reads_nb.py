@@ -1,0 +1,99 @@
+"""Reading many slots in one pass: what is known of each now, or was at the end of a minute."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from strikewire.analytics.compiling import compile_kernel
+from strikewire.core.instants import MINUTE_NS
+from strikewire.engine.columns import CLOSE_BEFORE, NO_MINUTE, OI_BEFORE, State
+
+compiled: Final = compile_kernel()
+
+# Rows of the result.
+LTP: Final = 0
+VOLUME: Final = 1
+OI: Final = 2
+CLOSE_OF_SESSION_BEFORE: Final = 3
+OI_OF_SESSION_BEFORE: Final = 4
+COLUMNS: Final = 5
+
+_MINUTE: Final = MINUTE_NS
+
+
+@compiled
+def read_quotes_nb(
+    state: State,
+    ids: npt.NDArray[np.int32],
+    columns: npt.NDArray[np.float64],
+    ts_ns: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+) -> None:
+    """Write the latest quote of each id, NaN and 0 where there is none, and its slot or -1."""
+    slot_of_id = state.slot_of_id
+    heads = state.slots
+    for i in range(len(ids)):
+        slots[i] = -1
+        ts_ns[i] = 0
+        columns[:, i] = np.nan
+        if not 0 <= ids[i] < len(slot_of_id) or slot_of_id[ids[i]] < 0:
+            continue
+        slot = slot_of_id[ids[i]]
+        slots[i] = slot
+        columns[CLOSE_OF_SESSION_BEFORE, i] = state.before[slot, CLOSE_BEFORE]
+        columns[OI_OF_SESSION_BEFORE, i] = state.before[slot, OI_BEFORE]
+        head = heads[slot]
+        if head["quote_ns"] == 0:
+            continue
+        ts_ns[i] = head["quote_ns"]
+        columns[LTP, i] = head["ltp"]
+        columns[VOLUME, i] = head["volume"]
+        columns[OI, i] = head["oi"]
+
+
+@compiled
+def read_closed_nb(
+    state: State,
+    minute: int,
+    ids: npt.NDArray[np.int32],
+    columns: npt.NDArray[np.float64],
+    ts_ns: npt.NDArray[np.int64],
+    slots: npt.NDArray[np.int32],
+) -> None:
+    """Write how each id stood at the end of a minute that has just closed: as its bars have it.
+
+    The stamp is the end of the newest bar's minute. The volume is the day's, the highest told by
+    then; the open interest the last one told in the bars that are still here.
+    """
+    slot_of_id = state.slot_of_id
+    places = state.recent.shape[1]
+    for i in range(len(ids)):
+        slots[i] = -1
+        ts_ns[i] = 0
+        columns[:, i] = np.nan
+        if not 0 <= ids[i] < len(slot_of_id) or slot_of_id[ids[i]] < 0:
+            continue
+        slot = slot_of_id[ids[i]]
+        slots[i] = slot
+        columns[CLOSE_OF_SESSION_BEFORE, i] = state.before[slot, CLOSE_BEFORE]
+        columns[OI_OF_SESSION_BEFORE, i] = state.before[slot, OI_BEFORE]
+        head = state.slots[slot]
+        newest = head["newest_minute"]
+        if newest == NO_MINUTE:
+            continue
+        reached = head["base_volume"]
+        for at in range(max(newest - places + 1, 0), min(newest, minute) + 1):
+            bar = state.recent[slot, at & (places - 1)]
+            if bar["minute"] != at:
+                continue
+            ts_ns[i] = (at + 1) * _MINUTE
+            columns[LTP, i] = bar["close"]
+            if not np.isnan(bar["oi"]):
+                columns[OI, i] = bar["oi"]
+            if not (bar["volume"] <= reached) and not np.isnan(bar["volume"]):
+                reached = bar["volume"]
+        if ts_ns[i]:
+            columns[VOLUME, i] = reached
