@@ -75,11 +75,6 @@ class RelayFeed:
         self._has_overflowed = False
         self._forgetting_from_s = 0.0
 
-    @property
-    def topic_count(self) -> int:
-        """Topics that are wanted elsewhere."""
-        return len(self._relayed)
-
     async def run(self) -> None:
         """Relay, until cancelled. Redis may come and go."""
         try:
@@ -116,14 +111,15 @@ class RelayFeed:
     # -- what is wanted -------------------------------------------------------------------------
 
     async def _keep(self) -> None:
-        """Renew the lease, and drop what nobody wants any more."""
+        """Renew the lease, serve what is wanted, and drop what nobody wants any more."""
         while True:
             await asyncio.sleep(self._config.tick_s)
             if not await self._store.hold_lease(self._name):
                 self._forget_all()
                 msg = "another program feeds the relay now"
                 raise ConflictError(msg)
-            await self._look_at_interest()
+            for topic in await self._look_at_interest() - self._relayed.keys():
+                await self._serve(topic)
 
     async def _look_at_interest(self) -> set[str]:
         wanted = await self._store.find_wanted()
@@ -152,9 +148,11 @@ class RelayFeed:
                 body = {"code": error.code, "message": error.message}
                 await self._store.add_entries([(topic, Entry(EntryKind.END, body))])
                 return
-            relayed = _Relayed(channel, _Tap(topic, self._put))
-            self._relayed[topic] = relayed
-            channel.join(relayed.tap)
+            # Asked for and repeated, a topic is served by two tasks; the other may have come first.
+            relayed = self._relayed.get(topic)
+            if relayed is None:
+                relayed = self._relayed[topic] = _Relayed(channel, _Tap(topic, self._put))
+                channel.join(relayed.tap)
         self._put(topic, relayed.channel.make_snapshot())
 
     def _forget_all(self) -> None:

@@ -38,11 +38,6 @@ class RelaySource:
         self._figures = figures
         self._channels: dict[str, RelayedChannel] = {}
 
-    @property
-    def topic_count(self) -> int:
-        """Topics that are followed."""
-        return len(self._channels)
-
     def of_kind(self, kind: TopicKind, canonicalize: Callable[[str], Awaitable[str]]) -> KindSource:
         """Return the `TopicSource` of a kind.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final, Self, cast
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from strikewire.core.errors import DependencyError
@@ -16,7 +19,7 @@ from strikewire.stream.relay import Entry, RelayConfig, encode_entry
 _TOPIC_LENGTH: Final = 4_096
 _REQUESTS_LENGTH: Final = 10_000
 #: Longer than any read waits, and short enough for a server that is gone without a word.
-_SOCKET_TIMEOUT_S: Final = 5.0
+_ANSWER_TIMEOUT_S: Final = 5.0
 _RETRY_S: Final = 2.0
 #: An id before every other.
 BEGINNING: Final = "0-0"
@@ -54,33 +57,38 @@ class RelayStore:
         """
         redis = Redis.from_url(
             config.url,
-            socket_timeout=_SOCKET_TIMEOUT_S,
+            # `_asking` has one instead. This one goes by `asyncio.wait_for`, which before Python
+            # 3.12 loses a cancellation at times: a group then waits for ever for one of its tasks.
+            socket_timeout=None,
             socket_connect_timeout=_RETRY_S,
             decode_responses=False,
+            # A command that is tried again unseen hides that Redis was gone, and perhaps came back
+            # empty: whoever asked has to know, to say everything anew.
+            retry=Retry(NoBackoff(), 0),
         )
         return cls(config=config, redis=redis)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        with _translated():
+        async with _asking():
             await self._redis.aclose()
 
     async def ping(self) -> None:
         """Return if Redis answers."""
-        with _translated():
+        async with _asking():
             await self._redis.ping()
 
     # -- streams --------------------------------------------------------------------------------
 
     async def find_last_id(self, key: str) -> str:
         """Return the id of a stream's last entry; `BEGINNING` of one that has none."""
-        with _translated():
+        async with _asking():
             found: Any = await self._redis.xrevrange(key, count=1)
         return str(found[0][0].decode()) if found else BEGINNING
 
     async def read(self, after: Mapping[str, str], *, wait_ms: int) -> list[Additions]:
         """Return what was added to streams behind the ids, waiting for it so long at most."""
-        with _translated():
+        async with _asking():
             streams: Any = dict(after)
             found: Any = await self._redis.xread(streams, block=wait_ms)
         return [
@@ -95,32 +103,32 @@ class RelayStore:
             fields: Any = encode_entry(entry)
             key = self._config.topic_key(topic)
             pipeline.xadd(key, fields, maxlen=_TOPIC_LENGTH, approximate=True)
-        with _translated():
+        async with _asking():
             await pipeline.execute()
 
     async def request(self, topic: str) -> None:
         """Ask whoever feeds for a topic's snapshot."""
-        with _translated():
+        async with _asking():
             await self._redis.xadd(
                 self._config.requests_key, {"topic": topic}, maxlen=_REQUESTS_LENGTH
             )
 
     async def wake(self, key: str) -> None:
         """Make a read that includes this stream return."""
-        with _translated():
+        async with _asking():
             await self._redis.xadd(key, {"new": ""}, maxlen=1)
             await self.expire(key)
 
     async def expire(self, key: str) -> None:
         """Let a key go when nobody has used it for a while."""
-        with _translated():
+        async with _asking():
             await self._redis.expire(key, int(self._config.want_s))
 
     # -- who wants what -------------------------------------------------------------------------
 
     async def want(self, topics: Iterable[str]) -> None:
         """Say that topics are wanted from now on, for a while."""
-        with _translated():
+        async with _asking():
             now_s, _ = await self._redis.time()
             until_s = now_s + self._config.want_s
             await self._redis.zadd(self._config.wanted_key, dict.fromkeys(topics, until_s))
@@ -128,7 +136,7 @@ class RelayStore:
     async def find_wanted(self) -> set[str]:
         """Return the topics that are wanted, and forget the others."""
         key = self._config.wanted_key
-        with _translated():
+        async with _asking():
             now_s, _ = await self._redis.time()
             await self._redis.zremrangebyscore(key, "-inf", now_s)
             found: Any = await self._redis.zrange(key, 0, -1)
@@ -139,7 +147,7 @@ class RelayStore:
     async def hold_lease(self, name: str) -> bool:
         """Take the lease, or renew it; False while it is somebody else's."""
         lease_ms = int(self._config.lease_s * 1_000)
-        with _translated():
+        async with _asking():
             taken = await self._redis.set(self._config.lease_key, name, nx=True, px=lease_ms)
         return bool(taken) or await self._expire_lease(name, lease_ms)
 
@@ -148,7 +156,7 @@ class RelayStore:
         await self._expire_lease(name, 1)
 
     async def _expire_lease(self, name: str, after_ms: int) -> bool:
-        with _translated():
+        async with _asking():
             answer = await cast(
                 "Awaitable[int]",
                 self._redis.eval(_RENEW, 1, self._config.lease_key, name, str(after_ms)),
@@ -156,10 +164,11 @@ class RelayStore:
         return bool(answer)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
+@asynccontextmanager
+async def _asking() -> AsyncIterator[None]:
     try:
-        yield
+        async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+            yield
     except (RedisError, OSError) as error:
         msg = "Redis is away"
         raise DependencyError(msg, retry_after_s=_RETRY_S, reason=type(error).__name__) from error
