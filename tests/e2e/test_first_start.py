@@ -66,6 +66,7 @@ def test_first_start_prints_a_link_and_commands_work_beside_the_server(data_dir)
             gone = other.post(
                 "/api/v1/auth/refresh", json={"refresh_token": tokens["refresh_token"]}
             )
+        verified = run_program("audit", "verify", "--data-dir", data_dir, "--json")
         last = users("disable", "root")
         second = users("setup-link")
         again = users("setup-link", "asha", "--url", "https://desk.example.com/")
@@ -81,6 +82,7 @@ def test_first_start_prints_a_link_and_commands_work_beside_the_server(data_dir)
     assert jwt.get_unverified_header(tokens["access_token"])["kid"] == rotated.json()[2]["kid"]
     assert (moved.json()["roles"], refused.status_code) == (["viewer"], 401)
     assert (off.json()["is_active"], gone.status_code) == (False, 401)
+    assert verified.json()["is_intact"]
     assert (last.status, "last administrator" in last.stderr) == (2, True)
     assert (second.status, "somebody has one already" in second.stderr) == (2, True)
     assert again.json()["url"].startswith("https://desk.example.com/password#swl_")

@@ -23,13 +23,13 @@ class AuditDesk:
 
 @asynccontextmanager
 async def open_audit(settings: Settings) -> AsyncIterator[AuditDesk]:
-    """Open the store for `strikewire audit`.
+    """Open the store for `strikewire audit`, beside a running server too.
 
     Raises
     ------
     DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
     """
-    async with open_database(settings) as database:
+    async with open_database(settings, is_shared=True) as database:
         yield AuditDesk(
             trail=make_audit_trail(database),
             verifier=AuditVerifier(database=database, store=AuditStore()),

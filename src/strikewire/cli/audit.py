@@ -28,8 +28,8 @@ _INSTANT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:
 def audit_group() -> None:
     """Read the audit log, and check that nobody has changed it.
 
-    The database is that of DATABASE_URL, or else the embedded one, which is started for the while;
-    docs/reference/audit.md tells what a check can find and what it cannot.
+    The database is that of DATABASE_URL, or else the embedded one: a running server's, where one
+    has the data directory. docs/reference/audit.md tells what a check can find and what it cannot.
     """
 
 
