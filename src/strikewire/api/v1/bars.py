@@ -14,20 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from strikewire.api import schemas
-from strikewire.api.bar_formats import (
-    ARROW_STREAM,
-    CSV,
-    JSON,
-    PARQUET,
-    encode_arrow,
-    encode_csv,
-    encode_parquet,
-    encode_rows,
-)
+from strikewire.api.bar_formats import encode_rows, list_columns
 from strikewire.api.deps import charge_rows, get_runtime
 from strikewire.api.instants import Instant, describe_freshness
 from strikewire.api.negotiation import choose_media_type
 from strikewire.api.routes import HotRoute, Operation, Routes
+from strikewire.api.table_formats import JSON, MEDIA_TYPES, encode_table
 from strikewire.auth.scopes import Scope
 from strikewire.core.bars import Timeframe
 from strikewire.core.instants import DAY_NS, format_rfc3339
@@ -39,7 +31,6 @@ _MAX_SPAN_YEARS: Final = 50
 _MAX_SPAN_NS: Final = _MAX_SPAN_YEARS * 366 * DAY_NS
 #: Above this many bars an answer is written in a thread: it would hold up everybody else's.
 _INLINE_BARS: Final = 2_000
-_MEDIA_TYPES: Final = (JSON, CSV, PARQUET, ARROW_STREAM)
 
 
 class BarsQuery(schemas.Query):
@@ -105,7 +96,7 @@ class BarsBody(schemas.Freshness):
 
 async def list_bars(request: Request, query: BarsQuery) -> Response:
     """Answer with the bars of one instrument."""
-    media_type = choose_media_type(request.headers.get("accept"), _MEDIA_TYPES)
+    media_type = choose_media_type(request.headers.get("accept"), MEDIA_TYPES)
     runtime = get_runtime(request)
     instrument = await runtime.instruments.get(query.symbol)
     found = await runtime.history.load(
@@ -134,12 +125,8 @@ async def list_bars(request: Request, query: BarsQuery) -> Response:
             "next": None if next_ns is None else format_rfc3339(next_ns),
         }
         body = await _write(_encode_json, bars, head)
-    elif media_type == CSV:
-        body = await _write(encode_csv, bars, symbol)
-    elif media_type == PARQUET:
-        body = await _write(encode_parquet, bars, symbol)
     else:
-        body = await _write(encode_arrow, bars, symbol)
+        body = await _write(_encode_table, bars, (symbol, media_type))
     return Response(body, media_type=media_type, headers=headers)
 
 
@@ -152,6 +139,11 @@ async def _write(encode: Any, bars: npt.NDArray[np.void], context: Any) -> bytes
 def _encode_json(bars: npt.NDArray[np.void], head: dict[str, Any]) -> bytes:
     # The head first, so that a reader of a long answer meets `count` and `next` early.
     return orjson.dumps(head)[:-1] + b',"bars":' + encode_rows(bars) + b"}"
+
+
+def _encode_table(bars: npt.NDArray[np.void], context: tuple[str, str]) -> bytes:
+    symbol, media_type = context
+    return encode_table(list_columns(bars, symbol), media_type)
 
 
 def _build_headers(
@@ -181,7 +173,7 @@ def add_routes(routes: Routes) -> None:
                 summary="Bars of one instrument, oldest first.",
                 tag="bars",
                 response=BarsBody,
-                media_types=_MEDIA_TYPES,
+                media_types=MEDIA_TYPES,
                 fails=(404, 406),
             ),
         )

@@ -1,0 +1,119 @@
+"""Tables as JSON rows, CSV, Parquet and Arrow: one writer for every route that answers in rows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from strikewire.core.instants import format_rfc3339
+
+JSON: Final = "application/json"
+CSV: Final = "text/csv"
+PARQUET: Final = "application/vnd.apache.parquet"
+ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
+MEDIA_TYPES: Final = (JSON, CSV, PARQUET, ARROW_STREAM)
+
+#: Columns of one length, in order. `datetime64[ns]` is an instant in UTC, NaT none; a float is a
+#: number, NaN unknown; a list holds texts, None where there is none.
+Columns = Mapping[str, npt.NDArray[Any] | Sequence[str | None]]
+
+_INSTANT: Final = pa.timestamp("ns", "UTC")
+_FORMULA_STARTS: Final = r"^[=+\-@\t\r]"
+
+
+def build_table(columns: Columns) -> pa.Table:
+    """Return columns as a typed table: unknown is null, an instant a timestamp in UTC."""
+    return pa.table({name: _build_array(values) for name, values in columns.items()})
+
+
+def _build_array(values: npt.NDArray[Any] | Sequence[str | None]) -> pa.Array[Any]:
+    if not isinstance(values, np.ndarray):
+        return pa.array(values, pa.string())
+    # from_pandas makes NaN and NaT a null, which is what unknown is outside.
+    array = pa.array(np.ascontiguousarray(values), from_pandas=True)
+    return array.cast(_INSTANT) if values.dtype.kind == "M" else array
+
+
+def encode_rows(columns: Columns) -> bytes:
+    """Write columns as a JSON array of objects; what is unknown is null."""
+    names = list(columns)
+    rows = zip(*(list_values(each) for each in columns.values()), strict=True)
+    return orjson.dumps([dict(zip(names, row, strict=True)) for row in rows])
+
+
+def list_values(values: npt.NDArray[Any] | Sequence[Any]) -> Sequence[Any]:
+    """Return a column as JSON has it, but for NaN, which the writer makes null."""
+    if not isinstance(values, np.ndarray):
+        return values
+    return format_instants(values) if values.dtype.kind == "M" else values.tolist()
+
+
+def format_instants(instants: npt.NDArray[np.datetime64]) -> list[str | None]:
+    """Format instants as RFC 3339, each different one once; NaT is None."""
+    different, places = np.unique(instants.astype("datetime64[ns]"), return_inverse=True)
+    texts = [
+        None if is_none else format_rfc3339(instant_ns)
+        for instant_ns, is_none in zip(
+            different.astype(np.int64).tolist(), np.isnat(different).tolist(), strict=True
+        )
+    ]
+    return [texts[place] for place in places.tolist()]
+
+
+def encode_csv(columns: Columns) -> bytes:
+    """Write columns as CSV with a header; an empty cell is unknown, an instant is RFC 3339."""
+    sink = io.BytesIO()
+    pyarrow.csv.write_csv(pa.table({k: _build_cells(v) for k, v in columns.items()}), sink)
+    return sink.getvalue()
+
+
+def _build_cells(values: npt.NDArray[Any] | Sequence[str | None]) -> pa.Array[Any]:
+    if isinstance(values, np.ndarray):
+        return (
+            pa.array(format_instants(values), pa.string())
+            if values.dtype.kind == "M"
+            else _build_array(values)
+        )
+    return guard_cells(pa.array(values, pa.string()))
+
+
+def guard_cells(texts: pa.Array[Any]) -> pa.Array[Any]:
+    """Return texts that no spreadsheet takes for formulas (S20): a quote in front of those."""
+    guarded = pc.binary_join_element_wise("'", texts, "")
+    return pc.if_else(pc.match_substring_regex(texts, _FORMULA_STARTS), guarded, texts)
+
+
+def encode_parquet(columns: Columns) -> bytes:
+    """Write columns as one Parquet file."""
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(build_table(columns), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def encode_arrow(columns: Columns) -> bytes:
+    """Write columns as an Arrow IPC stream."""
+    table = build_table(columns)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+_ENCODERS: Final[Mapping[str, Callable[[Columns], bytes]]] = MappingProxyType(
+    {JSON: encode_rows, CSV: encode_csv, PARQUET: encode_parquet, ARROW_STREAM: encode_arrow}
+)
+
+
+def encode_table(columns: Columns, media_type: str) -> bytes:
+    """Write columns in one of `MEDIA_TYPES`."""
+    return _ENCODERS[media_type](columns)
