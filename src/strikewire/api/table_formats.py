@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -28,7 +27,7 @@ MEDIA_TYPES: Final = (JSON, CSV, PARQUET, ARROW_STREAM)
 Columns = Mapping[str, npt.NDArray[Any] | Sequence[str | None]]
 
 _INSTANT: Final = pa.timestamp("ns", "UTC")
-_FORMULA_STARTS: Final = r"^[=+\-@\t\r]"
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def build_table(columns: Columns) -> pa.Table:
@@ -40,7 +39,7 @@ def _build_array(values: npt.NDArray[Any] | Sequence[str | None]) -> pa.Array[An
     if not isinstance(values, np.ndarray):
         return pa.array(values, pa.string())
     # from_pandas makes NaN and NaT a null, which is what unknown is outside.
-    array = pa.array(np.ascontiguousarray(values), from_pandas=True)
+    array: pa.Array[Any] = pa.array(np.ascontiguousarray(values), from_pandas=True)
     return array.cast(_INSTANT) if values.dtype.kind == "M" else array
 
 
@@ -84,13 +83,12 @@ def _build_cells(values: npt.NDArray[Any] | Sequence[str | None]) -> pa.Array[An
             if values.dtype.kind == "M"
             else _build_array(values)
         )
-    return guard_cells(pa.array(values, pa.string()))
+    return pa.array([guard_cell(each) for each in values], pa.string())
 
 
-def guard_cells(texts: pa.Array[Any]) -> pa.Array[Any]:
-    """Return texts that no spreadsheet takes for formulas (S20): a quote in front of those."""
-    guarded = pc.binary_join_element_wise("'", texts, "")
-    return pc.if_else(pc.match_substring_regex(texts, _FORMULA_STARTS), guarded, texts)
+def guard_cell(text: str | None) -> str | None:
+    """Return a text that no spreadsheet takes for a formula (S20): a quote in front of one."""
+    return f"'{text}" if text and text.startswith(_FORMULA_STARTS) else text
 
 
 def encode_parquet(columns: Columns) -> bytes:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -61,9 +62,8 @@ _FIND: Final = text(
 
 #: Trigrams find candidates through the index; a hit has every word in one of the texts that
 #: `reference.symbols.list_search_texts` names. No LIKE: nothing in a query is a pattern.
-_HITS: Final = """
-    FROM instrument_registry
-    WHERE id IN (
+_MATCHES: Final = """
+    id IN (
         SELECT id FROM instrument_registry
         WHERE trigrams @> CAST(:trigrams AS text[])
             AND NOT EXISTS (
@@ -86,13 +86,20 @@ _HITS: Final = """
         WHERE exchange = :index_exchange AND tradingsymbol = :index_symbol
     )
     AND (CAST(:exchange AS text) IS NULL OR exchange = :exchange)
-    AND (CAST(:kinds AS text[]) IS NULL OR kind = ANY(CAST(:kinds AS text[])))
-    AND (CAST(:exchanges AS text[]) IS NULL OR exchange = ANY(CAST(:exchanges AS text[])))
 """
-_COUNT_HITS: Final = text(f"SELECT count(*) {_HITS}")
-_SELECT_HITS: Final = text(
-    f"""
-    SELECT id {_HITS}
+#: What a filter adds, name by name: left out where nothing is wanted, so that an index can serve
+#: what is.
+_FILTERS: Final = MappingProxyType(
+    {
+        "kinds": "kind = ANY(CAST(:kinds AS text[]))",
+        "exchanges": "exchange = ANY(CAST(:exchanges AS text[]))",
+        "underlying": "underlying = :underlying",
+        "expiry": "expiry = :expiry",
+        "strike_from": "strike >= :strike_from",
+        "strike_to": "strike <= :strike_to",
+    }
+)
+_ORDER: Final = """
     ORDER BY
         CASE
             WHEN tradingsymbol = :rest THEN 0
@@ -115,8 +122,7 @@ _SELECT_HITS: Final = text(
         exchange,
         id
     LIMIT :limit OFFSET :offset
-    """  # noqa: S608 - a constant
-)
+"""
 _WORD: Final = re.compile(r"[a-z0-9&]+")
 
 
@@ -127,12 +133,19 @@ class SearchFilter:
     Parameters
     ----------
     kinds, exchanges : None for any.
+    underlying : plain name, `BANKNIFTY`; None for any, and for what has none.
+    expiry : the last trading day; None for any.
+    strike_from, strike_to : rupees, both included; None for any, and for what has none.
     today : contracts that expired before this day come after those that have not; None: no contract
         counts as expired.
     """
 
     kinds: Collection[InstrumentKind] | None = None
     exchanges: Collection[str] | None = None
+    underlying: str | None = None
+    expiry: date | None = None
+    strike_from: float | None = None
+    strike_to: float | None = None
     today: date | None = None
 
 
@@ -166,13 +179,19 @@ async def search_instrument_ids(
     parameters = spellings | {
         "trigrams": compute_query_trigrams(rest),
         "words": _WORD.findall(rest.lower()),
-        "kinds": None if wanted.kinds is None else [kind.value for kind in wanted.kinds],
-        "exchanges": None if wanted.exchanges is None else list(wanted.exchanges),
     }
     if rest and not parameters["words"]:
         # Nothing but punctuation: no instrument is called that, and no filter is not every one.
         return [], 0
-    total: int = (await session.execute(_COUNT_HITS, parameters)).scalar_one()
+    chosen = _list_filters(wanted)
+    conditions = [_FILTERS[name] for name in chosen]
+    if query.strip():
+        # Everything matches an empty query: no need to find out by looking.
+        conditions.insert(0, _MATCHES)
+    where = " AND ".join(conditions) or "true"
+    parameters |= chosen
+    count = text(f"SELECT count(*) FROM instrument_registry WHERE {where}")  # noqa: S608 - constants
+    total: int = (await session.execute(count, parameters)).scalar_one()
     order = {
         "rest": rest,
         "today": wanted.today,
@@ -181,8 +200,22 @@ async def search_instrument_ids(
         "limit": limit,
         "offset": offset,
     }
-    ids = (await session.execute(_SELECT_HITS, parameters | order)).scalars().all()
+    page = text(f"SELECT id FROM instrument_registry WHERE {where} {_ORDER}")  # noqa: S608 - constants
+    ids = (await session.execute(page, parameters | order)).scalars().all()
     return list(ids), total
+
+
+def _list_filters(wanted: SearchFilter) -> dict[str, Any]:
+    """Return what is filtered by, in the database's words."""
+    found = {
+        "kinds": None if wanted.kinds is None else [kind.value for kind in wanted.kinds],
+        "exchanges": None if wanted.exchanges is None else list(wanted.exchanges),
+        "underlying": wanted.underlying,
+        "expiry": wanted.expiry,
+        "strike_from": wanted.strike_from,
+        "strike_to": wanted.strike_to,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _is_searchable(name: str) -> bool:
