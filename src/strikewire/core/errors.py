@@ -9,9 +9,13 @@
     │   ├── HeadTooLargeError         more headers, or longer ones, than are read
     │   ├── UnsupportedMediaError     no representation the caller accepts
     │   ├── IdempotencyKeyReusedError the key was used before, with another body
+    │   ├── AheadOfMarketError        an instant the market clock has not come to yet
     │   └── SettingsError             a setting is missing or wrong; names the variable
     ├── NotFoundError                 the thing named is not there (or not the caller's to see)
-    │   └── UnknownSymbolError        no instrument goes by that symbol, name or alias
+    │   ├── UnknownSymbolError        no instrument goes by that symbol, name or alias
+    │   ├── UnknownUnderlyingError    there are no options or futures on anything of that name
+    │   ├── UnknownExpiryError        none of its contracts end on that day
+    │   └── NothingRecordedError      it is known, and nothing of it is recorded at that time
     ├── ConflictError                 true of the request, but not with what is already there
     │   ├── IdempotencyKeyBusyError   the first request with the key is still under way
     │   └── DataDirectoryBusyError    another program owns the data directory
@@ -83,6 +87,10 @@ class IdempotencyKeyReusedError(InvalidInputError):
     code = "idempotency_key_reused"
 
 
+class AheadOfMarketError(InvalidInputError):
+    code = "ahead_of_market"
+
+
 class SettingsError(InvalidInputError):
     code = "settings_invalid"
 
@@ -93,6 +101,18 @@ class NotFoundError(StrikewireError):
 
 class UnknownSymbolError(NotFoundError):
     code = "unknown_symbol"
+
+
+class UnknownUnderlyingError(NotFoundError):
+    code = "unknown_underlying"
+
+
+class UnknownExpiryError(NotFoundError):
+    code = "unknown_expiry"
+
+
+class NothingRecordedError(NotFoundError):
+    code = "nothing_recorded"
 
 
 class ConflictError(StrikewireError):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 
 from strikewire.core.clock import Clock
-from strikewire.core.errors import NotFoundError
+from strikewire.core.errors import NotFoundError, NothingRecordedError
 from strikewire.core.instants import to_datetime
 from strikewire.engine.chains.layout import ChainKey
 from strikewire.engine.chains.table import ChainTable
@@ -119,10 +119,10 @@ class ChainHistory:
 
         Raises
         ------
-        NotFoundError : nothing was heard of it.
+        NothingRecordedError : nothing was heard of it.
         """
         table = None if self._board is None else self._board.find(key)
         if table is None:
             msg = f"nothing is known of the chain {key.subject}"
-            raise NotFoundError(msg, chain=key.subject)
+            raise NothingRecordedError(msg, chain=key.subject)
         return table
