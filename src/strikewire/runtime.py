@@ -16,6 +16,7 @@ from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.bar_streams import BarStreams
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
+from strikewire.live.contract_directory import ContractDirectory
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory
@@ -51,6 +52,7 @@ class Runtime:
     rule_overrides : changes them.
     audit : writes the audit log, and looks things up in it.
     idempotency : does a thing once, however often it is asked for.
+    contracts : underlyings and their expiries.
     bar_streams : snapshots and changes of bars, for sockets.
     chain_history : chains now, and at any recorded minute.
     market : what is heard, and whether it moves.
@@ -75,6 +77,7 @@ class Runtime:
     audit: AuditTrail
     idempotency: Idempotency
     instruments: InstrumentDirectory
+    contracts: ContractDirectory
     history: BarHistory
     quotes: QuoteBoard
     coverage: CoverageReader

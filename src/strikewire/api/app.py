@@ -39,6 +39,7 @@ from strikewire.api.v1 import (
     stream_tickets,
     users,
 )
+from strikewire.api.v1.fo import routes as fo
 from strikewire.api.web import Page, load_files
 from strikewire.api.ws.asyncapi import build_asyncapi
 from strikewire.api.ws.catalogue import PATHS
@@ -114,6 +115,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     market_rules.add_routes(routes)
     replay.add_routes(routes)
     audit.add_routes(routes)
+    fo.add_routes(routes)
     keys.add_routes(routes)
     stream_tickets.add_routes(routes)
     for path in PATHS:

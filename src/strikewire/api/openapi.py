@@ -53,6 +53,7 @@ def _describe(route: HotRoute[Any], schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": _describe_query(route.query),
         "responses": {
             "200": {"description": "Success.", "content": content},
+            **({"304": {"description": "Not Modified."}} if operation.is_tagged else {}),
             **_describe_failures(route, schemas),
         },
         **describe_access(route.access),

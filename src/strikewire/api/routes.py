@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from strikewire.api.deps import Requires, authorize
+from strikewire.api.etags import answer_conditionally
 from strikewire.api.rate_limits import CHANGE_COST, READ_COST
 from strikewire.api.schemas import ErrorBody
 from strikewire.api.strict_route import StrictRoute, TaggedRoute, refuse_unknown_query
@@ -83,6 +84,7 @@ class Operation:
     media_types : what it may answer in; the first has `response` as its schema.
     fails : statuses beyond those that every route with a query has.
     failure : the body of what goes wrong; None is the one error body.
+    is_tagged : it has an `ETag`, and answers 304 to whoever knows it.
     """
 
     summary: str
@@ -91,6 +93,7 @@ class Operation:
     media_types: tuple[str, ...] = ("application/json",)
     fails: tuple[int, ...] = ()
     failure: type[BaseModel] | None = None
+    is_tagged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,8 @@ class HotRoute(Generic[QueryT]):
             if self.access != PUBLIC:
                 await authorize(request, self.access)
             response = await self.handler(request, self._parse(scope["query_string"]))
+            if self.operation.is_tagged:
+                response = answer_conditionally(request, response)
         except Exception as error:
             if self.on_error is None:
                 raise

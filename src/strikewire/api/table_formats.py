@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,12 @@ PARQUET: Final = "application/vnd.apache.parquet"
 ARROW_STREAM: Final = "application/vnd.apache.arrow.stream"
 MEDIA_TYPES: Final = (JSON, CSV, PARQUET, ARROW_STREAM)
 
-#: Columns of one length, in order. `datetime64[ns]` is an instant in UTC, NaT none; a float is a
-#: number, NaN unknown; a list holds texts, None where there is none.
-Columns = Mapping[str, npt.NDArray[Any] | Sequence[str | None]]
+#: One column. `datetime64[ns]` is an instant in UTC, NaT none; a float is a number, NaN unknown; a
+#: list holds texts, None where there is none; for what is neither there are Arrow's own arrays.
+#: In quotes, because an array of Arrow takes no parameter while the program runs.
+Column: TypeAlias = "npt.NDArray[Any] | Sequence[str | None] | pa.Array[Any]"
+#: Columns of one length, in order.
+Columns: TypeAlias = "Mapping[str, Column]"
 
 _INSTANT: Final = pa.timestamp("ns", "UTC")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -35,7 +38,9 @@ def build_table(columns: Columns) -> pa.Table:
     return pa.table({name: _build_array(values) for name, values in columns.items()})
 
 
-def _build_array(values: npt.NDArray[Any] | Sequence[str | None]) -> pa.Array[Any]:
+def _build_array(values: Column) -> pa.Array[Any]:
+    if isinstance(values, pa.Array):
+        return values
     if not isinstance(values, np.ndarray):
         return pa.array(values, pa.string())
     # from_pandas makes NaN and NaT a null, which is what unknown is outside.
@@ -50,8 +55,10 @@ def encode_rows(columns: Columns) -> bytes:
     return orjson.dumps([dict(zip(names, row, strict=True)) for row in rows])
 
 
-def list_values(values: npt.NDArray[Any] | Sequence[Any]) -> Sequence[Any]:
+def list_values(values: Column) -> Sequence[Any]:
     """Return a column as JSON has it, but for NaN, which the writer makes null."""
+    if isinstance(values, pa.Array):
+        return values.to_pylist()
     if not isinstance(values, np.ndarray):
         return values
     return format_instants(values) if values.dtype.kind == "M" else values.tolist()
@@ -70,20 +77,24 @@ def format_instants(instants: npt.NDArray[np.datetime64]) -> list[str | None]:
 
 
 def encode_csv(columns: Columns) -> bytes:
-    """Write columns as CSV with a header; an empty cell is unknown, an instant is RFC 3339."""
+    """Write columns as CSV with a header: empty is unknown, a list words, an instant RFC 3339."""
     sink = io.BytesIO()
     pyarrow.csv.write_csv(pa.table({k: _build_cells(v) for k, v in columns.items()}), sink)
     return sink.getvalue()
 
 
-def _build_cells(values: npt.NDArray[Any] | Sequence[str | None]) -> pa.Array[Any]:
+def _build_cells(values: Column) -> pa.Array[Any]:
     if isinstance(values, np.ndarray):
-        return (
-            pa.array(format_instants(values), pa.string())
-            if values.dtype.kind == "M"
-            else _build_array(values)
-        )
-    return pa.array([guard_cell(each) for each in values], pa.string())
+        if values.dtype.kind != "M":
+            return _build_array(values)
+        texts: Iterable[str | None] = format_instants(values)
+    elif isinstance(values, pa.Array):
+        if not pa.types.is_list(values.type):
+            return values
+        texts = (None if each is None else " ".join(each) for each in values.to_pylist())
+    else:
+        texts = values
+    return pa.array([guard_cell(each) for each in texts], pa.string())
 
 
 def guard_cell(text: str | None) -> str | None:

@@ -42,6 +42,7 @@ from strikewire.engine.view import UpdateSink
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
+from strikewire.live.contract_directory import ContractDirectory, ContractDirectoryConfig
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
@@ -70,6 +71,7 @@ from strikewire.settings import Settings
 from strikewire.store.bar_reader import BarReader
 from strikewire.store.bars import BarStore
 from strikewire.store.chains import ChainStore
+from strikewire.store.contracts import ContractStore
 from strikewire.store.coverage import CoverageStore
 from strikewire.store.database import Database
 from strikewire.store.idempotency import IdempotencyStore
@@ -218,6 +220,13 @@ async def build_runtime(
             audit=make_audit_trail(database),
             idempotency=idempotency,
             instruments=directory,
+            contracts=ContractDirectory(
+                config=ContractDirectoryConfig(ttl_s=settings.to_directory().ttl_s),
+                database=database,
+                store=ContractStore(),
+                rules=rules,
+                clock=clock,
+            ),
             history=history,
             quotes=QuoteBoard(history=history, view=view, find_calendar=rules.calendar),
             coverage=CoverageReader(

@@ -33,6 +33,8 @@ def columns():
         "value": np.array([0.1, np.nan, -3.0]),
         "count": np.array([1, 2, 3]),
         "is_known": np.array([True, False, True]),
+        "days": pa.array([0, None, 5], pa.int64()),
+        "names": pa.array([["W1"], ["M1", "Q1"], []], pa.list_(pa.string())),
     }
 
 
@@ -40,12 +42,16 @@ def test_rows_are_objects_and_unknown_is_null(columns):
     assert json.loads(encode_table(columns, JSON)) == [
         {
             "ts": "2022-12-30T03:45:00Z", "text": "a", "value": 0.1, "count": 1, "is_known": True,
+            "days": 0, "names": ["W1"],
         },
         {
             "ts": "2022-12-30T03:46:00Z", "text": None, "value": None, "count": 2,
-            "is_known": False,
+            "is_known": False, "days": None, "names": ["M1", "Q1"],
         },
-        {"ts": None, "text": "=1+1", "value": -3.0, "count": 3, "is_known": True},
+        {
+            "ts": None, "text": "=1+1", "value": -3.0, "count": 3, "is_known": True,
+            "days": 5, "names": [],
+        },
     ]  # fmt: skip
 
 
@@ -55,6 +61,8 @@ def test_csv_has_empty_cells_where_unknown(columns):
     assert [row["ts"] for row in rows] == ["2022-12-30T03:45:00Z", "2022-12-30T03:46:00Z", ""]
     assert [row["value"] for row in rows] == ["0.1", "", "-3"]
     assert [row["text"] for row in rows][:2] == ["a", ""]
+    assert [row["days"] for row in rows] == ["0", "", "5"]
+    assert [row["names"] for row in rows] == ["W1", "M1 Q1", ""]
 
 
 @pytest.mark.parametrize("media_type", [PARQUET, ARROW_STREAM])

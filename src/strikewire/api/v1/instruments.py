@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import Path, Query
 from pydantic import Field
 
@@ -11,6 +13,7 @@ from strikewire.api import schemas
 from strikewire.api.deps import RuntimeDep
 from strikewire.api.routes import Routes
 from strikewire.api.strict_route import TaggedRoute
+from strikewire.api.table_formats import Columns
 from strikewire.auth.scopes import Scope
 from strikewire.core.instants import to_date
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind
@@ -59,7 +62,8 @@ class InstrumentQuery(schemas.Query):
     offset: int = Field(default=0, ge=0, le=1_000_000)
 
 
-def _describe(instrument: Instrument) -> dict[str, Any]:
+def describe_instrument(instrument: Instrument) -> dict[str, Any]:
+    """Return an instrument as REST tells it."""
     spec = instrument.spec
     return {
         "id": int(instrument.id),
@@ -74,6 +78,17 @@ def _describe(instrument: Instrument) -> dict[str, Any]:
         "lot_size": spec.lot_size,
         "tick_size": spec.tick_size,
         "isin": spec.isin,
+    }
+
+
+def list_instrument_columns(rows: Sequence[dict[str, Any]]) -> Columns:
+    """Return the columns of a table of instruments, from what `describe_instrument` returned."""
+    columns = {name: [row[name] for row in rows] for name in InstrumentBody.model_fields}
+    return columns | {
+        "id": np.array(columns["id"], np.int64),
+        "strike": np.array(columns["strike"], np.float64),
+        "lot_size": np.array(columns["lot_size"], np.int64),
+        "tick_size": np.array(columns["tick_size"], np.float64),
     }
 
 
@@ -92,7 +107,7 @@ async def list_instruments(
         offset=query.offset,
     )
     return {
-        "items": [_describe(each) for each in found],
+        "items": [describe_instrument(each) for each in found],
         "total": total,
         "limit": query.limit,
         "offset": query.offset,
@@ -113,8 +128,8 @@ async def get_instrument(
 ) -> dict[str, Any]:
     """Show one instrument, by canonical symbol, tradingsymbol, any source's alias, or id."""
     if symbol.isdecimal() and len(symbol) < 10:
-        return _describe(await runtime.instruments.get_by_id(InstrumentId(int(symbol))))
-    return _describe(await runtime.instruments.get(symbol))
+        return describe_instrument(await runtime.instruments.get_by_id(InstrumentId(int(symbol))))
+    return describe_instrument(await runtime.instruments.get(symbol))
 
 
 def add_routes(routes: Routes) -> None:

@@ -1,0 +1,172 @@
+"""What the routes under `/api/v1/fo` are asked with, and what is common in taking it apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field
+
+from strikewire.analytics.options.expiry_time import Convention
+from strikewire.api import schemas
+from strikewire.api.instants import Day, Instant
+from strikewire.core.errors import AheadOfMarketError, NothingRecordedError, UnknownExpiryError
+from strikewire.core.instants import format_rfc3339
+from strikewire.engine.chains.layout import ChainKey
+from strikewire.engine.chains.table import ChainTable
+from strikewire.live.chain_conventions import revalue
+from strikewire.live.contract_directory import UnderlyingKey
+from strikewire.runtime import Runtime
+
+UnderlyingName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        description="Plain name, with the venue of its contracts in front or without.",
+        examples=["NIFTY", "NFO:NIFTY"],
+    ),
+]
+
+
+class AsOfQuery(schemas.Query):
+    """As of when."""
+
+    as_of: Instant | None = Field(
+        default=None,
+        description="As it was then; RFC 3339 or a day. By default now, by the market's clock.",
+    )
+
+
+class UnderlyingQuery(AsOfQuery):
+    """On what, and as of when."""
+
+    underlying: UnderlyingName
+
+
+class ExpiryQuery(UnderlyingQuery):
+    """Which chain, and as of when."""
+
+    expiry: Day | None = Field(
+        default=None,
+        description="The day its options end. By default the nearest that is not over; where all "
+        "are, the last one.",
+    )
+
+
+class ChainQuery(ExpiryQuery):
+    """Which chain, as of when, and how it is measured."""
+
+    convention: Convention = Field(
+        default=Convention.FORWARD,
+        description="`forward`: Black on the expiry's forward, ours. `nse`: Black and Scholes on "
+        "the spot at 10 %, as the exchange does.",
+    )
+
+
+def find_instant(runtime: Runtime, as_of_ns: int | None) -> int:
+    """Return the instant that is asked about: `as_of`, else now, by the market's clock.
+
+    Raises
+    ------
+    AheadOfMarketError : the market has not come to it yet.
+    """
+    now_ns = runtime.market_clock.now_ns()
+    if as_of_ns is None:
+        return now_ns
+    if as_of_ns > now_ns:
+        now = format_rfc3339(now_ns)
+        msg = f"an as_of at or before {now}, where the market is, was wanted"
+        raise AheadOfMarketError(msg, as_of=format_rfc3339(as_of_ns), now=now)
+    return as_of_ns
+
+
+async def find_chains(runtime: Runtime, query: UnderlyingQuery) -> list[ChainKey]:
+    """Return the chains of an underlying that are not over, nearest first; else the last one.
+
+    Raises
+    ------
+    UnknownUnderlyingError : there are no contracts on it.
+    UnknownExpiryError : there are only futures on it.
+    AheadOfMarketError : as `find_instant`.
+    """
+    instant_ns = find_instant(runtime, query.as_of)
+    key, listed = await runtime.contracts.find(query.underlying)
+    days = [each.day for each in listed if each.options]
+    if not days:
+        msg = f"options on {key} were wanted, found only futures"
+        raise UnknownExpiryError(msg, underlying=key.underlying, exchange=key.exchange)
+    cutoffs_ns = runtime.contracts.find_cutoffs(key, days)
+    going = [day for day, cutoff_ns in zip(days, cutoffs_ns, strict=True) if cutoff_ns > instant_ns]
+    return [_name_chain(key, day) for day in going or days[-1:]]
+
+
+async def find_chain(runtime: Runtime, query: ExpiryQuery) -> ChainKey:
+    """Return the chain that is asked for.
+
+    Raises
+    ------
+    UnknownUnderlyingError : there are no contracts on its underlying.
+    UnknownExpiryError : none of its options end on that day.
+    AheadOfMarketError : as `find_instant`.
+    """
+    if query.expiry is None:
+        return (await find_chains(runtime, query))[0]
+    find_instant(runtime, query.as_of)
+    key, listed = await runtime.contracts.find(query.underlying)
+    if not any(each.day == query.expiry and each.options for each in listed):
+        msg = f"a day on which options on {key} end was wanted, found {query.expiry}"
+        raise UnknownExpiryError(
+            msg, underlying=key.underlying, exchange=key.exchange, expiry=query.expiry.isoformat()
+        )
+    return _name_chain(key, query.expiry)
+
+
+async def load_chain(runtime: Runtime, query: ChainQuery) -> ChainTable:
+    """Return the chain that is asked for, by the convention that is asked for.
+
+    Raises
+    ------
+    NothingRecordedError : it is known, and nothing was recorded of it by then.
+    UnknownUnderlyingError, UnknownExpiryError, AheadOfMarketError : as `find_chain`.
+    """
+    key = await find_chain(runtime, query)
+    return revalue(await load_table(runtime, key, query.as_of), query.convention)
+
+
+async def load_table(runtime: Runtime, key: ChainKey, as_of_ns: int | None) -> ChainTable:
+    """Return a chain as it is now, or was at an instant.
+
+    Raises
+    ------
+    NothingRecordedError : nothing of it was recorded by then.
+    """
+    if as_of_ns is not None:
+        msg = f"a minute of {key.subject} up to {format_rfc3339(as_of_ns)} was wanted, found none"
+        raise NothingRecordedError(msg, chain=key.subject, as_of=format_rfc3339(as_of_ns))
+    return await runtime.chain_history.chain_at(key)
+
+
+async def load_tables(
+    runtime: Runtime, keys: Sequence[ChainKey], as_of_ns: int | None
+) -> list[ChainTable]:
+    """Return those of several chains of which anything is known, in their order.
+
+    Raises
+    ------
+    NothingRecordedError : nothing is known of any of them.
+    """
+    found = []
+    for key in keys:
+        with suppress(NothingRecordedError):
+            found.append(await load_table(runtime, key, as_of_ns))
+    if not found:
+        # The first one says what was wanted.
+        await load_table(runtime, keys[0], as_of_ns)
+    return found
+
+
+def _name_chain(key: UnderlyingKey, day: date) -> ChainKey:
+    return ChainKey(key.exchange, key.underlying, day)

@@ -1,0 +1,13 @@
+"""`/api/v1/fo`: options and futures, now and at any recorded minute."""
+
+from __future__ import annotations
+
+from strikewire.api.routes import Routes
+from strikewire.api.v1.fo import chain, contracts, volatility
+
+
+def add_routes(routes: Routes) -> None:
+    """Add every route of options and futures."""
+    contracts.add_routes(routes)
+    chain.add_routes(routes)
+    volatility.add_routes(routes)
