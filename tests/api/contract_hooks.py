@@ -48,6 +48,7 @@ def before_call(context, case, kwargs):
     _SEEN[label] += 1
     if _SEEN[label] % 2:
         case.path_parameters = {**(case.path_parameters or {}), **known.get("path", {})}
+        case.query = known.get("query", case.query)
         case.headers.update(known.get("headers", {}))
         if "body" in known:
             case.body = known["body"]

@@ -22,6 +22,8 @@ CONFIG = Path(__file__).with_name("contract.toml")
 HOOKS = Path(__file__).with_name("contract_hooks.py")
 #: Of all operations; what is left needs a state that a stranger cannot bring about.
 REACHED_MIN = 0.9
+#: What operations of options and futures have to be asked with.
+OF_THE_MARKET = {"underlying": "NIFTY", "symbol": "NSE:NIFTY 50"}
 
 
 @pytest.fixture
@@ -56,7 +58,16 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
     own = {"headers": bearer(tokens["asha"]["access_token"])}
     user, of_key = {"user_id": users["dev"].id}, {"path": {"key_id": key.json()["id"]}}
     rule_path = "/api/v1/market-rules/{venue}/{kind}/{valid_from}"
+    document = (await service.client.get("/api/v1/openapi.json")).json()
     return {
+        # Options and futures on what is played, and a contract of it.
+        **{
+            f"GET {path}": {"query": {each["name"]: OF_THE_MARKET[each["name"]]}}
+            for path, operations in document["paths"].items()
+            if path.startswith("/api/v1/fo/")
+            for each in operations["get"]["parameters"]
+            if each["required"]
+        },
         "POST /api/v1/auth/login": {"body": login},
         "POST /api/v1/auth/tokens": {"body": login},
         "POST /api/v1/auth/refresh": {"body": {"refresh_token": tokens["ben"]["refresh_token"]}},
