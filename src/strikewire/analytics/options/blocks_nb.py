@@ -34,6 +34,8 @@ from strikewire.analytics.options.elementary_nb import (
 )
 
 Block = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 #: Rows of a block. With 24 columns of 8 bytes, 24 KiB.
 WIDTH: Final = 128
@@ -83,6 +85,28 @@ _POINT: Final = 0.01
 #: Where both error functions hold: `farther` up to here, and `nearer` down to there.
 FARTHER_MAX: Final = ERFCX_MAX / SQRT_HALF
 NEARER_MIN: Final = ERFCX_MIN / SQRT_HALF
+
+
+@inlined
+def load_nb(block: Block, at: int, column: Floats, start: int, count: int) -> None:
+    """Copy rows of a column into the block's column at `at`."""
+    for i in range(count):
+        block[at + i] = column[start + i]
+
+
+@inlined
+def load_signs_nb(block: Block, is_call: Flags, start: int, count: int) -> None:
+    """Set SIGN."""
+    for i in range(count):
+        block[SIGN + i] = 1.0 if is_call[start + i] else -1.0
+
+
+@inlined
+def store_greeks_nb(out: Block, results: Floats, start: int, count: int) -> None:
+    """Copy the Greeks out, into the rows of `results` after its first."""
+    for greek in range(GREEKS):
+        for i in range(count):
+            results[1 + greek, start + i] = out[greek * WIDTH + i]
 
 
 @compiled

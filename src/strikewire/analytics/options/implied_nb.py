@@ -27,12 +27,10 @@ import numpy.typing as npt
 
 from strikewire.analytics.options.blocks_nb import (
     COLUMNS,
-    DELTA,
     DISCOUNT,
     DONE,
     FARTHER_MAX,
     FORWARD,
-    GAMMA,
     GREEKS,
     HALF_EXP,
     LOWER,
@@ -41,12 +39,10 @@ from strikewire.analytics.options.blocks_nb import (
     OVER_NEARER,
     PREMIUM,
     RATE,
-    RHO,
     SIGN,
     STATE,
     STRIKE,
     TAU,
-    THETA,
     TICK,
     TIME_VALUE,
     TOTAL_VOL,
@@ -55,16 +51,19 @@ from strikewire.analytics.options.blocks_nb import (
     UNDERLYING,
     UNUSABLE,
     UPPER,
-    VEGA,
     WIDTH,
     YIELD,
     Block,
+    Floats,
     X,
     carry_nb,
     compute_greeks_nb,
     compute_tails_nb,
     evaluate_nb,
     is_usable_nb,
+    load_nb,
+    load_signs_nb,
+    store_greeks_nb,
 )
 from strikewire.analytics.options.elementary_nb import (
     SQRT_2_OVER_PI,
@@ -74,8 +73,6 @@ from strikewire.analytics.options.elementary_nb import (
 )
 from strikewire.analytics.options.robust_nb import solve_total_vol_nb
 from strikewire.analytics.options.rows import Reason
-
-Floats = npt.NDArray[np.float64]
 
 _NO_PREMIUM: Final = int(Reason.NO_PREMIUM)
 _INVALID: Final = int(Reason.INVALID)
@@ -269,22 +266,14 @@ def solve_rows_nb(
     out = np.empty(GREEKS * WIDTH)
     for start in range(0, len(premiums), WIDTH):
         count = min(WIDTH, len(premiums) - start)
-        for i in range(count):
-            block[PREMIUM + i] = premiums[start + i]
-        for i in range(count):
-            block[UNDERLYING + i] = underlyings[start + i]
-        for i in range(count):
-            block[STRIKE + i] = strikes[start + i]
-        for i in range(count):
-            block[TAU + i] = taus[start + i]
-        for i in range(count):
-            block[RATE + i] = rates[start + i]
-        for i in range(count):
-            block[YIELD + i] = yields[start + i]
-        for i in range(count):
-            block[SIGN + i] = 1.0 if is_call[start + i] else -1.0
-        for i in range(count):
-            block[TICK + i] = ticks[start + i]
+        load_nb(block, PREMIUM, premiums, start, count)
+        load_nb(block, UNDERLYING, underlyings, start, count)
+        load_nb(block, STRIKE, strikes, start, count)
+        load_nb(block, TAU, taus, start, count)
+        load_nb(block, RATE, rates, start, count)
+        load_nb(block, YIELD, yields, start, count)
+        load_signs_nb(block, is_call, start, count)
+        load_nb(block, TICK, ticks, start, count)
         carry_nb(block, is_spot)
         normalise_nb(block)
         guess_nb(block)
@@ -297,13 +286,4 @@ def solve_rows_nb(
         compute_greeks_nb(block, out, is_spot)
         for i in range(count):
             results[0, start + i] = block[TOTAL_VOL + i] / block[TAU + i] ** 0.5
-        for i in range(count):
-            results[1, start + i] = out[DELTA + i]
-        for i in range(count):
-            results[2, start + i] = out[GAMMA + i]
-        for i in range(count):
-            results[3, start + i] = out[THETA + i]
-        for i in range(count):
-            results[4, start + i] = out[VEGA + i]
-        for i in range(count):
-            results[5, start + i] = out[RHO + i]
+        store_greeks_nb(out, results, start, count)

@@ -9,15 +9,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from strikewire.analytics.options.blocks_nb import (
     COLUMNS,
-    DELTA,
     DISCOUNT,
     FARTHER_MAX,
     FORWARD,
-    GAMMA,
     GREEKS,
     HALF_EXP,
     LOWER,
@@ -27,34 +24,33 @@ from strikewire.analytics.options.blocks_nb import (
     OVER_NEARER,
     PREMIUM,
     RATE,
-    RHO,
     SIGN,
     STATE,
     STRIKE,
     TAU,
-    THETA,
     TOTAL_VOL,
     UNDER_FARTHER,
     UNDER_NEARER,
     UNDERLYING,
     UNUSABLE,
     UPPER,
-    VEGA,
     VOL,
     WIDTH,
     YIELD,
     Block,
+    Flags,
+    Floats,
     X,
     carry_nb,
     compute_greeks_nb,
     compute_tails_nb,
     evaluate_nb,
     is_usable_nb,
+    load_nb,
+    load_signs_nb,
+    store_greeks_nb,
 )
 from strikewire.analytics.options.elementary_nb import SQRT_HALF, compiled, log_quotient_nb
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 
 @compiled
@@ -159,18 +155,12 @@ def price_rows_nb(
     block = np.ones(COLUMNS * WIDTH)
     for start in range(0, len(prices), WIDTH):
         count = min(WIDTH, len(prices) - start)
-        for i in range(count):
-            block[FORWARD + i] = forwards[start + i]
-        for i in range(count):
-            block[STRIKE + i] = strikes[start + i]
-        for i in range(count):
-            block[VOL + i] = vols[start + i]
-        for i in range(count):
-            block[TAU + i] = taus[start + i]
-        for i in range(count):
-            block[DISCOUNT + i] = discounts[start + i]
-        for i in range(count):
-            block[SIGN + i] = 1.0 if is_call[start + i] else -1.0
+        load_nb(block, FORWARD, forwards, start, count)
+        load_nb(block, STRIKE, strikes, start, count)
+        load_nb(block, VOL, vols, start, count)
+        load_nb(block, TAU, taus, start, count)
+        load_nb(block, DISCOUNT, discounts, start, count)
+        load_signs_nb(block, is_call, start, count)
         spread_nb(block)
         evaluate_nb(block)
         price_nb(block)
@@ -195,20 +185,13 @@ def value_rows_nb(
     out = np.empty(GREEKS * WIDTH)
     for start in range(0, len(vols), WIDTH):
         count = min(WIDTH, len(vols) - start)
-        for i in range(count):
-            block[VOL + i] = vols[start + i]
-        for i in range(count):
-            block[UNDERLYING + i] = underlyings[start + i]
-        for i in range(count):
-            block[STRIKE + i] = strikes[start + i]
-        for i in range(count):
-            block[TAU + i] = taus[start + i]
-        for i in range(count):
-            block[RATE + i] = rates[start + i]
-        for i in range(count):
-            block[YIELD + i] = yields[start + i]
-        for i in range(count):
-            block[SIGN + i] = 1.0 if is_call[start + i] else -1.0
+        load_nb(block, VOL, vols, start, count)
+        load_nb(block, UNDERLYING, underlyings, start, count)
+        load_nb(block, STRIKE, strikes, start, count)
+        load_nb(block, TAU, taus, start, count)
+        load_nb(block, RATE, rates, start, count)
+        load_nb(block, YIELD, yields, start, count)
+        load_signs_nb(block, is_call, start, count)
         carry_nb(block, is_spot)
         spread_nb(block)
         evaluate_nb(block)
@@ -217,13 +200,4 @@ def value_rows_nb(
         compute_greeks_nb(block, out, is_spot)
         for i in range(count):
             results[0, start + i] = block[PREMIUM + i]
-        for i in range(count):
-            results[1, start + i] = out[DELTA + i]
-        for i in range(count):
-            results[2, start + i] = out[GAMMA + i]
-        for i in range(count):
-            results[3, start + i] = out[THETA + i]
-        for i in range(count):
-            results[4, start + i] = out[VEGA + i]
-        for i in range(count):
-            results[5, start + i] = out[RHO + i]
+        store_greeks_nb(out, results, start, count)
