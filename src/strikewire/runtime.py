@@ -16,6 +16,7 @@ from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.bar_streams import BarStreams
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
+from strikewire.live.contract_board import ContractBoard
 from strikewire.live.contract_directory import ContractDirectory
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.directory import InstrumentDirectory
@@ -53,6 +54,7 @@ class Runtime:
     audit : writes the audit log, and looks things up in it.
     idempotency : does a thing once, however often it is asked for.
     contracts : underlyings and their expiries.
+    contract_board : futures, and the books of contracts.
     bar_streams : snapshots and changes of bars, for sockets.
     chain_history : chains now, and at any recorded minute.
     market : what is heard, and whether it moves.
@@ -78,6 +80,7 @@ class Runtime:
     idempotency: Idempotency
     instruments: InstrumentDirectory
     contracts: ContractDirectory
+    contract_board: ContractBoard
     history: BarHistory
     quotes: QuoteBoard
     coverage: CoverageReader

@@ -23,7 +23,7 @@ import uvicorn
 from strikewire.api.app import Application, create_app
 from strikewire.api.config import ApiConfig
 from strikewire.api.http_protocol import make_server_options
-from strikewire.bootstrap import ReplayRequest, build_runtime
+from strikewire.bootstrap import ReplayRequest, SimulationRequest, build_runtime
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
 from strikewire.core.instants import MINUTE_NS, SECOND_NS, to_datetime
 from strikewire.core.instruments import InstrumentKind, InstrumentSpec
@@ -139,6 +139,25 @@ async def playing(postgres_url, recording, data_dirs):
     async with make_database(postgres_url) as url:
         settings = make_settings(url, data_dir=data_dirs())
         async with serve(settings, replay=ReplayRequest(path=recording, speed=600.0)) as service:
+            yield service
+
+
+@pytest.fixture(scope="session")
+async def market(postgres_url, data_dirs):
+    """Serve an invented market with options, which stands still after its first minutes."""
+    async with make_database(postgres_url) as url:
+        settings = make_settings(
+            url, data_dir=data_dirs(), simulated_underlyings="NIFTY", simulated_strikes=4,
+            simulated_sessions=1,
+        )  # fmt: skip
+        async with serve(settings, replay=SimulationRequest(speed=600.0)) as service:
+
+            async def has_begun():
+                chain = await service.client.get("/api/v1/fo/chain?underlying=NIFTY")
+                return chain.status_code == 200 and chain.json()["figures"]["atm_iv"] is not None
+
+            await eventually(has_begun)
+            await service.client.post("/api/v1/replay", json={"action": "pause"})
             yield service
 
 

@@ -13,33 +13,12 @@ import pyarrow as pa
 import pytest
 
 from strikewire.analytics.options.expiry_time import Convention
-from strikewire.bootstrap import SimulationRequest
 from strikewire.core.instants import parse_rfc3339
 from strikewire.live.chain_conventions import revalue
 from strikewire.live.chain_payload import build_chain
-from tests.api.conftest import make_database, make_settings, serve
-from tests.api.test_replay import command
-from tests.eventually import eventually
 
-SIMULATED = {"simulated_underlyings": "NIFTY", "simulated_strikes": 4, "simulated_sessions": 1}
 NIFTY = {"underlying": "NIFTY"}
 FO = "/api/v1/fo"
-
-
-@pytest.fixture(scope="module")
-async def market(postgres_url, data_dirs):
-    """Serve a market that stands still after its first minutes."""
-    async with make_database(postgres_url) as url:
-        settings = make_settings(url, data_dir=data_dirs(), **SIMULATED)
-        async with serve(settings, replay=SimulationRequest(speed=600.0)) as service:
-
-            async def has_begun():
-                chain = await service.client.get(f"{FO}/chain", params=NIFTY)
-                return chain.status_code == 200 and chain.json()["figures"]["atm_iv"] is not None
-
-            await eventually(has_begun)
-            await command(service, action="pause")
-            yield service
 
 
 async def get(market, path, **params):

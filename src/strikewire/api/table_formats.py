@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from strikewire.core.instants import format_rfc3339
+from strikewire.core.instants import format_instants
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -48,6 +48,21 @@ def _build_array(values: Column) -> pa.Array[Any]:
     return array.cast(_INSTANT) if values.dtype.kind == "M" else array
 
 
+def join_tables(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the rows of several tables with the same columns, one below the other.
+
+    Parameters
+    ----------
+    tables : at least one, of arrays and lists.
+    """
+    return {
+        name: np.concatenate([each[name] for each in tables])
+        if isinstance(first, np.ndarray)
+        else [value for each in tables for value in each[name]]
+        for name, first in tables[0].items()
+    }
+
+
 def encode_rows(columns: Columns) -> bytes:
     """Write columns as a JSON array of objects; what is unknown is null."""
     names = list(columns)
@@ -62,18 +77,6 @@ def list_values(values: Column) -> Sequence[Any]:
     if not isinstance(values, np.ndarray):
         return values
     return format_instants(values) if values.dtype.kind == "M" else values.tolist()
-
-
-def format_instants(instants: npt.NDArray[np.datetime64]) -> list[str | None]:
-    """Format instants as RFC 3339, each different one once; NaT is None."""
-    different, places = np.unique(instants.astype("datetime64[ns]"), return_inverse=True)
-    texts = [
-        None if is_none else format_rfc3339(instant_ns)
-        for instant_ns, is_none in zip(
-            different.astype(np.int64).tolist(), np.isnat(different).tolist(), strict=True
-        )
-    ]
-    return [texts[place] for place in places.tolist()]
 
 
 def encode_csv(columns: Columns) -> bytes:

@@ -12,7 +12,7 @@ from strikewire.auth.audit import AuditTrail
 from strikewire.auth.demo_account import DemoAccount
 from strikewire.auth.directory import IdentityStores, UserDirectory
 from strikewire.auth.external_identity import ExternalIdentity
-from strikewire.auth.identity import Authenticator
+from strikewire.auth.identity import Authenticator, Identity
 from strikewire.auth.key_sets import KeySet
 from strikewire.auth.logins import Logins
 from strikewire.auth.passwords import Passwords
@@ -39,12 +39,12 @@ class IdentityParts:
 
     Parameters
     ----------
-    authenticators : in the order in which they are asked; the demo principal comes last.
+    identity : who may be asking; the demo principal is asked last.
     """
 
     people: People
     keys: KeyParts
-    authenticators: tuple[Authenticator, ...]
+    identity: Identity
 
 
 def build_identity(
@@ -115,7 +115,7 @@ def build_identity(
         *_make_external(settings, stores, directory, clock),
         settings.to_demo_identity(demo.find),
     )
-    return IdentityParts(people=people, keys=api_keys, authenticators=authenticators)
+    return IdentityParts(people=people, keys=api_keys, identity=Identity(authenticators))
 
 
 def _make_external(

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from strikewire import __version__
-from strikewire.auth.identity import Identity
 from strikewire.auth.people import look_after
 from strikewire.bootstrap.figures import (
     describe_caches,
@@ -42,6 +41,7 @@ from strikewire.engine.view import UpdateSink
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
+from strikewire.live.contract_board import ContractBoard
 from strikewire.live.contract_directory import ContractDirectory, ContractDirectoryConfig
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.database_watch import DatabaseWatch
@@ -202,16 +202,22 @@ async def build_runtime(
         own = OwnTopics(
             bars=bar_streams, market=market, figures=figures, is_feeding=playing is not None
         )
-        identity = Identity(parts.authenticators)
+        contracts = ContractDirectory(
+            config=ContractDirectoryConfig(ttl_s=settings.to_directory().ttl_s),
+            database=database,
+            store=ContractStore(),
+            rules=rules,
+            clock=clock,
+        )
         runtime = Runtime(
             version=__version__,
             clock=clock,
             market_clock=market_clock,
-            identity=identity,
+            identity=parts.identity,
             people=parts.people,
             keys=parts.keys.keys,
             tickets=parts.keys.tickets,
-            credential_watch=watch_credentials(settings, identity, parts.keys, supervisor),
+            credential_watch=watch_credentials(settings, parts.identity, parts.keys, supervisor),
             metrics=metrics,
             health=health,
             database=database,
@@ -220,13 +226,8 @@ async def build_runtime(
             audit=make_audit_trail(database),
             idempotency=idempotency,
             instruments=directory,
-            contracts=ContractDirectory(
-                config=ContractDirectoryConfig(ttl_s=settings.to_directory().ttl_s),
-                database=database,
-                store=ContractStore(),
-                rules=rules,
-                clock=clock,
-            ),
+            contracts=contracts,
+            contract_board=ContractBoard(contracts=contracts, instruments=directory, view=view),
             history=history,
             quotes=QuoteBoard(history=history, view=view, find_calendar=rules.calendar),
             coverage=CoverageReader(

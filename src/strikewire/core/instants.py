@@ -9,6 +9,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 MICROSECOND_NS: Final = 1_000
 SECOND_NS: Final = 1_000_000_000
 MINUTE_NS: Final = 60 * SECOND_NS
@@ -56,6 +59,18 @@ def format_rfc3339(instant_ns: int) -> str:
     moment = to_datetime(instant_ns)
     spec = "microseconds" if moment.microsecond else "seconds"
     return moment.isoformat(timespec=spec).replace("+00:00", "Z")
+
+
+def format_instants(instants: npt.NDArray[np.datetime64]) -> list[str | None]:
+    """Format instants as `format_rfc3339` does, each different one once; NaT is None."""
+    different, places = np.unique(instants.astype("datetime64[ns]"), return_inverse=True)
+    texts = [
+        None if is_none else format_rfc3339(instant_ns)
+        for instant_ns, is_none in zip(
+            different.astype(np.int64).tolist(), np.isnat(different).tolist(), strict=True
+        )
+    ]
+    return [texts[place] for place in places.tolist()]
 
 
 def parse_rfc3339(text: str) -> int:

@@ -104,3 +104,16 @@ class EngineView(Protocol):
         The last one is the forming bar, flagged PARTIAL while its minute is not over.
         """
         ...
+
+    def find_book(self, instrument_id: InstrumentId) -> npt.NDArray[np.void] | None:
+        """Return an instrument's latest book, DEPTH_DTYPE (1,); None where none was heard."""
+        ...
+
+    def read_quotes(self, ids: npt.NDArray[np.int32]) -> QuoteColumns:
+        """Return the latest quotes of many instruments, in one pass.
+
+        Parameters
+        ----------
+        ids : int32 (n,); nothing is known of one that is nobody's, such as -1.
+        """
+        ...

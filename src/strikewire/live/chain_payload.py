@@ -75,7 +75,7 @@ def describe_head(table: ChainTable, *, convention: Convention) -> dict[str, Any
         "future_symbol": find_symbol(layout, int(layout.future_ids[0])),
         "forward": {
             "value": float(expiries.forwards[0]),
-            "source": _SOURCES[int(expiries.sources[0])],
+            "source": name_forward_sources(expiries.sources)[0],
             "dispersion": float(expiries.dispersions[0]),
             "pairs": int(expiries.pair_counts[0]),
         },
@@ -110,6 +110,11 @@ def find_window(table: ChainTable, strikes: int | None) -> slice:
 def find_symbol(layout: ChainLayout, instrument_id: int) -> str | None:
     """Return an instrument's symbol; None for nobody's id."""
     return layout.symbols.get(instrument_id)
+
+
+def name_forward_sources(sources: npt.NDArray[np.integer[Any]]) -> list[str | None]:
+    """Return what forwards are made of, None where there is none."""
+    return [_SOURCES[each] for each in sources.tolist()]
 
 
 def name_reasons(reasons: npt.NDArray[np.uint8]) -> list[str | None]:

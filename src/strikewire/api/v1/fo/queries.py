@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from strikewire.engine.chains.table import ChainTable
 from strikewire.live.chain_conventions import revalue
 from strikewire.live.contract_directory import UnderlyingKey
 from strikewire.runtime import Runtime
+from strikewire.store.contracts import ListedExpiry
 
 UnderlyingName = Annotated[
     str,
@@ -29,6 +30,13 @@ UnderlyingName = Annotated[
         examples=["NIFTY", "NFO:NIFTY"],
     ),
 ]
+
+
+CONVENTION: Final = Field(
+    default=Convention.FORWARD,
+    description="`forward`: Black on the expiry's forward, ours. `nse`: Black and Scholes on the "
+    "spot at 10 %, as the exchange does.",
+)
 
 
 class AsOfQuery(schemas.Query):
@@ -59,11 +67,7 @@ class ExpiryQuery(UnderlyingQuery):
 class ChainQuery(ExpiryQuery):
     """Which chain, as of when, and how it is measured."""
 
-    convention: Convention = Field(
-        default=Convention.FORWARD,
-        description="`forward`: Black on the expiry's forward, ours. `nse`: Black and Scholes on "
-        "the spot at 10 %, as the exchange does.",
-    )
+    convention: Convention = CONVENTION
 
 
 def find_instant(runtime: Runtime, as_of_ns: int | None) -> int:
@@ -83,6 +87,39 @@ def find_instant(runtime: Runtime, as_of_ns: int | None) -> int:
     return as_of_ns
 
 
+def list_chains(
+    runtime: Runtime, key: UnderlyingKey, listed: Sequence[ListedExpiry], *, as_of_ns: int
+) -> list[ChainKey]:
+    """Return the chains that were not over at an instant, nearest first; else the last one.
+
+    Raises
+    ------
+    UnknownExpiryError : there are only futures on the underlying.
+    """
+    days = [each.day for each in listed if each.options]
+    if not days:
+        msg = f"options on {key} were wanted, found only futures"
+        raise UnknownExpiryError(msg, underlying=key.underlying, exchange=key.exchange)
+    cutoffs_ns = runtime.contracts.find_cutoffs(key, days)
+    going = [day for day, cutoff_ns in zip(days, cutoffs_ns, strict=True) if cutoff_ns > as_of_ns]
+    return [ChainKey(key.exchange, key.underlying, day) for day in going or days[-1:]]
+
+
+def check_expiry(key: UnderlyingKey, listed: Sequence[ListedExpiry], day: date) -> ChainKey:
+    """Return the chain that ends on a day.
+
+    Raises
+    ------
+    UnknownExpiryError : none does.
+    """
+    if not any(each.day == day and each.options for each in listed):
+        msg = f"a day on which options on {key} end was wanted, found {day}"
+        raise UnknownExpiryError(
+            msg, underlying=key.underlying, exchange=key.exchange, expiry=day.isoformat()
+        )
+    return ChainKey(key.exchange, key.underlying, day)
+
+
 async def find_chains(runtime: Runtime, query: UnderlyingQuery) -> list[ChainKey]:
     """Return the chains of an underlying that are not over, nearest first; else the last one.
 
@@ -94,13 +131,7 @@ async def find_chains(runtime: Runtime, query: UnderlyingQuery) -> list[ChainKey
     """
     instant_ns = find_instant(runtime, query.as_of)
     key, listed = await runtime.contracts.find(query.underlying)
-    days = [each.day for each in listed if each.options]
-    if not days:
-        msg = f"options on {key} were wanted, found only futures"
-        raise UnknownExpiryError(msg, underlying=key.underlying, exchange=key.exchange)
-    cutoffs_ns = runtime.contracts.find_cutoffs(key, days)
-    going = [day for day, cutoff_ns in zip(days, cutoffs_ns, strict=True) if cutoff_ns > instant_ns]
-    return [_name_chain(key, day) for day in going or days[-1:]]
+    return list_chains(runtime, key, listed, as_of_ns=instant_ns)
 
 
 async def find_chain(runtime: Runtime, query: ExpiryQuery) -> ChainKey:
@@ -116,12 +147,7 @@ async def find_chain(runtime: Runtime, query: ExpiryQuery) -> ChainKey:
         return (await find_chains(runtime, query))[0]
     find_instant(runtime, query.as_of)
     key, listed = await runtime.contracts.find(query.underlying)
-    if not any(each.day == query.expiry and each.options for each in listed):
-        msg = f"a day on which options on {key} end was wanted, found {query.expiry}"
-        raise UnknownExpiryError(
-            msg, underlying=key.underlying, exchange=key.exchange, expiry=query.expiry.isoformat()
-        )
-    return _name_chain(key, query.expiry)
+    return check_expiry(key, listed, query.expiry)
 
 
 async def load_chain(runtime: Runtime, query: ChainQuery) -> ChainTable:
@@ -166,7 +192,3 @@ async def load_tables(
         # The first one says what was wanted.
         await load_table(runtime, keys[0], as_of_ns)
     return found
-
-
-def _name_chain(key: UnderlyingKey, day: date) -> ChainKey:
-    return ChainKey(key.exchange, key.underlying, day)
