@@ -67,14 +67,14 @@ def replay(file: Path, data_dir: Path, *, speed: str = "max", **environment: str
     )
 
 
-async def fetch(data_dir: Path, query: str) -> list[asyncpg.Record]:
-    """Ask the database of a data directory that no program is using."""
+async def fetch(data_dir: Path, *queries: str) -> list[asyncpg.Record]:
+    """Ask the database of a data directory that no program is using; all answers together."""
     server = EmbeddedPostgres(EmbeddedConfig(data_dir=data_dir))
     url = await server.start()
     try:
         connection = await asyncpg.connect(url)
         try:
-            return list(await connection.fetch(query))
+            return [row for query in queries for row in await connection.fetch(query)]
         finally:
             await connection.close()
     finally:
@@ -82,9 +82,16 @@ async def fetch(data_dir: Path, query: str) -> list[asyncpg.Record]:
 
 
 async def hash_bars(data_dir: Path) -> str:
-    """Return a digest of every stored minute bar, all columns, in key order."""
+    """Return a digest of every stored minute bar and every row of chains, all columns."""
+    chains = [
+        # A chain's id is one higher where a transaction was rolled back: the number of a row.
+        f"SELECT '{table}', count(*), sum(hashtextextended((to_jsonb(t) - 'expiry_id')::text, 0))"
+        f" FROM {table} t"
+        for table in ("fo_option_strike_bars", "fo_expiry_metrics", "futures_bars")
+    ]
     rows = await fetch(
         data_dir,
+        *chains,
         "SELECT r.exchange, r.tradingsymbol, b.ts, b.open, b.high, b.low, b.close, b.volume, b.oi,"
         " b.tick_count, b.revision, b.source, b.flags FROM minute_bars b"
         " JOIN instrument_registry r ON r.id = b.instrument_id ORDER BY 1, 2, 3",

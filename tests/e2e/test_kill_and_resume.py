@@ -13,6 +13,8 @@ from tests.e2e.program import KILLED, hash_bars, replay
 
 SESSION = "banknifty_1min_20221230/bnf_20221230.parquet"
 BAR_COUNT = 38_758
+#: 77 strikes and their expiry in each of 375 minutes, and the future, which has one more.
+CHAIN_ROW_COUNT = 375 * 78 + 376
 FRAME_COUNT = 4 * 376
 
 #: Places a tick comes by once per frame, and once per commit.
@@ -32,6 +34,7 @@ async def undisturbed(session_file: Path, make_data_dir: Callable[[], Path]) -> 
     summary = replay(session_file, data_dir).json()
     assert summary["engine"]["bars"] == BAR_COUNT
     assert summary["stored"] == {"inserted": BAR_COUNT, "updated": 0, "unchanged": 0}
+    assert summary["chain_rows"] == CHAIN_ROW_COUNT
     return await hash_bars(data_dir)
 
 
@@ -112,5 +115,6 @@ def test_second_replay_changes_nothing(session_file: Path, data_dir: Path) -> No
 
     assert first["stored"] == {"inserted": BAR_COUNT, "updated": 0, "unchanged": 0}
     assert second["stored"] == {"inserted": 0, "updated": 0, "unchanged": BAR_COUNT}
+    assert (first["chain_rows"], second["chain_rows"]) == (CHAIN_ROW_COUNT, 0)
     assert second["engine"] == first["engine"]
     assert second["resumed"] is None

@@ -81,19 +81,37 @@ def compute_future_figures(
         msg = f"expiries that ascend were wanted, found {taus.tolist()}"
         raise ValueError(msg)
     prices = np.where(futures > 0, futures, np.nan)
-    level = spot if spot > 0 else np.nan
-    times = np.where(taus > 0, taus, np.nan)
+    bases, carries = compute_bases(futures, np.full(len(futures), spot), taus)
     spreads, costs = np.full(len(prices), np.nan), np.full(len(prices), np.nan)
     spreads[1:] = np.diff(prices)
     costs[1:] = np.log(prices[1:] / prices[:-1]) / np.diff(taus)
     total = float(np.nansum(oi))
     return FutureFigures(
-        bases=prices - level,
-        carries=np.log(prices / level) / times,
+        bases=bases,
+        carries=carries,
         spreads=spreads,
         rollover_costs=costs,
         oi_shares=oi / (total if total > 0 else np.nan),
     )
+
+
+def compute_bases(futures: Floats, spots: Floats, taus: Floats) -> tuple[Floats, Floats]:
+    """Compute basis and carry of futures, each on a spot of its own.
+
+    Parameters
+    ----------
+    futures, spots : float64 (n,), rupees; NaN where unknown.
+    taus : float64 (n,), years to the cut-offs; NaN where unknown.
+
+    Returns
+    -------
+    bases : float64 (n,), rupees.
+    carries : float64 (n,), a year, continuously compounded. No time left is no carry: NaN.
+    """
+    prices = np.where(futures > 0, futures, np.nan)
+    levels = np.where(spots > 0, spots, np.nan)
+    times = np.where(taus > 0, taus, np.nan)
+    return prices - levels, np.log(prices / levels) / times
 
 
 def classify_build_up(price_changes: Floats, oi_changes: Floats) -> npt.NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Final
 
@@ -37,6 +37,7 @@ from strikewire.bootstrap.stores import (
 from strikewire.bootstrap.streams import OwnTopics, Redis, build_hub
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import DependencyError
+from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.view import UpdateSink
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.chain_board import ChainBoard
@@ -70,7 +71,7 @@ from strikewire.runtime import Runtime
 from strikewire.settings import Settings
 from strikewire.store.bar_reader import BarReader
 from strikewire.store.bars import BarStore
-from strikewire.store.chains import ChainStore
+from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.contracts import ContractStore
 from strikewire.store.coverage import CoverageStore
 from strikewire.store.database import Database
@@ -239,8 +240,9 @@ async def build_runtime(
             ),
             chain_history=ChainHistory(
                 database=database,
-                store=ChainStore(),
+                store=ChainRowStore(),
                 board=None if playing is None else board,
+                find_pending=list if playing is None else _name_pending(playing.session),
                 find_calendar=rules.calendar,
                 clock=market_clock,
             ),
@@ -339,6 +341,7 @@ def _follow_rules(rules: RuleBook, playing: ReplayRun | None, streams: BarStream
 def _start_board(board: ChainBoard, playing: ReplayRun, supervisor: Supervisor) -> None:
     """Have live chains valued as they move."""
     board.bind(playing.session.chains)
+    playing.session.listen(board)
     supervisor.start(_CHAINS, board.run)
 
 
@@ -368,6 +371,10 @@ def _make_listeners(
         find_calendar=rules.calendar,
     )
     return Listeners(invalidator.on_committed, sinks)
+
+
+def _name_pending(session: Session) -> Callable[[], list[ChainMinute]]:
+    return lambda: session.recorder.pending_minutes
 
 
 def _make_open_bars(session: Session) -> SessionBars:

@@ -101,6 +101,7 @@ def _summarise(run: ReplayRun, resumption: Resumption, seconds: float) -> dict[s
         "as_of": format_rfc3339(engine.as_of_ns) if engine.as_of_ns else None,
         "engine": asdict(engine.counters),
         "stored": asdict(run.session.recorder.result),
+        "chain_rows": run.session.recorder.chain_rows,
         "resumed": None if resumption.is_fresh else asdict(resumption),
         "seconds": round(seconds, 3),
     }

@@ -74,6 +74,18 @@ RECENT_DTYPE: Final = np.dtype(
     align=True,
 )
 
+#: What is remembered of bars that left the ring. Touched once a minute: no part of a slot's row.
+ENDING_DTYPE: Final = np.dtype(
+    [
+        ("minute", "<i8"),  # of the last bar that was evicted; NO_MINUTE: none was
+        ("close", "<f8"),
+        ("oi", "<f8"),  # the last one told
+        ("close_before", "<f8"),  # of the last bar of the session before; NaN: not known
+        ("oi_before", "<f8"),
+    ],
+    align=True,
+)
+
 DIRTY: Final = 1  # changed since it was last published
 PUBLISHED: Final = 2  # published at least once: the next time is an amendment
 COUNTED: Final = 4  # counted as a closed bar
@@ -103,7 +115,7 @@ class State(NamedTuple):
     seen: npt.NDArray[np.uint64]  # (s, k, SEEN_PLACES) fingerprints, as many as tick_count
     counters: npt.NDArray[np.int64]  # (Counter.SIZE,)
     marks: npt.NDArray[np.int64]  # (2,) as_of_ns, and the first minute that is not closed yet
-    before: npt.NDArray[np.float64]  # (s, 2) close and open interest of the session before; NaN
+    endings: npt.NDArray[np.void]  # ENDING_DTYPE (s,)
 
 
 class Sessions(NamedTuple):
@@ -117,9 +129,6 @@ class Sessions(NamedTuple):
 AS_OF: Final = 0
 OPEN_MINUTE: Final = 1
 
-CLOSE_BEFORE: Final = 0
-OI_BEFORE: Final = 1
-
 
 def make_state(*, slots: int, recent_minutes: int, ids: int) -> State:
     """Return an empty state for a number of slots, ring places and ids."""
@@ -129,6 +138,10 @@ def make_state(*, slots: int, recent_minutes: int, ids: int) -> State:
     slot_rows["newest_minute"] = NO_MINUTE
     for name in ("base_volume", "first_volume", "ltp", "volume", "oi", "average_price"):
         slot_rows[name] = np.nan
+    ending_rows = np.zeros(slots, ENDING_DTYPE)
+    ending_rows["minute"] = NO_MINUTE
+    for name in ("close", "oi", "close_before", "oi_before"):
+        ending_rows[name] = np.nan
     recent = np.zeros((slots, recent_minutes), RECENT_DTYPE)
     recent["minute"] = NO_MINUTE
     return State(
@@ -138,7 +151,7 @@ def make_state(*, slots: int, recent_minutes: int, ids: int) -> State:
         seen=np.empty((slots, recent_minutes, SEEN_PLACES), np.uint64),
         counters=np.zeros(Counter.SIZE, np.int64),
         marks=np.zeros(2, np.int64),
-        before=np.full((slots, 2), np.nan),
+        endings=ending_rows,
     )
 
 
@@ -152,5 +165,5 @@ def grow_state(state: State, *, slots: int, ids: int) -> State:
     larger.slot_of_id[: len(state.slot_of_id)] = state.slot_of_id
     larger.counters[:] = state.counters
     larger.marks[:] = state.marks
-    larger.before[:used] = state.before
+    larger.endings[:used] = state.endings
     return larger

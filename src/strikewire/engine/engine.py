@@ -325,6 +325,17 @@ class Engine:
         reads_nb.read_closed_nb(self._state, minute_ns // MINUTE_NS, ids, columns, ts_ns, slots)
         return _to_quotes(columns, ts_ns, *self._books.read(slots, minute_ns + MINUTE_NS))
 
+    def read_books(
+        self, ids: npt.NDArray[np.int32], minute_ns: int
+    ) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
+        """Return the books as a minute that has just closed left them, and when each was made.
+
+        DEPTH_DTYPE (n,) and int64 (n,), 0 where there is none.
+        """
+        _, _, slots = columns = _make_columns(len(ids))
+        reads_nb.read_quotes_nb(self._state, ids, *columns)
+        return self._books.read(slots, minute_ns + MINUTE_NS)
+
     def recent_bars(self, instrument_id: InstrumentId) -> npt.NDArray[np.void]:
         """Return BAR_DTYPE (n,): the bars that ticks can still change, oldest first."""
         slot = self._find_slot(instrument_id)

@@ -23,12 +23,10 @@ from strikewire.core.instants import MINUTE_NS
 from strikewire.core.ticks import TickFlag
 from strikewire.engine.columns import (
     AS_OF,
-    CLOSE_BEFORE,
     COUNTED,
     DIRTY,
     NO_MINUTE,
     NO_SESSION,
-    OI_BEFORE,
     OPEN_MINUTE,
     PUBLISHED,
     SEEN_PLACES,
@@ -176,6 +174,11 @@ def _walk_nb(
                 if not is_open:
                     bar["state"] &= _CLEAN
         if action == _EVICT:
+            ending = state.endings[slot]
+            ending["minute"] = minute
+            ending["close"] = bar["close"]
+            if not np.isnan(bar["oi"]):
+                ending["oi"] = bar["oi"]
             bar["minute"] = NO_MINUTE
             head["base_volume"] = reached
     return n
@@ -187,12 +190,10 @@ def _enter_session_nb(
 ) -> int:
     """Finish a slot's old session and begin another: the day's volume starts anew."""
     head = state.slots[slot]
-    newest = head["newest_minute"]
-    if newest != NO_MINUTE:
-        last = state.recent[slot, newest & (state.recent.shape[1] - 1)]
-        state.before[slot, CLOSE_BEFORE] = last["close"]
-        state.before[slot, OI_BEFORE] = last["oi"]
-    n = _walk_nb(state, slot, newest, _EVICT, out, n)
+    n = _walk_nb(state, slot, head["newest_minute"], _EVICT, out, n)
+    ending = state.endings[slot]
+    ending["close_before"] = ending["close"]
+    ending["oi_before"] = ending["oi"]
     head["session"] = session
     head["open_ns"] = sessions.opens_ns[session]
     head["close_ns"] = sessions.closes_ns[session]

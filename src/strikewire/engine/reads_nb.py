@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from strikewire.analytics.compiling import compile_kernel
 from strikewire.core.instants import MINUTE_NS
-from strikewire.engine.columns import CLOSE_BEFORE, NO_MINUTE, OI_BEFORE, State
+from strikewire.engine.columns import NO_MINUTE, State
 
 compiled: Final = compile_kernel()
 
@@ -43,8 +43,8 @@ def read_quotes_nb(
             continue
         slot = slot_of_id[ids[i]]
         slots[i] = slot
-        columns[CLOSE_OF_SESSION_BEFORE, i] = state.before[slot, CLOSE_BEFORE]
-        columns[OI_OF_SESSION_BEFORE, i] = state.before[slot, OI_BEFORE]
+        columns[CLOSE_OF_SESSION_BEFORE, i] = state.endings[slot]["close_before"]
+        columns[OI_OF_SESSION_BEFORE, i] = state.endings[slot]["oi_before"]
         head = heads[slot]
         if head["quote_ns"] == 0:
             continue
@@ -66,7 +66,7 @@ def read_closed_nb(
     """Write how each id stood at the end of a minute that has just closed: as its bars have it.
 
     The stamp is the end of the newest bar's minute. The volume is the day's, the highest told by
-    then; the open interest the last one told in the bars that are still here.
+    then; the open interest the last one told.
     """
     slot_of_id = state.slot_of_id
     places = state.recent.shape[1]
@@ -78,12 +78,15 @@ def read_closed_nb(
             continue
         slot = slot_of_id[ids[i]]
         slots[i] = slot
-        columns[CLOSE_OF_SESSION_BEFORE, i] = state.before[slot, CLOSE_BEFORE]
-        columns[OI_OF_SESSION_BEFORE, i] = state.before[slot, OI_BEFORE]
+        columns[CLOSE_OF_SESSION_BEFORE, i] = state.endings[slot]["close_before"]
+        columns[OI_OF_SESSION_BEFORE, i] = state.endings[slot]["oi_before"]
         head = state.slots[slot]
+        ending = state.endings[slot]
+        if ending["minute"] != NO_MINUTE and ending["minute"] <= minute:
+            ts_ns[i] = (ending["minute"] + 1) * _MINUTE
+            columns[LTP, i] = ending["close"]
+            columns[OI, i] = ending["oi"]
         newest = head["newest_minute"]
-        if newest == NO_MINUTE:
-            continue
         reached = head["base_volume"]
         for at in range(max(newest - places + 1, 0), min(newest, minute) + 1):
             bar = state.recent[slot, at & (places - 1)]

@@ -17,6 +17,7 @@ from strikewire.core.errors import EngineStateError
 from strikewire.core.ticks import DEPTH_DTYPE
 from strikewire.engine.books import Books
 from strikewire.engine.columns import (
+    ENDING_DTYPE,
     NO_MINUTE,
     RECENT_DTYPE,
     SEEN_PLACES,
@@ -32,6 +33,7 @@ _LAYOUT: Final = [
     _VERSION,
     SLOT_DTYPE.itemsize,
     RECENT_DTYPE.itemsize,
+    ENDING_DTYPE.itemsize,
     DEPTH_DTYPE.itemsize,
     SEEN_PLACES,
     Counter.SIZE,
@@ -72,7 +74,7 @@ def pack_state(
             state.slots[:used].tobytes(),
             state.recent[:used].tobytes(),
             state.seen[:used][taken].tobytes(),
-            state.before[:used].tobytes(),
+            state.endings[:used].tobytes(),
             quoted.tobytes(),
             latest.tobytes(),
             order.tobytes(),
@@ -107,7 +109,7 @@ def unpack_state(snapshot: bytes, *, recent_minutes: int) -> UnpackedState:
     recent_rows = cursor.take(RECENT_DTYPE, used * recent).reshape(used, recent)
     taken = _find_taken(recent_rows)
     fingerprints = cursor.take(np.dtype(np.uint64), int(taken.sum()))
-    before = cursor.take(np.dtype(np.float64), 2 * used).reshape(used, 2)
+    endings = cursor.take(ENDING_DTYPE, used)
     quoted = cursor.take(np.dtype(np.int32), head["books"])
     latest = cursor.take(DEPTH_DTYPE, len(quoted))
     order = cursor.take(np.dtype(np.int64), 2 * len(quoted)).reshape(-1, 2)
@@ -119,7 +121,7 @@ def unpack_state(snapshot: bytes, *, recent_minutes: int) -> UnpackedState:
     state.slots[:] = slots
     state.recent[:] = recent_rows
     state.seen[taken] = fingerprints
-    state.before[:] = before
+    state.endings[:] = endings
     state.slot_of_id[ids] = np.arange(used, dtype=np.int32)
     books = Books()
     books.unpack(quoted, latest, order, used)

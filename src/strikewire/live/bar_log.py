@@ -1,7 +1,8 @@
-"""The bar log: one recording's bars and its checkpoint, written in one transaction."""
+"""The bar log: one recording's bars, chains and checkpoint, written in one transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from strikewire.core.bars import BarFlag, Timeframe
 from strikewire.core.errors import ConflictError
+from strikewire.engine.chains.records import ChainMinute
+from strikewire.live.chain_log import ChainLog
 from strikewire.observability.logs import get_logger
 from strikewire.resilience.failpoints import Failpoints
 from strikewire.store.bar_merges import MergeResult
@@ -18,6 +21,17 @@ from strikewire.store.checkpoints import Checkpoint, CheckpointStore
 from strikewire.store.database import Database, WriteSession
 
 _log: Final = get_logger("recorder")
+
+
+@dataclass(frozen=True, slots=True)
+class LogResult:
+    """What became of what was written: of the bars, and how many rows of chains were new."""
+
+    bars: MergeResult
+    chain_rows: int
+
+    def __add__(self, other: LogResult) -> LogResult:
+        return LogResult(self.bars + other.bars, self.chain_rows + other.chain_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +45,13 @@ class CheckpointState:
 
 
 class BarLog:
-    """Write the bars of one recording.
+    """Write the bars and the chains of one recording.
 
     Bars that were never published before are new to the store as well, because the checkpoint they
     rest on was committed with every earlier one: they go in by a plain COPY. Should the store have
     some all the same (another file, an earlier replay), the COPY is refused as a whole, and this
-    and every later batch of the recording is merged instead.
+    and every later batch of the recording is merged instead. So it is with the records of chains,
+    but that of those the store's stay as they are.
 
     Parameters
     ----------
@@ -49,12 +64,14 @@ class BarLog:
         session_key: str,
         database: Database,
         bars: BarStore,
+        chains: ChainLog,
         checkpoints: CheckpointStore,
         failpoints: Failpoints,
     ) -> None:
         self._session_key = session_key
         self._database = database
         self._bars = bars
+        self._chains = chains
         self._checkpoints = checkpoints
         self._failpoints = failpoints
         self._is_merging = False
@@ -72,8 +89,14 @@ class BarLog:
         async with self._database.write() as session:
             await self._checkpoints.delete(session, self._session_key)
 
-    async def write(self, bars: npt.NDArray[np.void], state: CheckpointState) -> MergeResult:
-        """Commit bars, BAR_DTYPE in order of publication, with the state they lead to.
+    async def write(
+        self, bars: npt.NDArray[np.void], minutes: Sequence[ChainMinute], state: CheckpointState
+    ) -> LogResult:
+        """Commit bars and records of chains with the state they lead to.
+
+        Parameters
+        ----------
+        bars : BAR_DTYPE (n,), in order of publication.
 
         Raises
         ------
@@ -89,26 +112,31 @@ class BarLog:
             engine_state=state.engine_state,
         )
         try:
-            result = await self._write(new, known, checkpoint)
+            result = await self._write((new, known), minutes, checkpoint)
         except ConflictError:
             _log.info("the store has bars of this session: they are compared from here on")
             self._is_merging = True
-            result = await self._write(new, known, checkpoint)
+            result = await self._write((new, known), minutes, checkpoint)
         self._failpoints.hit("recorder.committed")
         self._bar_count = checkpoint.bar_count
         return result
 
     async def _write(
-        self, new: npt.NDArray[np.void], known: npt.NDArray[np.void], checkpoint: Checkpoint
-    ) -> MergeResult:
+        self,
+        bars: tuple[npt.NDArray[np.void], npt.NDArray[np.void]],
+        minutes: Sequence[ChainMinute],
+        checkpoint: Checkpoint,
+    ) -> LogResult:
+        new, known = bars
         async with self._database.write() as session:
             self._failpoints.hit("recorder.begun")
             result = await self._add(session, new)
             if len(known):
                 result += await self._bars.merge(session, known, timeframe=Timeframe.M1)
+            rows = await self._chains.write(session, minutes, is_merging=self._is_merging)
             await self._checkpoints.save(session, checkpoint)
             self._failpoints.hit("recorder.written")
-        return result
+        return LogResult(result, rows)
 
     async def _add(self, session: WriteSession, new: npt.NDArray[np.void]) -> MergeResult:
         if self._is_merging:

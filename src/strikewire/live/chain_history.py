@@ -1,29 +1,50 @@
-"""Chain history: chains as they are now."""
+"""Chain history: chains as they are now, and as each recorded minute left them.
+
+A minute's record says how things stood at its end, so it answers for every instant from then until
+the end of the next one. Nothing past the market's time is ever shown: a replay that was sought
+backwards knows its future, and does not tell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Sequence
+from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
+from strikewire.core.bars import Timeframe
+from strikewire.core.chain_rows import EXPIRY_METRICS_DTYPE, FUTURES_BAR_DTYPE, STRIKE_BAR_DTYPE
 from strikewire.core.clock import Clock
-from strikewire.core.errors import NotFoundError, NothingRecordedError
-from strikewire.core.instants import to_datetime
-from strikewire.engine.chains.layout import ChainKey
+from strikewire.core.errors import NothingRecordedError
+from strikewire.core.instants import MINUTE_NS, to_datetime
+from strikewire.core.instruments import Instrument
+from strikewire.engine.chains.layout import ChainKey, lay_out_chains
+from strikewire.engine.chains.records import (
+    ChainMinute,
+    make_metric_rows,
+    make_strike_rows,
+    read_table,
+)
 from strikewire.engine.chains.table import ChainTable
 from strikewire.live.chain_board import ChainBoard
-from strikewire.reference.cutoffs import find_cutoffs
+from strikewire.live.chain_rollups import keep_last, roll_futures
 from strikewire.reference.sessions import SessionCalendar
-from strikewire.reference.underlyings import split_underlying
-from strikewire.store.chains import ChainStore, ListedUnderlying
-from strikewire.store.database import Database
+from strikewire.reference.underlyings import find_spot_symbol
+from strikewire.store.chain_contracts import load_chain, load_futures
+from strikewire.store.chain_rows import ChainRowStore
+from strikewire.store.database import Database, ReadSession
+
+_OWN: Final = np.zeros(1, np.int32)
 
 
 class ChainHistory:
-    """Finds chains: which there are, and what was said of them.
+    """What was said of chains.
 
     Parameters
     ----------
     board : live chains; None when nobody hears ticks.
+    find_pending : returns the records that are on their way to the store, oldest first.
     find_calendar : the sessions of a venue.
     clock : the market's time.
     """
@@ -32,97 +53,225 @@ class ChainHistory:
         self,
         *,
         database: Database,
-        store: ChainStore,
+        store: ChainRowStore,
         board: ChainBoard | None,
+        find_pending: Callable[[], Sequence[ChainMinute]],
         find_calendar: Callable[[str], SessionCalendar],
         clock: Clock,
     ) -> None:
         self._database = database
         self._store = store
         self._board = board
+        self._find_pending = find_pending
         self._find_calendar = find_calendar
         self._clock = clock
 
-    # -- which there are ------------------------------------------------------------------------
+    # -- one instant ----------------------------------------------------------------------------
 
-    async def list_underlyings(self) -> list[ListedUnderlying]:
-        """Return every underlying that has options, by venue and name.
+    async def chain_at(self, key: ChainKey, as_of_ns: int | None = None) -> ChainTable:
+        """Return a chain as it is now (None), or as the newest minute over by an instant left it.
 
-        Raises
-        ------
-        DependencyError : the store did not answer; likewise below.
-        """
-        async with self._database.read() as session:
-            return await self._store.list_underlyings(session)
-
-    async def find_underlying(self, text: str) -> tuple[str, str]:
-        """Return venue and name of an underlying, given as `NFO:NIFTY` or `NIFTY`.
+        Now is the newest record where nobody hears the chain.
 
         Raises
         ------
-        NotFoundError : it has no options.
+        NothingRecordedError : nothing was recorded of it by then.
+        DependencyError : the store was needed and did not answer; likewise below.
         """
-        exchange, underlying = split_underlying(text)
-        if exchange is None:
-            async with self._database.read() as session:
-                exchange = await self._store.find_venue(session, underlying)
-        return exchange, underlying
-
-    async def list_expiries(
-        self, exchange: str, underlying: str, as_of_ns: int | None = None
-    ) -> list[ChainKey]:
-        """Return the chains that had not ended at an instant (None: now), nearest first.
-
-        Raises
-        ------
-        NotFoundError : the venue has no market rules.
-        """
-        calendar = self._find_calendar(exchange)
-        now_ns = self._limit(as_of_ns)
-        today = to_datetime(now_ns).astimezone(calendar.zone).date()
-        async with self._database.read() as session:
-            days = await self._store.list_expiries(session, exchange, underlying, from_day=today)
-        cutoffs_ns = find_cutoffs(calendar, days)
-        return [
-            ChainKey(exchange, underlying, day)
-            for day, cutoff_ns in zip(days, cutoffs_ns.tolist(), strict=True)
-            if cutoff_ns > now_ns
-        ]
-
-    async def find_key(
-        self, text: str, expiry: date | None = None, as_of_ns: int | None = None
-    ) -> ChainKey:
-        """Return the chain of an underlying's expiry, by default of the nearest not yet ended.
-
-        Raises
-        ------
-        NotFoundError : the underlying has no options, or none that goes on.
-        """
-        exchange, underlying = await self.find_underlying(text)
-        if expiry is not None:
-            return ChainKey(exchange, underlying, expiry)
-        keys = await self.list_expiries(exchange, underlying, as_of_ns)
-        if not keys:
-            msg = f"no options on {underlying} at {exchange} end after that instant"
-            raise NotFoundError(msg, underlying=underlying)
-        return keys[0]
-
-    def _limit(self, as_of_ns: int | None) -> int:
-        """Return an instant, or the market's now where it is later: nobody sees ahead."""
-        now_ns = self._clock.now_ns()
-        return now_ns if as_of_ns is None else min(as_of_ns, now_ns)
-
-    # -- what was said --------------------------------------------------------------------------
-
-    async def chain_at(self, key: ChainKey) -> ChainTable:
-        """Return a chain as it is now.
-
-        Raises
-        ------
-        NothingRecordedError : nothing was heard of it.
-        """
-        table = None if self._board is None else self._board.find(key)
-        if table is None:
+        found = await self.chains_at([key], as_of_ns)
+        if not found:
             msg = f"nothing is known of the chain {key.subject}"
             raise NothingRecordedError(msg, chain=key.subject)
-        return table
+        return found[0]
+
+    async def chains_at(
+        self, keys: Sequence[ChainKey], as_of_ns: int | None = None
+    ) -> list[ChainTable]:
+        """Return chains as `chain_at` does, without those of which nothing is known."""
+        found: dict[ChainKey, ChainTable] = {}
+        if as_of_ns is None and self._board is not None:
+            live = {key: self._board.find(key) for key in keys}
+            found = {key: table for key, table in live.items() if table is not None}
+        until_ns = self._find_until(as_of_ns)
+        for minute in reversed(self._list_pending(until_ns)):
+            for key in keys:
+                place = None if minute.table is None else minute.table.layout.find(key)
+                if minute.table is not None and place is not None and key not in found:
+                    found[key] = minute.table.pick(place)
+        missing = [key for key in keys if key not in found]
+        if missing:
+            async with self._database.read() as session:
+                found |= await self._load_tables(session, missing, until_ns)
+        return [found[key] for key in keys if key in found]
+
+    async def futures_at(
+        self, exchange: str, underlying: str, as_of_ns: int | None = None
+    ) -> tuple[list[Instrument], npt.NDArray[np.void]]:
+        """Return the futures of an underlying that go on, and each one's newest record by then.
+
+        FUTURES_BAR_DTYPE (f,), nearest expiry first; those of which nothing is known are left out.
+        """
+        until_ns = self._find_until(as_of_ns)
+        pending = self._list_pending(until_ns)
+        async with self._database.read() as session:
+            futures = await self._find_futures(session, exchange, underlying, until_ns)
+            ids = [int(each.id) for each in futures]
+            stored = await self._store.load_last_futures(session, ids, until_ns)
+        rows = np.concatenate([stored, *(each.futures for each in pending)])
+        newest = {int(row["instrument_id"]): row for row in rows}
+        known = [each for each in futures if int(each.id) in newest]
+        return known, np.array([newest[int(each.id)] for each in known], FUTURES_BAR_DTYPE)
+
+    async def book_at(
+        self, instrument: Instrument, as_of_ns: int | None = None
+    ) -> tuple[int, npt.NDArray[np.void]] | None:
+        """Return the end of the newest minute by an instant that left a book, and the book.
+
+        DEPTH_DTYPE (1,); None where none was recorded.
+        """
+        until_ns = self._find_until(as_of_ns)
+        pending = self._list_pending(until_ns)
+        async with self._database.read() as session:
+            stored = await self._store.load_last_book(session, int(instrument.id), until_ns)
+        mine = [each.books[each.books["instrument_id"] == instrument.id] for each in pending]
+        found = np.concatenate([stored, *mine])
+        if not len(found):
+            return None
+        return int(found["ts_ns"][-1]) + MINUTE_NS, found["book"][-1:]
+
+    # -- series ---------------------------------------------------------------------------------
+
+    async def metrics(
+        self,
+        keys: Sequence[ChainKey],
+        from_ns: int,
+        to_ns: int,
+        timeframe: Timeframe = Timeframe.M1,
+    ) -> npt.NDArray[np.void]:
+        """Return the metrics of chains in `[from_ns, to_ns)`, by chain and time.
+
+        EXPIRY_METRICS_DTYPE (n,), where `expiry_id` is the chain's place in `keys`. In a wider
+        timeframe each bucket says what its last minute said.
+        """
+        pending = self._list_pending(self._find_until(None))
+        span = (from_ns, min(to_ns, self._find_until(None)))
+        async with self._database.read() as session:
+            ids = await self._store.find_ids(session, [key.name for key in keys])
+            stored = await self._store.load_metrics(session, list(ids.values()), *span)
+        series = [np.zeros(0, EXPIRY_METRICS_DTYPE)]
+        for place, key in enumerate(keys):
+            mine = stored[stored["expiry_id"] == ids.get(key.name, -1)]
+            fresh = [
+                make_metric_rows(each.table.pick(at), each.variances[at : at + 1], _OWN)
+                for each, at in _find_in(pending, key)
+                if each.table is not None
+            ]
+            rows = _join(mine, fresh, span)
+            rows["expiry_id"] = place
+            series.append(keep_last(rows, timeframe, self._find_calendar(key.exchange)))
+        return np.concatenate(series)
+
+    async def strikes(
+        self, key: ChainKey, from_ns: int, to_ns: int, timeframe: Timeframe = Timeframe.M1
+    ) -> npt.NDArray[np.void]:
+        """Return a chain's strikes, STRIKE_BAR_DTYPE (n,), by time and strike; as `metrics`."""
+        pending = self._list_pending(self._find_until(None))
+        span = (from_ns, min(to_ns, self._find_until(None)))
+        stored = np.zeros(0, STRIKE_BAR_DTYPE)
+        async with self._database.read() as session:
+            ids = await self._store.find_ids(session, [key.name])
+            if ids:
+                stored = await self._store.load_strikes(session, list(ids.values()), *span)
+        fresh = [
+            make_strike_rows(each.table.pick(at), _OWN)
+            for each, at in _find_in(pending, key)
+            if each.table is not None
+        ]
+        rows = _join(stored, fresh, span)
+        rows["expiry_id"] = 0
+        return keep_last(rows, timeframe, self._find_calendar(key.exchange))
+
+    async def futures(
+        self, future: Instrument, from_ns: int, to_ns: int, timeframe: Timeframe = Timeframe.M1
+    ) -> npt.NDArray[np.void]:
+        """Return a future's bars with basis, carry and build-up, FUTURES_BAR_DTYPE (n,).
+
+        In a wider timeframe prices and volume are those of the bucket, the rest that of its end.
+        """
+        pending = self._list_pending(self._find_until(None))
+        span = (from_ns, min(to_ns, self._find_until(None)))
+        async with self._database.read() as session:
+            stored = await self._store.load_futures(session, [int(future.id)], *span)
+        fresh = [each.futures[each.futures["instrument_id"] == future.id] for each in pending]
+        rows = _join(stored, fresh, span)
+        return roll_futures(rows, timeframe, self._find_calendar(future.spec.exchange))
+
+    # -- helpers --------------------------------------------------------------------------------
+
+    def _find_until(self, as_of_ns: int | None) -> int:
+        """Return what a minute must have opened before to be over by an instant.
+
+        By the market's now where that is earlier: nobody sees ahead.
+        """
+        now_ns = self._clock.now_ns()
+        return (now_ns if as_of_ns is None else min(as_of_ns, now_ns)) - MINUTE_NS + 1
+
+    def _list_pending(self, until_ns: int) -> list[ChainMinute]:
+        """Return the records that are on their way to the store, oldest first.
+
+        Asked for before the store is: what is committed meanwhile is found twice and not never.
+        """
+        return [each for each in self._find_pending() if each.minute_ns < until_ns]
+
+    async def _find_futures(
+        self, session: ReadSession, exchange: str, underlying: str, until_ns: int
+    ) -> list[Instrument]:
+        zone = self._find_calendar(exchange).zone
+        today = to_datetime(until_ns + MINUTE_NS - 1).astimezone(zone).date()
+        return await load_futures(session, exchange, underlying, from_day=today)
+
+    async def _load_tables(
+        self, session: ReadSession, keys: Sequence[ChainKey], until_ns: int
+    ) -> dict[ChainKey, ChainTable]:
+        ids = await self._store.find_ids(session, [key.name for key in keys])
+        tables: dict[ChainKey, ChainTable] = {}
+        for key in keys:
+            expiry_id = ids.get(key.name)
+            minute_ns = (
+                None
+                if expiry_id is None
+                else await self._store.find_minute(session, expiry_id, until_ns)
+            )
+            if expiry_id is None or minute_ns is None:
+                continue
+            strikes, metrics = await self._store.load_minute(session, expiry_id, minute_ns)
+            spot = find_spot_symbol(key.exchange, key.underlying)
+            listed = set(strikes["strike"].tolist())
+            contracts = [
+                each
+                for each in await load_chain(session, key.name, spot)
+                # Others were listed later.
+                if each.spec.strike in listed or not each.spec.kind.is_option
+            ]
+            layout = lay_out_chains(contracts, self._find_calendar)
+            tables[key] = read_table(layout, strikes, metrics)
+        return tables
+
+
+def _find_in(minutes: Sequence[ChainMinute], key: ChainKey) -> list[tuple[ChainMinute, int]]:
+    """Return those minutes that say something of a chain, and its place in each."""
+    places = [
+        (each, None if each.table is None else each.table.layout.find(key)) for each in minutes
+    ]
+    return [(each, place) for each, place in places if place is not None]
+
+
+def _join(
+    stored: npt.NDArray[np.void], fresh: Sequence[npt.NDArray[np.void]], span: tuple[int, int]
+) -> npt.NDArray[np.void]:
+    """Return what is stored and, of the minutes that are not, what is on its way there."""
+    rows = np.concatenate([stored[:0], *fresh])
+    is_new = (rows["ts_ns"] >= span[0]) & (rows["ts_ns"] < span[1])
+    is_new &= ~np.isin(rows["ts_ns"], stored["ts_ns"])
+    joined = np.concatenate([stored, rows[is_new]])
+    return joined[np.argsort(joined["ts_ns"], kind="stable")]

@@ -1,4 +1,4 @@
-"""The recorder: closed bars into the store, together with how far the journal is done."""
+"""The recorder: bars and chains into the store, together with how far the journal is done."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import numpy.typing as npt
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.errors import DependencyError, JournalError
 from strikewire.core.instruments import InstrumentId
+from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.view import Update
-from strikewire.live.bar_log import BarLog, CheckpointState, keep_newest
+from strikewire.live.bar_log import BarLog, CheckpointState, LogResult, keep_newest
 from strikewire.observability.logs import get_logger
 from strikewire.observability.metrics import Metrics
 from strikewire.store.bar_merges import MergeResult
@@ -53,11 +54,14 @@ class RecorderConfig:
         the journal, so this is a matter of load, not of loss.
     max_pending_bars : with so many waiting the session waits too: nothing is dropped. At 72 bytes
         a bar the default holds 72 MB.
+    max_pending_strikes : likewise, of the records of chains. At some 400 bytes a strike the default
+        holds 80 MB.
     retry_s : how long to wait when the database is away.
     """
 
     flush_interval_s: float = 1.0
     max_pending_bars: int = 1_000_000
+    max_pending_strikes: int = 200_000
     retry_s: float = 0.5
 
 
@@ -94,11 +98,14 @@ class Recorder:
         self._pending: list[npt.NDArray[np.void]] = []
         self._pending_count = 0
         self._in_flight = _NO_BARS
+        self._minutes: list[ChainMinute] = []
+        self._minutes_in_flight: list[ChainMinute] = []
+        self._strike_count = 0
         self._committing = asyncio.Lock()
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._is_holding = True
-        self._result = MergeResult(inserted=0, updated=0, unchanged=0)
+        self._result = LogResult(MergeResult(inserted=0, updated=0, unchanged=0), chain_rows=0)
 
     # -- the sink -------------------------------------------------------------------------------
 
@@ -110,10 +117,27 @@ class Recorder:
             if self._is_holding and self.pending_bars >= self._config.max_pending_bars:
                 self._has_room.clear()
 
+    def on_minute(self, minute: ChainMinute) -> None:
+        """Keep the record of a minute until the next commit."""
+        self._minutes.append(minute)
+        self._strike_count += 0 if minute.table is None else len(minute.table.layout.strikes)
+        if self._is_holding and self._strike_count >= self._config.max_pending_strikes:
+            self._has_room.clear()
+
     @property
     def result(self) -> MergeResult:
         """What became of the bars committed so far."""
-        return self._result
+        return self._result.bars
+
+    @property
+    def chain_rows(self) -> int:
+        """Rows of chains committed so far that were not there before."""
+        return self._result.chain_rows
+
+    @property
+    def pending_minutes(self) -> list[ChainMinute]:
+        """The records of chains that are on their way to the store, oldest first."""
+        return [*self._minutes_in_flight, *self._minutes]
 
     @property
     def pending_bars(self) -> int:
@@ -166,6 +190,8 @@ class Recorder:
             fresh = np.concatenate([_NO_BARS, *self._pending])
             self._pending, self._pending_count = [], 0
             self._in_flight = fresh
+            minutes, self._minutes, self._strike_count = self._minutes, [], 0
+            self._minutes_in_flight = minutes
             state = CheckpointState(
                 last_seq=self._engine.last_seq,
                 as_of_ns=self._engine.as_of_ns,
@@ -175,7 +201,7 @@ class Recorder:
             while True:
                 try:
                     self._flush_journal()
-                    self._result += await self._bar_log.write(fresh, state)
+                    self._result += await self._bar_log.write(fresh, minutes, state)
                     break
                 except DependencyError as error:
                     _log.warning("bars wait for the database", bars=len(fresh), error=str(error))
@@ -183,6 +209,6 @@ class Recorder:
                     _log.warning("bars wait for the journal", bars=len(fresh), error=str(error))
                 await asyncio.sleep(self._config.retry_s)
             self._on_committed(fresh)
-            self._in_flight = _NO_BARS
+            self._in_flight, self._minutes_in_flight = _NO_BARS, []
             self._has_room.set()
             self._metrics.recorder_flush_seconds.observe(time.perf_counter() - started_s)

@@ -18,11 +18,13 @@ from strikewire.engine.view import UpdateSink
 from strikewire.feeds.base import Feed
 from strikewire.journal import JournalConfig, JournalWriter, check_session_key
 from strikewire.live.bar_log import BarLog
+from strikewire.live.chain_log import ChainLog
 from strikewire.live.recorder import Recorder, RecorderConfig
 from strikewire.live.session import Session, SessionConfig
 from strikewire.observability.metrics import Metrics
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.store.bars import BarStore
+from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.checkpoints import CheckpointStore
 from strikewire.store.database import Database
 
@@ -89,6 +91,7 @@ class Recordings:
             session_key=feed.session_key,
             database=self._database,
             bars=BarStore(),
+            chains=ChainLog(ChainRowStore()),
             checkpoints=CheckpointStore(),
             failpoints=config.session.failpoints,
         )

@@ -1,6 +1,6 @@
 """A session: the order of events, from a feed's frame to the sinks. Nobody else knows it.
 
-    frame ─► journal ─► engine ─► sinks, in their order
+    frame ─► journal ─► engine ─► sinks, in their order; and where a minute closed, its record
 
 Live and replay are this one path. Nothing on it reads a clock or draws a random number.
 """
@@ -16,7 +16,9 @@ from strikewire.core.errors import EngineStateError, JournalError, NotFoundError
 from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument
 from strikewire.core.ticks import TickBatch
+from strikewire.engine.chains.minutes import MinuteCloser
 from strikewire.engine.chains.reader import ChainReader
+from strikewire.engine.chains.records import MinuteSink
 from strikewire.engine.engine import Engine
 from strikewire.engine.view import Update, UpdateSink
 from strikewire.feeds.base import Feed
@@ -89,8 +91,10 @@ class Session:
         self._journal = journal
         self._engine = chains.engine
         self._chains = chains
+        self._closer = MinuteCloser(chains)
         self._recorder = recorder
         self._sinks: tuple[UpdateSink, ...] = (recorder, *sinks)
+        self._minute_sinks: list[MinuteSink] = [recorder]
         self._config = config
         self._failpoints = config.failpoints
         self._is_stopping = False
@@ -110,6 +114,10 @@ class Session:
     def recorder(self) -> Recorder:
         """Where this session's bars are on their way to the store."""
         return self._recorder
+
+    def listen(self, sink: MinuteSink) -> None:
+        """Tell somebody of each minute that closes, after the recorder."""
+        self._minute_sinks.append(sink)
 
     def measure_journal(self) -> int:
         """Return how many bytes the recording's journal has on disk."""
@@ -152,6 +160,7 @@ class Session:
         committed_seq = self._engine.last_seq
         self._engine.register(instruments)
         self._chains.register(instruments)
+        self._closer.begin()
         if recovered.last_seq > 0:
             for record in JournalReader(self._journal.directory).records(after_seq=committed_seq):
                 if record.batch is not None:
@@ -239,6 +248,9 @@ class Session:
     def _publish(self, update: Update) -> None:
         for sink in self._sinks:
             sink.on_update(update)
+        for minute in self._closer.close(update):
+            for told in self._minute_sinks:
+                told.on_minute(minute)
 
     async def _finish(self) -> bool:
         """Store what is left; say whether the recording is complete."""

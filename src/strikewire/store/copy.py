@@ -33,7 +33,7 @@ class WireType(Enum):
     INT2 = ">i2"
     INT4 = ">i4"
     FLOAT8 = ">f8"
-    #: Microseconds since 2000-01-01T00:00Z.
+    #: Microseconds since 2000-01-01T00:00Z; a bigint travels the same way.
     TIMESTAMPTZ = ">i8"
 
 

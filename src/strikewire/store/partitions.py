@@ -13,11 +13,24 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Table, text
 
+from strikewire.store.chain_schema import (
+    fo_depth_minutes,
+    fo_expiry_metrics,
+    fo_option_strike_bars,
+    futures_bars,
+)
 from strikewire.store.database import WriteSession
 from strikewire.store.schema import PARTITION_SCHEMA, daily_bars, minute_bars
 
 #: Minutes by month: 3,000 instruments make 24 million rows. Days by year: a million.
-_PERIODS: Final = {minute_bars.name: "M", daily_bars.name: "Y"}
+_PERIODS: Final = {
+    minute_bars.name: "M",
+    daily_bars.name: "Y",
+    fo_option_strike_bars.name: "M",
+    fo_expiry_metrics.name: "M",
+    futures_bars.name: "M",
+    fo_depth_minutes.name: "M",
+}
 
 #: One transaction makes partitions at a time; "STRIKE" in ASCII, and a number of our own.
 _LOCK_KEY: Final = 0x5354_5249_4B45_0001
@@ -43,7 +56,7 @@ async def ensure_partitions(session: WriteSession, table: Table, from_ns: int, t
 
     Parameters
     ----------
-    table : `minute_bars` (a partition per month) or `daily_bars` (per year), UTC.
+    table : `daily_bars` (a partition per year), or a table of minutes (per month), UTC.
 
     Raises
     ------

@@ -37,6 +37,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from strikewire.store.audit_schema import AuditHeadRow, AuditRow
+from strikewire.store.chain_schema import ExpiryRow
 from strikewire.store.identity_schema import (
     LoginSessionRow,
     RefreshTokenRow,
@@ -52,6 +53,7 @@ __all__ = [
     "ApiKeyRow",
     "AuditHeadRow",
     "AuditRow",
+    "ExpiryRow",
     "InstrumentAliasRow",
     "InstrumentRow",
     "JournalCheckpointRow",

@@ -27,6 +27,11 @@ class ChainKey:
     expiry: date
 
     @property
+    def name(self) -> tuple[str, str, date]:
+        """The same as plain values, as the store has it."""
+        return self.exchange, self.underlying, self.expiry
+
+    @property
     def subject(self) -> str:
         """The chain's name, `NFO:NIFTY:2025-07-24`."""
         return f"{self.exchange}:{self.underlying}:{self.expiry.isoformat()}"

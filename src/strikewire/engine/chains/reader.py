@@ -8,10 +8,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from strikewire.core.chain_rows import DEPTH_MINUTE_DTYPE
 from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument
+from strikewire.engine.chains.futures import (
+    FutureLayout,
+    FutureTable,
+    lay_out_futures,
+    make_future_rows,
+    make_future_table,
+)
 from strikewire.engine.chains.layout import NOBODY, ChainLayout, lay_out_chains
 from strikewire.engine.chains.table import ChainSource, ChainTable
+from strikewire.engine.chains.tracking import find_tracked
 from strikewire.engine.chains.valuation import ChainInstant, ChainTerms, list_quoted, value_chains
 from strikewire.engine.engine import Engine
 from strikewire.engine.view import QuoteColumns
@@ -68,6 +77,11 @@ class ChainReader:
         """Every chain there is."""
         return self._layout
 
+    @property
+    def futures(self) -> FutureLayout:
+        """Every future there is."""
+        return self._futures
+
     def register(self, instruments: Iterable[Instrument]) -> None:
         """Have these instruments' chains, and no others."""
         self._instruments = tuple(instruments)
@@ -86,6 +100,7 @@ class ChainReader:
 
     def _lay_out(self) -> None:
         self._layout = lay_out_chains(self._instruments, self._find_calendar)
+        self._futures = lay_out_futures(self._instruments, self._find_calendar)
         venues = sorted({key.exchange for key in self._layout.keys})
         self._calendars = [self._find_calendar(venue) for venue in venues]
         self._venue_of = np.array(
@@ -97,7 +112,7 @@ class ChainReader:
         layout = self._layout.cut(places)
         as_of_ns = self._engine.as_of_ns
         opens_ns, _ = self._find_sessions(as_of_ns)
-        quotes = self._add_seeds(layout, self._engine.read_quotes(list_quoted(layout)))
+        quotes = self._add_seeds(list_quoted(layout), self._engine.read_quotes(list_quoted(layout)))
         instant = ChainInstant(as_of_ns, opens_ns[np.asarray(places, np.int64)], ChainSource.LIVE)
         return value_chains(layout, quotes, instant, self._terms)
 
@@ -123,9 +138,45 @@ class ChainReader:
         if len(places) < count:
             quotes = _take(quotes, _find_rows(layout, places))
             layout = layout.cut(places)
-        quotes = self._add_seeds(layout, quotes)
+        quotes = self._add_seeds(list_quoted(layout), quotes)
         instant = ChainInstant(end_ns, opens_ns[places], ChainSource.MINUTE)
         return value_chains(layout, quotes, instant, self._terms)
+
+    def read_futures(self) -> FutureTable:
+        """Return every future as it is now."""
+        quotes = self._engine.read_quotes(self._futures.list_quoted())
+        quotes = self._add_seeds(self._futures.list_quoted(), quotes)
+        return make_future_table(self._futures, quotes, self._engine.as_of_ns, self._terms)
+
+    def read_futures_minute(
+        self, minute_ns: int, bars: npt.NDArray[np.void]
+    ) -> npt.NDArray[np.void]:
+        """Return what a minute just closed leaves of futures, FUTURES_BAR_DTYPE (f,).
+
+        Parameters
+        ----------
+        bars : BAR_DTYPE (n,), of that minute; other instruments' are passed over.
+        """
+        ids = self._futures.list_quoted()
+        quotes = self._add_seeds(ids, self._engine.read_closed(ids, minute_ns))
+        table = make_future_table(self._futures, quotes, minute_ns + MINUTE_NS, self._terms)
+        return make_future_rows(table, bars)
+
+    def read_books(self, table: ChainTable | None, minute_ns: int) -> npt.NDArray[np.void]:
+        """Return the books that changed in a minute just closed, DEPTH_MINUTE_DTYPE (b,).
+
+        Of every future, and of the options around the money of the expiries of a table that are the
+        nearest: what all the others would take, nobody would ever ask for.
+        """
+        ids = self._futures.ids
+        if table is not None:
+            ids = np.concatenate([ids, find_tracked(table)])
+        books, ts_ns = self._engine.read_books(ids, minute_ns)
+        is_fresh = ts_ns >= minute_ns
+        rows = np.empty(int(is_fresh.sum()), DEPTH_MINUTE_DTYPE)
+        rows["instrument_id"], rows["ts_ns"] = ids[is_fresh], minute_ns
+        rows["book"] = books[is_fresh]
+        return rows
 
     def _find_sessions(
         self, instant_ns: int
@@ -139,9 +190,8 @@ class ChainReader:
                 closes_ns[number] = calendar.closes_ns[place]
         return opens_ns[self._venue_of], closes_ns[self._venue_of]
 
-    def _add_seeds(self, layout: ChainLayout, quotes: QuoteColumns) -> QuoteColumns:
+    def _add_seeds(self, ids: npt.NDArray[np.int32], quotes: QuoteColumns) -> QuoteColumns:
         """Put in what the engine cannot know: how the session before its first one ended."""
-        ids = list_quoted(layout)
         places = np.where(ids < len(self._oi_before) - 1, ids, NOBODY)
         closes, oi = quotes.closes_before, quotes.oi_before
         return replace(

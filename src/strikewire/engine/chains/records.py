@@ -1,39 +1,37 @@
-"""What a closed minute leaves behind: rows for the store, one array per kind.
-
-A row is stamped with its minute's open, like a bar, and says how things stood at the minute's end.
-"""
+"""What a closed minute leaves behind, as it is told and as rows for the store."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from strikewire.analytics.options.chains import ExpiryFigures
+from strikewire.analytics.options.chains import Chains, ExpiryFigures, compute_figures
+from strikewire.core.chain_rows import (
+    EXPIRY_COLUMNS,
+    EXPIRY_METRICS_DTYPE,
+    FIGURE_COLUMNS,
+    NO_AGE,
+    SIDE_COLUMNS,
+    STRIKE_BAR_DTYPE,
+)
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
-from strikewire.core.ticks import DEPTH_DTYPE
-from strikewire.engine.chains.table import ChainColumns, ChainTable, Floats
+from strikewire.engine.chains.layout import ChainLayout
+from strikewire.engine.chains.table import (
+    ChainColumns,
+    ChainSource,
+    ChainTable,
+    ExpiryColumns,
+    Floats,
+)
 
-#: The columns of `ChainColumns` as rows name them, `call_` or `put_` in front.
-SIDE_NAMES: Final = {
-    "close": "ltps",
-    "change": "changes",
-    "premium": "premiums",
-    "bid": "bids",
-    "ask": "asks",
-    "volume": "volumes",
-    "oi": "oi",
-    "oi_change": "oi_changes",
-    "iv": "vols",
-    "delta": "deltas",
-    "gamma": "gammas",
-    "theta": "thetas",
-    "vega": "vegas",
-    "rho": "rhos",
-}
-#: Those of `ExpiryColumns` and `ExpiryFigures`.
+#: The columns of rows, and the fields of `ChainColumns`, `ExpiryColumns` and `ExpiryFigures` that
+#: they are made of.
+SIDE_NAMES: Final = dict(
+    zip(SIDE_COLUMNS, [each.name for each in fields(ChainColumns)], strict=False)
+)
 EXPIRY_NAMES: Final = {
     "spot": "spots",
     "future": "futures",
@@ -42,70 +40,10 @@ EXPIRY_NAMES: Final = {
     "tau": "taus",
     "rate": "rates",
 }
-FIGURE_NAMES: Final = {
-    "call_oi": "call_oi",
-    "put_oi": "put_oi",
-    "call_oi_change": "call_oi_changes",
-    "put_oi_change": "put_oi_changes",
-    "pcr_oi": "pcr_oi",
-    "pcr_volume": "pcr_volumes",
-    "max_pain": "max_pains",
-    "atm_strike": "atm_strikes",
-    "atm_iv": "atm_vols",
-    "straddle": "straddles",
-    "strangle": "strangles",
-    "expected_move": "expected_moves",
-    "risk_reversal": "risk_reversals",
-    "butterfly": "butterflies",
-    "gex": "gex",
-}
-assert list(FIGURE_NAMES.values()) == [each.name for each in fields(ExpiryFigures)]
-
-#: No trade: an age that no trade has.
-NO_AGE: Final = -1
-
-_KEY: Final = [("expiry_id", "<i4"), ("ts_ns", "<i8")]
-STRIKE_BAR_DTYPE: Final = np.dtype(
-    [
-        *_KEY,
-        ("strike", "<f8"),
-        *(
-            (f"{side}_{name}", kind)
-            for side in ("call", "put")
-            for name, kind in (
-                *((name, "<f8") for name in SIDE_NAMES),
-                ("age_s", "<i4"),  # of the last trade, at the minute's end; NO_AGE
-                ("reason", "<i2"),  # Reason
-            )
-        ),
-    ]
+FIGURE_NAMES: Final = dict(
+    zip(FIGURE_COLUMNS, [each.name for each in fields(ExpiryFigures)], strict=True)
 )
-EXPIRY_METRICS_DTYPE: Final = np.dtype(
-    [
-        *_KEY,
-        *((name, "<f8") for name in EXPIRY_NAMES),
-        ("forward_source", "<i2"),  # ForwardSource
-        ("pair_count", "<i4"),
-        *((name, "<f8") for name in FIGURE_NAMES),
-        ("variance", "<f8"),  # a year's, of the strip of options out of the money
-    ]
-)
-FUTURES_BAR_DTYPE: Final = np.dtype(
-    [
-        ("instrument_id", "<i4"),
-        ("ts_ns", "<i8"),
-        *((name, "<f8") for name in ("open", "high", "low", "close", "volume", "oi")),
-        ("spot", "<f8"),
-        ("basis", "<f8"),  # rupees, close less spot
-        ("carry", "<f8"),  # a year, continuously compounded
-        ("change", "<f8"),  # rupees, since the close of the session before
-        ("oi_change", "<f8"),  # units, since then
-        ("build_up", "<i2"),  # BuildUp
-    ]
-)
-DEPTH_MINUTE_DTYPE: Final = np.dtype(
-    [("instrument_id", "<i4"), ("ts_ns", "<i8"), ("book", DEPTH_DTYPE)]
-)
+assert tuple(EXPIRY_NAMES) == EXPIRY_COLUMNS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,6 +64,14 @@ class ChainMinute:
     variances: Floats
     futures: npt.NDArray[np.void]
     books: npt.NDArray[np.void]
+
+
+class MinuteSink(Protocol):
+    """Somebody who is told of each minute that closed. Never awaits, never raises."""
+
+    def on_minute(self, minute: ChainMinute) -> None:
+        """Take it in."""
+        ...
 
 
 def make_strike_rows(table: ChainTable, expiry_ids: npt.NDArray[np.int32]) -> npt.NDArray[np.void]:
@@ -177,4 +123,44 @@ def read_side(rows: npt.NDArray[np.void], side: str) -> ChainColumns:
         },
         reasons=rows[f"{side}_reason"].astype(np.uint8),
         ts_ns=np.where(ages_s == NO_AGE, 0, ts_ns),
+    )
+
+
+def read_table(
+    layout: ChainLayout, strikes: npt.NDArray[np.void], metrics: npt.NDArray[np.void]
+) -> ChainTable:
+    """Return the table that the rows of one minute were made of.
+
+    Parameters
+    ----------
+    strikes : STRIKE_BAR_DTYPE (n,), one for each strike of the layout.
+    metrics : EXPIRY_METRICS_DTYPE (e,), one for each of its expiries.
+    """
+    calls, puts = read_side(strikes, "call"), read_side(strikes, "put")
+    expiries = ExpiryColumns(
+        **{column: np.ascontiguousarray(metrics[name]) for name, column in EXPIRY_NAMES.items()},
+        sources=metrics["forward_source"].astype(np.uint8),
+        pair_counts=metrics["pair_count"].astype(np.int64),
+    )
+    chains = Chains(
+        starts=layout.starts,
+        strikes=layout.strikes,
+        calls=calls.to_side(),
+        puts=puts.to_side(),
+        forwards=expiries.forwards,
+        taus=expiries.taus,
+    )
+    # What was said stands in the rows; only what each strike adds to it does not.
+    _, exposures = compute_figures(chains)
+    return ChainTable(
+        as_of_ns=int(metrics["ts_ns"][0]) + MINUTE_NS,
+        source=ChainSource.MINUTE,
+        layout=layout,
+        calls=calls,
+        puts=puts,
+        expiries=expiries,
+        figures=ExpiryFigures(
+            **{column: np.ascontiguousarray(metrics[name]) for name, column in FIGURE_NAMES.items()}
+        ),
+        exposures=exposures,
     )
