@@ -143,6 +143,8 @@ class SocketFeed:
 
     session_key = "latency"
     description = "a socket"
+    #: Nothing is asked of the days before.
+    first_ns = 0
 
     async def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch]:
         """Yield what arrives, until the other side has sent everything."""

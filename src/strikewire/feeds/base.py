@@ -26,6 +26,11 @@ class Feed(Protocol):
         """Say what is being heard, in a few words, for logs and summaries."""
         ...
 
+    @property
+    def first_ns(self) -> int:
+        """The instant at which it begins: of a recording its first frame's, of a market's now."""
+        ...
+
     def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch]:
         """Yield the batches that follow tick `after_seq` (0: from the start), in delivery order."""
         ...

@@ -142,6 +142,11 @@ class ReplayFeed:
         return self._source.description
 
     @property
+    def first_ns(self) -> int:
+        """The instant of the first frame; 0 without any."""
+        return self._source.first_ns
+
+    @property
     def clock(self) -> ReplayClock:
         """The time of day for everything behind this feed."""
         return self._clock

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from strikewire.core.bars import BarFlag, Timeframe
 from strikewire.core.errors import ConflictError
+from strikewire.core.instants import DAY_NS
 from strikewire.engine.chains.records import ChainMinute
 from strikewire.live.chain_log import ChainLog
 from strikewire.observability.logs import get_logger
@@ -21,6 +22,9 @@ from strikewire.store.checkpoints import Checkpoint, CheckpointStore
 from strikewire.store.database import Database, WriteSession
 
 _log: Final = get_logger("recorder")
+
+#: Longer than any run of days without a session.
+_REACH_NS: Final = 14 * DAY_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,14 @@ class BarLog:
             checkpoint = await self._checkpoints.load(session, self._session_key)
         self._bar_count = checkpoint.bar_count if checkpoint else 0
         return checkpoint
+
+    async def load_endings(self, ids: Sequence[int], before_ns: int) -> npt.NDArray[np.void]:
+        """Return how instruments ended before an instant, `store.bars.ENDING_DTYPE` (m,).
+
+        Those of which nothing was heard in the two weeks before it are left out.
+        """
+        async with self._database.read() as session:
+            return await self._bars.load_endings(session, ids, before_ns - _REACH_NS, before_ns)
 
     async def forget_checkpoint(self) -> None:
         """Begin the recording anew; its bars stay, and are compared."""

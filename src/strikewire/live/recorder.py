@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -172,6 +172,10 @@ class Recorder:
     async def load_checkpoint(self) -> Checkpoint | None:
         """Return how far this recording was committed; None where it never was."""
         return await self._bar_log.load_checkpoint()
+
+    async def load_endings(self, ids: Sequence[int], before_ns: int) -> npt.NDArray[np.void]:
+        """Return how instruments ended before an instant; see `BarLog.load_endings`."""
+        return await self._bar_log.load_endings(ids, before_ns)
 
     async def run(self) -> None:
         """Commit what is waiting, again and again, until cancelled."""

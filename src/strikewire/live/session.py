@@ -17,7 +17,7 @@ from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument
 from strikewire.core.ticks import TickBatch
 from strikewire.engine.chains.minutes import MinuteCloser
-from strikewire.engine.chains.reader import ChainReader
+from strikewire.engine.chains.reader import ChainReader, SessionBefore
 from strikewire.engine.chains.records import MinuteSink
 from strikewire.engine.engine import Engine
 from strikewire.engine.view import Update, UpdateSink
@@ -161,6 +161,7 @@ class Session:
         self._engine.register(instruments)
         self._chains.register(instruments)
         self._closer.begin()
+        await self._seed_chains()
         if recovered.last_seq > 0:
             for record in JournalReader(self._journal.directory).records(after_seq=committed_seq):
                 if record.batch is not None:
@@ -182,6 +183,18 @@ class Session:
                 truncated_bytes=resumption.truncated_bytes,
             )
         return resumption
+
+    async def _seed_chains(self) -> None:
+        """Tell the chains how the session before the feed's first one ended, as the store has it.
+
+        A question of the store alone: resumed or not, the answer is the same.
+        """
+        for venue, ids in self._chains.list_quoted().items():
+            before_ns = self._chains.find_session(venue, self._feed.first_ns)
+            endings = await self._recorder.load_endings(ids, before_ns)
+            self._chains.seed(
+                SessionBefore(endings["instrument_id"], endings["close"], endings["oi"])
+            )
 
     async def run(self) -> None:
         """Run until the feed ends, or `stop` is called. Call `resume` first.

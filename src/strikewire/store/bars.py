@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -45,6 +46,9 @@ _STRAIGHT_ROWS: Final = 10_000
 _MAX_NAMED_IDS: Final = 10
 
 _PRICES: Final = ("open", "high", "low", "close", "volume", "oi")
+
+#: How an instrument ended: its id, and the last bar's close and open interest.
+ENDING_DTYPE: Final = np.dtype([("instrument_id", "<i4"), ("close", "<f8"), ("oi", "<f8")])
 
 #: A row of a series as `load` gets it, without the id, which is known. The last four fields are one
 #: integer to the server: three calls and three concatenations less per row.
@@ -169,6 +173,37 @@ class BarStore:
         table = _find_table(timeframe)
         rows = _select_before(table, instrument_id, before_ns).limit(count).subquery()
         return await _load_packed(session, instrument_id, rows)
+
+    async def load_endings(
+        self,
+        session: ReadSession | WriteSession,
+        ids: Sequence[int],
+        from_ns: int,
+        before_ns: int,
+    ) -> npt.NDArray[np.void]:
+        """Return the last minute bar of each instrument in `[from_ns, before_ns)`, those that have.
+
+        Returns
+        -------
+        ENDING_DTYPE (m,), by instrument. One look into the index for each.
+        """
+        bound = bindparam(None, list(ids), type_=ARRAY(Integer))
+        wanted = func.unnest(bound).table_valued("id", name="wanted")
+        table = minute_bars
+        one = (
+            select(table.c.close, table.c.oi)
+            .where(
+                table.c.instrument_id == wanted.c.id,
+                table.c.ts >= _make_bound(from_ns),
+                table.c.ts < _make_bound(before_ns),
+            )
+            .order_by(table.c.ts.desc())
+            .limit(1)
+            .lateral()
+        )
+        query = select(wanted.c.id, one).select_from(wanted.join(one, true())).order_by(wanted.c.id)
+        rows = (await session.execute(query)).all()
+        return np.array([tuple(row) for row in rows], ENDING_DTYPE)
 
     async def next_bar_time(
         self,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from strikewire.core.chain_rows import DEPTH_MINUTE_DTYPE
 from strikewire.core.instants import MINUTE_NS
-from strikewire.core.instruments import Instrument
+from strikewire.core.instruments import Instrument, InstrumentKind
 from strikewire.engine.chains.futures import (
     FutureLayout,
     FutureTable,
@@ -91,12 +91,28 @@ class ChainReader:
         """Take changed market rules over: other hours, other cut-offs."""
         self._lay_out()
 
+    def list_quoted(self) -> dict[str, list[int]]:
+        """Return the ids of the options and futures of each venue."""
+        found: dict[str, list[int]] = {}
+        for each in self._instruments:
+            if each.spec.kind.is_option or each.spec.kind is InstrumentKind.FUTURE:
+                found.setdefault(each.spec.exchange, []).append(int(each.id))
+        return found
+
+    def find_session(self, venue: str, instant_ns: int) -> int:
+        """Return the open of a venue's session that is under way at an instant, or of the next."""
+        calendar = self._find_calendar(venue)
+        place = int(np.searchsorted(calendar.closes_ns, instant_ns, side="right"))
+        return int(calendar.opens_ns[place]) if place < len(calendar.opens_ns) else instant_ns
+
     def seed(self, before: SessionBefore) -> None:
-        """Say how the session before the engine's first one ended."""
-        room = int(before.ids.max(initial=0)) + 2
-        self._closes_before, self._oi_before = np.full(room, np.nan), np.full(room, np.nan)
-        self._closes_before[before.ids] = before.closes
-        self._oi_before[before.ids] = before.oi
+        """Say how the session before the engine's first one ended, of some instruments."""
+        room = max(int(before.ids.max(initial=0)) + 2, len(self._oi_before))
+        closes, oi = np.full(room, np.nan), np.full(room, np.nan)
+        closes[: len(self._oi_before)] = self._closes_before
+        oi[: len(self._oi_before)] = self._oi_before
+        closes[before.ids], oi[before.ids] = before.closes, before.oi
+        self._closes_before, self._oi_before = closes, oi
 
     def _lay_out(self) -> None:
         self._layout = lay_out_chains(self._instruments, self._find_calendar)
