@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
 from strikewire.core.errors import ConflictError, NotFoundError
-from strikewire.core.instants import MICROSECOND_NS, from_datetime, to_datetime
+from strikewire.core.instants import from_datetime, to_datetime
 from strikewire.core.instruments import InstrumentId
 from strikewire.store.bar_merges import MergeResult, merge_staged
 from strikewire.store.copy import (
@@ -34,6 +33,7 @@ from strikewire.store.copy import (
     copy_in,
     from_postgres_us,
     list_bar_columns,
+    make_bound,
 )
 from strikewire.store.database import ReadSession, WriteSession
 from strikewire.store.partitions import ensure_partitions_of
@@ -153,8 +153,8 @@ class BarStore:
             select(table)
             .where(
                 table.c.instrument_id == instrument_id,
-                table.c.ts >= _make_bound(from_ns),
-                table.c.ts < _make_bound(to_ns),
+                table.c.ts >= make_bound(from_ns),
+                table.c.ts < make_bound(to_ns),
             )
             .subquery()
         )
@@ -188,14 +188,14 @@ class BarStore:
         ENDING_DTYPE (m,), by instrument. One look into the index for each.
         """
         bound = bindparam(None, list(ids), type_=ARRAY(Integer))
-        wanted = func.unnest(bound).table_valued("id", name="wanted")
+        wanted = func.unnest(bound).table_valued("id", name="wanted").render_derived()
         table = minute_bars
         one = (
             select(table.c.close, table.c.oi)
             .where(
                 table.c.instrument_id == wanted.c.id,
-                table.c.ts >= _make_bound(from_ns),
-                table.c.ts < _make_bound(before_ns),
+                table.c.ts >= make_bound(from_ns),
+                table.c.ts < make_bound(before_ns),
             )
             .order_by(table.c.ts.desc())
             .limit(1)
@@ -297,16 +297,11 @@ async def _has_any(session: WriteSession, table: Table, bars: npt.NDArray[np.voi
     return bool((await session.execute(query)).scalar_one())
 
 
-def _make_bound(instant_ns: int) -> datetime:
-    """Return the first timestamp not before an instant: the database counts microseconds."""
-    return to_datetime(-(-instant_ns // MICROSECOND_NS) * MICROSECOND_NS)
-
-
 def _select_before(table: Table, instrument_id: InstrumentId, before_ns: int) -> Select[Any]:
     """Select an instrument's bars before an instant, newest first: partitions are read in turn."""
     return (
         select(table)
-        .where(table.c.instrument_id == instrument_id, table.c.ts < _make_bound(before_ns))
+        .where(table.c.instrument_id == instrument_id, table.c.ts < make_bound(before_ns))
         .order_by(table.c.ts.desc())
     )
 

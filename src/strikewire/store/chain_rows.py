@@ -18,7 +18,7 @@ from strikewire.core.chain_rows import (
     FUTURES_BAR_DTYPE,
     STRIKE_BAR_DTYPE,
 )
-from strikewire.core.instants import from_datetime, to_datetime
+from strikewire.core.instants import from_datetime
 from strikewire.core.ticks import DEPTH_DTYPE
 from strikewire.store.chain_schema import (
     FLAT_DEPTH_DTYPE,
@@ -28,6 +28,7 @@ from strikewire.store.chain_schema import (
     fo_option_strike_bars,
     futures_bars,
 )
+from strikewire.store.copy import make_bound
 from strikewire.store.database import ReadSession, WriteSession
 from strikewire.store.series import Series, add_rows, append_rows, load_rows
 
@@ -111,7 +112,7 @@ class ChainRowStore:
         """Return the newest minute of a chain that opened before an instant; None without one."""
         table = fo_expiry_metrics
         query = select(func.max(table.c.ts)).where(
-            table.c.expiry_id == expiry_id, table.c.ts < to_datetime(until_ns)
+            table.c.expiry_id == expiry_id, table.c.ts < make_bound(until_ns)
         )
         found = (await session.execute(query)).scalar_one_or_none()
         return None if found is None else from_datetime(found)
@@ -124,7 +125,7 @@ class ChainRowStore:
         for series in (_STRIKES, _METRICS):
             table = series.table
             query = select(table).where(
-                table.c.expiry_id == expiry_id, table.c.ts == to_datetime(minute_ns)
+                table.c.expiry_id == expiry_id, table.c.ts == make_bound(minute_ns)
             )
             found.append(await load_rows(session, series, query))
         return found[0], found[1]
@@ -179,17 +180,17 @@ def _split(rows: ChainRows) -> list[tuple[Series, npt.NDArray[np.void]]]:
 def _select_span(
     table: Table, key: str, ids: Sequence[int], span_ns: tuple[int, int]
 ) -> Select[Any]:
-    first, end = map(to_datetime, span_ns)
+    first, end = map(make_bound, span_ns)
     return select(table).where(_is_one_of(table, key, ids), table.c.ts >= first, table.c.ts < end)
 
 
 def _select_newest(table: Table, ids: Sequence[int], until_ns: int) -> Select[Any]:
     """Select the newest row of each contract before an instant: one look into the index each."""
     bound = bindparam(None, list(ids), type_=ARRAY(Integer))
-    wanted = func.unnest(bound).table_valued("id", name="wanted")
+    wanted = func.unnest(bound).table_valued("id", name="wanted").render_derived()
     one = (
         select(table)
-        .where(table.c.instrument_id == wanted.c.id, table.c.ts < to_datetime(until_ns))
+        .where(table.c.instrument_id == wanted.c.id, table.c.ts < make_bound(until_ns))
         .order_by(table.c.ts.desc())
         .limit(1)
         .lateral()

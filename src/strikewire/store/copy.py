@@ -7,6 +7,7 @@ array. Format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Fo
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.errors import ConflictError
-from strikewire.core.instants import MICROSECOND_NS, POSTGRES_EPOCH_NS
+from strikewire.core.instants import MICROSECOND_NS, POSTGRES_EPOCH_NS, to_datetime
 from strikewire.store.database import WriteSession, driver_connection
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
@@ -155,6 +156,11 @@ def to_postgres_us(instants_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def from_postgres_us(timestamps_us: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Convert PostgreSQL's timestamps to instants."""
     return timestamps_us.astype(np.int64) * MICROSECOND_NS + POSTGRES_EPOCH_NS
+
+
+def make_bound(instant_ns: int) -> datetime:
+    """Return the first timestamp not before an instant: the database counts microseconds."""
+    return to_datetime(-(-instant_ns // MICROSECOND_NS) * MICROSECOND_NS)
 
 
 async def copy_in(
