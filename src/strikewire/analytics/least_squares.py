@@ -24,7 +24,7 @@ _COST_MIN: Final = 1e-26
 
 
 def minimise(
-    residuals: Residuals, start: Floats, lower: Floats, upper: Floats, *, steps_max: int = 100
+    residuals: Residuals, start: Floats, lower: Floats, upper: Floats, *, tries_max: int = 100
 ) -> Floats:
     """Return parameters near `start` with the least sum of squared residuals, inside a box.
 
@@ -33,7 +33,7 @@ def minimise(
     residuals : of parameter vectors (p, n) the residuals (p, r), finite in the box.
     start : float64 (n,), clipped into the box. Parameters should be of the order of one.
     lower, upper : float64 (n,), the box; wider than nothing.
-    steps_max : after so many steps it returns what it has.
+    tries_max : after so many steps tried, taken or not, it returns what it has.
 
     Returns
     -------
@@ -45,8 +45,8 @@ def minimise(
     minima that are known.
     """
     here = np.clip(start, lower, upper)
-    damping = _DAMPING
-    for _ in range(steps_max):
+    damping, tries = _DAMPING, 0
+    while tries < tries_max:
         # Inward, so that nothing is asked for outside of the box.
         widths = np.where(2.0 * here > lower + upper, -_STEP, _STEP)
         widths = widths * np.maximum(np.abs(here), 0.01)
@@ -54,23 +54,24 @@ def minimise(
         found = values[0]
         slopes = ((values[1:] - found) / widths[:, None]).T
         cost = float(found @ found)
-        if cost < _COST_MIN:
-            break
         gradient = slopes.T @ found
         is_held = ((here <= lower) & (gradient > 0)) | ((here >= upper) & (gradient < 0))
         free = np.flatnonzero(~is_held)
+        if cost < _COST_MIN or not len(free):
+            break
         scales = np.linalg.norm(slopes[:, free], axis=0)
+        wanted = np.concatenate([-found, np.zeros(len(free))])
         gain = 0.0
-        while gain <= 0 and damping < _DAMPING_MAX and len(free):
+        while gain <= 0 and tries < tries_max and damping < _DAMPING_MAX:
             # Damped rows below the slopes: the normal equations would square the condition.
             rows = np.vstack([slopes[:, free], np.diag(np.sqrt(damping) * scales)])
-            wanted = np.concatenate([-found, np.zeros(len(free))])
             there = here.copy()
             there[free] += np.linalg.lstsq(rows, wanted, rcond=None)[0]
             there = np.clip(there, lower, upper)
             tried = residuals(there[None])[0]
             gain = cost - float(tried @ tried)
             damping *= 4.0
+            tries += 1
         if gain <= 0:
             break
         here = there

@@ -54,7 +54,7 @@ def test_best_of_what_has_no_exact_answer_is_the_mean():
 
 def test_start_outside_of_the_box_is_brought_in_and_is_never_made_worse():
     box = np.array([0.5, 0.5])
-    found = minimise(measure_valley, np.array([9.0, 9.0]), -box, box, steps_max=3)
+    found = minimise(measure_valley, np.array([9.0, 9.0]), -box, box, tries_max=3)
     assert (np.abs(found) <= 0.5).all()
     start = (measure_valley(box[None]) ** 2).sum()
     assert (measure_valley(found[None]) ** 2).sum() <= start

@@ -142,6 +142,21 @@ def test_expiry_without_a_slice_leaves_the_others_alone():
     assert found.reasons.tolist() == [0, SliceReason.TOO_FEW_STRIKES, 0]
 
 
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=12)
+def test_whatever_is_quoted_gets_slices_without_arbitrage(seed):
+    noise = np.random.default_rng(seed)
+    smiles = make_smiles(*[scale((0.3, -0.2, 0.0, 0.6), 0.2, tau) for tau in (0.01, 0.02)],
+                         taus=(0.01, 0.02), count=20)  # fmt: skip
+    # No market: volatilities of 0.01 % to 1,000 %, each for itself, some of them unknown.
+    vols = 10.0 ** noise.uniform(-4, 1, 40)
+    vols[noise.random(40) < 0.1] = NAN
+    spreads = np.where(noise.random(40) < 0.5, NAN, 10.0 ** noise.uniform(-3, 3, 40))
+    found = fit_surface(replace(smiles, vols=vols, spreads=spreads))
+    assert found.is_free.tolist() == (found.reasons == SliceReason.NONE).tolist()
+    assert found.is_free.any()
+
+
 def test_wide_markets_weigh_little():
     wanted = scale((0.3, -0.2, 0.0, 0.6), 0.2, 0.1)
     smiles = make_smiles(wanted)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from strikewire.analytics.options.svi import (
     compute_curves,
     compute_densities,
+    compute_least_variances,
     compute_wing_slopes,
 )
 from tests.oracles import surface as oracle
@@ -40,6 +41,16 @@ def test_derivatives_are_those_of_the_curve(parameters, k):
 def test_density_is_that_of_the_prices(parameters, k):
     found = compute_densities(compute_curves(np.array(parameters), np.array([k])), np.array([k]))[0]
     assert found == pytest.approx(oracle.compute_density(parameters, k), rel=1e-9, abs=1e-9)
+
+
+@given(slices)
+def test_least_variance_is_that_of_the_curve_at_its_lowest(parameters):
+    rho, m, sigma = parameters[2:]
+    lowest = m - sigma * rho / np.sqrt(1 - rho * rho)
+    around = compute_curves(np.array(parameters), lowest + np.linspace(-0.01, 0.01, 3)).variances
+    found = float(compute_least_variances(np.array(parameters)))
+    assert found == pytest.approx(around[1], rel=1e-9, abs=1e-12)
+    assert found <= around.min() + 1e-12
 
 
 def test_slice_of_vogt_has_a_negative_density_above_the_money():

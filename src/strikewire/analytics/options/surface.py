@@ -77,7 +77,7 @@ class Surface:
     residuals : float64 (n,), fractions, the slice's volatility less the market's, strike by strike.
     errors : float64 (e,), fractions, the root of the residuals' weighted mean square.
     densities : float64 (e,), the least of Durrleman's function over the quoted range and half of it
-        on either side; less than 0 is butterfly arbitrage, -inf a variance that is none.
+        on either side; less than 0 is butterfly arbitrage.
     growths : float64 (e,), the least growth of total variance since the slice before, where both
         are quoted; less than 0 is calendar arbitrage. NaN without one, or without common strikes.
     wing_slopes : float64 (e,), `b * (1 + |rho|)`; above 2 is arbitrage far from the money.
@@ -170,7 +170,8 @@ def fit_surface(smiles: Smiles) -> Surface:
         misses = vols - smile.vols
         surface.residuals[rows] = misses
         surface.errors[expiry] = np.sqrt(np.average(misses**2, weights=smile.weights))
-        surface.densities[expiry] = _find_least_density(parameters, smile.make_grid())
+        grid = smile.make_grid()
+        surface.densities[expiry] = compute_densities(compute_curves(parameters, grid), grid).min()
         if len(floor.k):
             growths = compute_curves(parameters, floor.k).variances - floor.variances
             surface.growths[expiry] = growths.min()
@@ -226,13 +227,6 @@ def _weigh(vegas: Floats, spreads: Floats) -> Floats:
     half_spreads = 0.5 * np.where(is_known, spreads, spreads[is_known].mean())
     errors: Floats = half_spreads / vegas
     return 1.0 / (errors * errors + _ERROR_MIN**2)
-
-
-def _find_least_density(parameters: Floats, grid: Floats) -> float:
-    curves = compute_curves(parameters, grid)
-    if not (curves.variances > 0).all():
-        return -np.inf
-    return float(compute_densities(curves, grid).min())
 
 
 def _make_floor(smile: Smile, before: tuple[Smile, Floats] | None) -> Floor:

@@ -62,6 +62,16 @@ def compute_curves(parameters: Floats, k: Floats) -> SviCurves:
     )
 
 
+def compute_least_variances(parameters: Floats) -> Floats:
+    """Return the least total variance of slices at any strike, float64 (...); above 0 it must be.
+
+    With a wing of no slope it is only neared, far from the money.
+    """
+    a, b, rho, _, sigma = np.moveaxis(parameters, -1, 0)
+    least: Floats = a + b * sigma * np.sqrt((1.0 - rho) * (1.0 + rho))
+    return least
+
+
 def compute_densities(curves: SviCurves, k: Floats) -> Floats:
     """Compute Durrleman's function, which has the sign of the density of the price at the expiry.
 

@@ -6,6 +6,8 @@
 2. All five are refined together. Wing slopes are parameters there, so that Lee's bound is a box.
 3. Where the slice then allows arbitrage, the refinement goes on with the violations on a grid as
    residuals of their own, from round to round ten times as heavy.
+4. Where that has not been enough, it is flattened by as little as is: a flat slice above the one
+   before allows no arbitrage, so there always is an answer.
 
 Source: De Marco and Martini, "Quasi-explicit calibration of Gatheral's SVI model", Zeliade Systems
 (2009), for the first; Gatheral and Jacquier, "Arbitrage-free SVI volatility surfaces" (2014), 5.2,
@@ -18,10 +20,16 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from strikewire.analytics.least_squares import minimise
 from strikewire.analytics.options.rows import Floats
-from strikewire.analytics.options.svi import WING_SLOPE_MAX, compute_curves, compute_densities
+from strikewire.analytics.options.svi import (
+    WING_SLOPE_MAX,
+    compute_curves,
+    compute_densities,
+    compute_least_variances,
+)
 
 #: How many points arbitrage is looked for at: of the quoted range and half of it on either side.
 GRID: Final = 201
@@ -29,10 +37,13 @@ _PLACES: Final = 25
 _WIDTHS: Final = 13
 #: In total volatilities of the smile's middle: a vertex that is narrower is a kink.
 _WIDTH_MIN: Final = 0.01
-#: What densities, and variances over those of the middle, are kept above while they are fitted, so
-#: that rounding does not make them negative.
+#: What densities, and variances over those of the middle, are kept above while they are fitted, and
+#: what they must reach, so that rounding does not make them negative.
 _MARGIN: Final = 1e-3
+_LEAST: Final = 1e-6
 _WEIGHTS: Final = (1.0, 10.0, 100.0, 1000.0)
+#: By how much a slice is flattened: from hardly to wholly.
+_FLATTENINGS: Final = 41
 
 # The columns of a shape: what is fitted, in units of the middle's total volatility and variance.
 _LEVEL: Final = 0  # at the money
@@ -89,20 +100,20 @@ def fit_slice(smile: Smile, floor: Floor) -> Floats:
 
     Returns
     -------
-    float64 (5,), of `svi.PARAMETERS`: of the slices without arbitrage the one with the least
-    weighted mean square of relative errors in volatility, or, if none was found, one that is near.
+    float64 (5,), of `svi.PARAMETERS`: a slice without arbitrage, at the points it is looked for,
+    with the least weighted mean square of errors in volatility that was found.
     """
     problem = _Problem.pose(smile, floor)
     best = minimise(problem.miss, problem.find_start(), problem.lower, problem.upper)
     for weight in _WEIGHTS:
-        if not (problem.violate(best[None]) > _MARGIN).any():
-            break
+        if problem.are_free(best[None])[0]:
+            return problem.read(best)
 
         def weigh(shapes: Floats, weight: float = weight) -> Floats:
             return np.hstack([problem.miss(shapes), weight * problem.violate(shapes)])
 
         best = minimise(weigh, best, problem.lower, problem.upper)
-    return problem.read(best)
+    return problem.read(problem.flatten(best))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +140,7 @@ class _Problem:
         shares = shares / (2.0 * smile.vols * np.sqrt(smile.tau) * unit)
         first, last = smile.k[0] / unit, smile.k[-1] / unit
         span = last - first
-        steepest = WING_SLOPE_MAX / unit
+        steepest = (1.0 - _LEAST) * WING_SLOPE_MAX / unit
         highest = 2.0 * variances.max() / unit**2
         lower = [0.0, 0.0, 0.0, first - 0.5 * span, np.log(_WIDTH_MIN)]
         upper = [highest, steepest, steepest, last + 0.5 * span, np.log(max(span, 1.0))]
@@ -160,14 +171,29 @@ class _Problem:
         return (curves.variances - self.variances) * self.shares
 
     def violate(self, shapes: Floats) -> Floats:
-        """Return by how much each condition is violated; up to the margin none is."""
+        """Return by how much what has to be positive is less than the margin."""
         parameters = self.read(shapes)
-        curves = compute_curves(parameters, self.grid)
+        densities = compute_densities(compute_curves(parameters, self.grid), self.grid)
         growths = compute_curves(parameters, self.floor.k).variances - self.floor.variances
-        variances = np.hstack([curves.variances, growths]) / self.unit**2
-        return np.maximum(
-            _MARGIN - np.hstack([compute_densities(curves, self.grid), variances]), 0.0
-        )
+        variances = np.hstack([compute_least_variances(parameters)[:, None], growths])
+        return np.maximum(_MARGIN - np.hstack([densities, variances / self.unit**2]), 0.0)
+
+    def are_free(self, shapes: Floats) -> npt.NDArray[np.bool_]:
+        """Say which shapes allow no arbitrage."""
+        worst = self.violate(shapes).max(axis=-1)
+        is_free: npt.NDArray[np.bool_] = worst <= _MARGIN - _LEAST
+        return is_free
+
+    def flatten(self, shape: Floats) -> Floats:
+        """Return a shape without arbitrage, on the way to a flat one above the floor."""
+        flat = shape.copy()
+        lowest = np.max(self.floor.variances, initial=0.0) / self.unit**2 + _MARGIN
+        flat[_LEVEL] = max(shape[_LEVEL], lowest)
+        flat[[_LEFT, _RIGHT]] = 0.0
+        steps = np.concatenate([[0.0], np.geomspace(1e-4, 1.0, _FLATTENINGS)])
+        shapes: Floats = shape + steps[:, None] * (flat - shape)
+        chosen: Floats = shapes[int(np.argmax(self.are_free(shapes)))]
+        return chosen
 
     def find_start(self) -> Floats:
         """Return the best shape of those whose vertex is on the grid."""
