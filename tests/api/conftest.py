@@ -223,11 +223,17 @@ async def database_url(postgres_url):
     """Make a database with four instruments and one session of bars of two of them."""
     async with make_database(postgres_url) as url:
         settings = make_settings(url)
-        async with build_runtime(settings) as runtime, runtime.database.write() as session:
-            instruments = await InstrumentStore().upsert(session, SPECS, ALIASES)
-            for each in instruments[:2]:
-                await BarStore().merge(session, make_bars(each.id))
+        async with build_runtime(settings) as runtime:
+            await store_session(runtime)
         yield url
+
+
+async def store_session(runtime: Runtime) -> None:
+    """Store the instruments, and one session of bars of two of them."""
+    async with runtime.database.write() as session:
+        instruments = await InstrumentStore().upsert(session, SPECS, ALIASES)
+        for each in instruments[:2]:
+            await BarStore().merge(session, make_bars(each.id))
 
 
 def make_settings(url: str | None, **given) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ class InstrumentDirectory:
         self._clock = clock
         self._ttl_ns = int(config.ttl_s * SECOND_NS)
         self._known: OrderedDict[str, tuple[int, Instrument]] = OrderedDict()
+        #: Names that the store is being asked for: many who ask at once ask it once.
+        self._asking: dict[str, asyncio.Lock] = {}
         self._hits = 0
         self._misses = 0
 
@@ -58,16 +61,32 @@ class InstrumentDirectory:
         UnknownSymbolError : none does.
         DependencyError : the store was needed and did not answer.
         """
-        now_ns = self._clock.now_ns()
+        instrument = self._find_known(symbol)
+        if instrument is not None:
+            return instrument
+        asking = self._asking.setdefault(symbol, asyncio.Lock())
+        try:
+            async with asking:
+                # Whoever came first has asked for all; unless nobody is known by that name.
+                return self._find_known(symbol) or await self._ask(symbol)
+        finally:
+            if not asking.locked():
+                self._asking.pop(symbol, None)
+
+    def _find_known(self, symbol: str) -> Instrument | None:
         known = self._known.get(symbol)
-        if known is not None and known[0] > now_ns:
-            self._hits += 1
-            self._known.move_to_end(symbol)
-            return known[1]
+        if known is None or known[0] <= self._clock.now_ns():
+            return None
+        self._hits += 1
+        self._known.move_to_end(symbol)
+        return known[1]
+
+    async def _ask(self, symbol: str) -> Instrument:
         self._misses += 1
+        until_ns = self._clock.now_ns() + self._ttl_ns
         async with self._database.read() as session:
             instrument = await self._store.get(session, symbol)
-        self._known[symbol] = (now_ns + self._ttl_ns, instrument)
+        self._known[symbol] = (until_ns, instrument)
         self._known.move_to_end(symbol)
         if len(self._known) > self._config.max_names:
             self._known.popitem(last=False)

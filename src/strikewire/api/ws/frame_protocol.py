@@ -37,11 +37,6 @@ class FramePort:
         # The bound method itself: this is called once per message and client.
         self.write: Callable[[bytes], None] = transport.write
 
-    @property
-    def buffered_bytes(self) -> int:
-        """What the transport keeps until the client reads."""
-        return self._transport.get_write_buffer_size()
-
     def abort(self) -> None:
         """Cut the connection: its client does not read, so it will not read why."""
         self._transport.abort()
