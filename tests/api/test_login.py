@@ -278,7 +278,7 @@ async def test_without_the_token_the_cookie_changes_nothing(desk):
     assert answer.status_code == 403
 
 
-async def test_page_of_a_listed_origin_is_as_good_as_ours(postgres_url):
+async def test_page_of_a_listed_origin_is_as_good_as_ours_and_no_better(postgres_url):
     origin = "https://charts.example.com"
     async with (
         make_database(postgres_url) as url,
@@ -286,7 +286,16 @@ async def test_page_of_a_listed_origin_is_as_good_as_ours(postgres_url):
     ):
         await add_user(service, "asha")
         async with browse(service, "asha") as client:
-            answer = await client.post(f"{AUTH}/logout", headers={"Origin": origin})
+            token = client.headers.pop("X-CSRF-Token")
+            for without in ({}, {"X-CSRF-Token": "0" * len(token)}):
+                refused = await client.post(f"{AUTH}/logout", headers={"Origin": origin, **without})
+                assert refused.json()["error"]["code"] == "csrf_rejected"
+                # The page may read why.
+                assert refused.headers["access-control-allow-origin"] == origin
+            assert (await client.get(f"{AUTH}/me")).status_code == 200
+            answer = await client.post(
+                f"{AUTH}/logout", headers={"Origin": origin, "X-CSRF-Token": token}
+            )
 
     assert answer.status_code == 204
 
