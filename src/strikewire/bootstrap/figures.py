@@ -110,4 +110,5 @@ def show_session_metrics(metrics: Metrics, session: Session) -> None:
     metrics.sample_value(catalogue.DUPLICATE_TICKS, lambda: engine.counters.duplicates)
     metrics.sample_value(catalogue.BARS, lambda: engine.counters.bars)
     metrics.sample_value(catalogue.RECORDER_QUEUE, lambda: session.recorder.pending_bars)
+    metrics.sample_value(catalogue.CHAIN_ROWS, lambda: session.recorder.chain_rows)
     metrics.sample_value(catalogue.JOURNAL_BYTES, session.measure_journal)

@@ -130,6 +130,9 @@ JOURNAL_BYTES: Final = SampledFamily(
 RECORDER_QUEUE: Final = SampledFamily(
     "strikewire_recorder_queue_bars", "Closed bars waiting to be committed.", "gauge"
 )
+CHAIN_ROWS: Final = SampledFamily(
+    "strikewire_chain_rows", "Rows of chains, futures and books committed.", "counter"
+)
 
 SOCKETS: Final = SampledFamily("strikewire_sockets", "WebSockets that are open.", "gauge")
 STREAM_TOPICS: Final = SampledFamily(
@@ -182,7 +185,7 @@ STREAM_DELIVERY_SECONDS: Final = SampledHistogram(
 SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS, BARS,
-    JOURNAL_BYTES, RECORDER_QUEUE, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS, STREAM_MESSAGES,
+    JOURNAL_BYTES, RECORDER_QUEUE, CHAIN_ROWS, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS, STREAM_MESSAGES,
     STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED, STREAM_DROPPED, STREAM_SLOW_CLIENTS,
     STREAM_BACKLOG, STREAM_BACKLOG_MAX, STREAM_DELIVERY_SECONDS,
 )  # fmt: skip
