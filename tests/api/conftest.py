@@ -156,7 +156,7 @@ async def market(postgres_url, data_dirs):
                 chain = await service.client.get("/api/v1/fo/chain?underlying=NIFTY")
                 return chain.status_code == 200 and chain.json()["figures"]["atm_iv"] is not None
 
-            await eventually(has_begun)
+            await eventually(has_begun, timeout_s=60.0)
             await service.client.post("/api/v1/replay", json={"action": "pause"})
             yield service
 

@@ -200,8 +200,13 @@ async def build_runtime(
             figures=figures,
         )
         supervisor.start(_STATUS, market.run)
-        own = OwnTopics(
-            bars=bar_streams, market=market, figures=figures, is_feeding=playing is not None
+        chain_history = ChainHistory(
+            database=database,
+            store=ChainRowStore(),
+            board=None if playing is None else board,
+            find_pending=list if playing is None else _name_pending(playing.session),
+            find_calendar=rules.calendar,
+            clock=market_clock,
         )
         contracts = ContractDirectory(
             config=ContractDirectoryConfig(ttl_s=settings.to_directory().ttl_s),
@@ -228,7 +233,9 @@ async def build_runtime(
             idempotency=idempotency,
             instruments=directory,
             contracts=contracts,
-            contract_board=ContractBoard(contracts=contracts, instruments=directory, view=view),
+            contract_board=ContractBoard(
+                contracts=contracts, instruments=directory, history=chain_history, view=view
+            ),
             history=history,
             quotes=QuoteBoard(history=history, view=view, find_calendar=rules.calendar),
             coverage=CoverageReader(
@@ -238,15 +245,14 @@ async def build_runtime(
                 find_calendar=rules.calendar,
                 clock=market_clock,
             ),
-            chain_history=ChainHistory(
-                database=database,
-                store=ChainRowStore(),
-                board=None if playing is None else board,
-                find_pending=list if playing is None else _name_pending(playing.session),
-                find_calendar=rules.calendar,
-                clock=market_clock,
+            chain_history=chain_history,
+            hub=build_hub(
+                OwnTopics(
+                    bars=bar_streams, market=market, figures=figures, is_feeding=playing is not None
+                ),
+                redis,
+                supervisor,
             ),
-            hub=build_hub(own, redis, supervisor),
             bar_streams=bar_streams,
             market=market,
             chains=None if playing is None else board,

@@ -93,6 +93,28 @@ def compute_index(
     return float(100.0 * np.sqrt(total / horizon)) if total > 0 else np.nan
 
 
+def find_terms(variances: Floats, taus: Floats, horizon: float = HORIZON) -> tuple[int, int] | None:
+    """Choose the two expiries an index is made of: those on either side of the horizon.
+
+    Parameters
+    ----------
+    variances : float64 (e,), a year's; NaN where unknown: such an expiry is passed over.
+    taus : float64 (e,), years, ascending.
+
+    Returns
+    -------
+    Their places; where all are on one side, the two nearest to the horizon; None of fewer than two.
+
+    Source: as `compute_variance`; the exchanges choose among monthly expiries, and of those that
+    have at least a week left. Here every expiry with options counts.
+    """
+    known = np.flatnonzero(np.isfinite(variances) & (taus > 0))
+    if len(known) < 2:
+        return None
+    far = int(np.clip(np.searchsorted(taus[known], horizon), 1, len(known) - 1))
+    return int(known[far - 1]), int(known[far])
+
+
 def _find_strip(prices: Floats) -> npt.NDArray[np.intp]:
     """Return which strikes, counted outwards, are priced before two in a row are not."""
     is_priced = prices > 0

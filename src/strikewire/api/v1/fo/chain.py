@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 from pydantic import Field
 
+from strikewire.analytics.options.expiry_time import Convention
 from strikewire.api import schemas
 from strikewire.api.routes import Routes
 from strikewire.api.v1.fo.answers import Answer, make_page, make_route
@@ -75,7 +76,7 @@ class GexBody(ChainHeadBody):
 
 async def get_chain(runtime: Runtime, query: WindowQuery) -> Answer:
     """Show a chain: prices, open interest, volatilities and Greeks of each strike, and figures."""
-    table = await load_chain(runtime, query)
+    table = await load_chain(runtime, query, query.convention)
     return Answer(
         as_of_ns=table.as_of_ns,
         rows=len(table.layout.strikes),
@@ -88,15 +89,14 @@ async def get_chain(runtime: Runtime, query: WindowQuery) -> Answer:
 
 async def get_distribution(runtime: Runtime, query: ExpiryQuery) -> Answer:
     """Show open interest, its change and volume by strike."""
-    wanted = ChainQuery(**query.model_dump())
-    table = await load_chain(runtime, wanted)
-    head = describe_head(table, convention=wanted.convention) | describe_distribution(table)
+    table = await load_chain(runtime, query)
+    head = describe_head(table, convention=Convention.FORWARD) | describe_distribution(table)
     return make_page(head, list_distribution_columns(table), as_of_ns=table.as_of_ns)
 
 
 async def get_exposure(runtime: Runtime, query: ChainQuery) -> Answer:
     """Show gamma exposure by strike, and the level at which it changes its sign."""
-    table = await load_chain(runtime, query)
+    table = await load_chain(runtime, query, query.convention)
     head = describe_head(table, convention=query.convention) | describe_exposure(table)
     return make_page(head, list_exposure_columns(table), as_of_ns=table.as_of_ns)
 

@@ -37,9 +37,9 @@ class FutureBody(schemas.Body):
     """One future."""
 
     symbol: str
-    expiry: str
-    cutoff: str = Field(description="When it ends, RFC 3339.")
-    tau_years: float
+    expiry: str | None = Field(description="Null: a vendor's continuous contract, which has none.")
+    cutoff: str | None = Field(description="When it ends, RFC 3339.")
+    tau_years: float | None
     lot_size: int
     price: float | None
     change: float | None = Field(description="Since the close of the session before.")
@@ -73,9 +73,9 @@ class FuturesColumnsBody(schemas.Body):
     """The same with a list a column."""
 
     symbol: list[str]
-    expiry: list[str]
-    cutoff: list[str]
-    tau_years: list[float]
+    expiry: list[str | None]
+    cutoff: list[str | None]
+    tau_years: list[float | None]
     lot_size: list[int]
     price: list[float | None]
     change: list[float | None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import date
 from typing import Annotated, Final
 
@@ -150,8 +149,10 @@ async def find_chain(runtime: Runtime, query: ExpiryQuery) -> ChainKey:
     return check_expiry(key, listed, query.expiry)
 
 
-async def load_chain(runtime: Runtime, query: ChainQuery) -> ChainTable:
-    """Return the chain that is asked for, by the convention that is asked for.
+async def load_chain(
+    runtime: Runtime, query: ExpiryQuery, convention: Convention = Convention.FORWARD
+) -> ChainTable:
+    """Return the chain that is asked for, by a convention.
 
     Raises
     ------
@@ -159,20 +160,7 @@ async def load_chain(runtime: Runtime, query: ChainQuery) -> ChainTable:
     UnknownUnderlyingError, UnknownExpiryError, AheadOfMarketError : as `find_chain`.
     """
     key = await find_chain(runtime, query)
-    return revalue(await load_table(runtime, key, query.as_of), query.convention)
-
-
-async def load_table(runtime: Runtime, key: ChainKey, as_of_ns: int | None) -> ChainTable:
-    """Return a chain as it is now, or was at an instant.
-
-    Raises
-    ------
-    NothingRecordedError : nothing of it was recorded by then.
-    """
-    if as_of_ns is not None:
-        msg = f"a minute of {key.subject} up to {format_rfc3339(as_of_ns)} was wanted, found none"
-        raise NothingRecordedError(msg, chain=key.subject, as_of=format_rfc3339(as_of_ns))
-    return await runtime.chain_history.chain_at(key)
+    return revalue(await runtime.chain_history.chain_at(key, query.as_of), convention)
 
 
 async def load_tables(
@@ -184,11 +172,9 @@ async def load_tables(
     ------
     NothingRecordedError : nothing is known of any of them.
     """
-    found = []
-    for key in keys:
-        with suppress(NothingRecordedError):
-            found.append(await load_table(runtime, key, as_of_ns))
+    found = await runtime.chain_history.chains_at(keys, as_of_ns)
     if not found:
-        # The first one says what was wanted.
-        await load_table(runtime, keys[0], as_of_ns)
+        names = ", ".join(key.subject for key in keys)
+        msg = f"one of the chains {names} was wanted, nothing is recorded of any"
+        raise NothingRecordedError(msg, chains=[key.subject for key in keys])
     return found

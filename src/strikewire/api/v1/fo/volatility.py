@@ -134,7 +134,7 @@ class TermStructureBody(schemas.Body):
 
 async def get_smile(runtime: Runtime, query: ChainQuery) -> Answer:
     """Show volatility over the strikes of one expiry, and the slice that fits it."""
-    table = await load_chain(runtime, query)
+    table = await load_chain(runtime, query, query.convention)
     # Milliseconds of arithmetic, which others need not wait for.
     fitted = await run_in_threadpool(FittedSurface, [table])
     head = describe_head(table, convention=query.convention)
