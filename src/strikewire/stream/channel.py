@@ -99,6 +99,14 @@ class Channel:
         """Publish the state: of those that wait for a client only the newest is sent."""
         self._tell(self._make(kind, describe, key=self.name))
 
+    def change(self, kind: str, describe: Callable[[], Body]) -> None:
+        """Publish what has changed about the state; who misses a change is sent the whole state."""
+        message = self._make(kind, describe, key=self.name)
+        message.whole = self.make_state()
+        if message.whole is not None:
+            message.whole.made_ns = message.made_ns
+        self._tell(message)
+
     def restart(self, epoch: str) -> None:
         """Begin another numbering; `publish_snapshot` is next, once there is one."""
         self.epoch = epoch

@@ -34,18 +34,26 @@ class Message:
     key : of a state, which a newer one with the same key replaces; None for an event, which is
         delivered, in order, or the subscriber is ended.
     made_ns : when it was published, on a clock for durations.
+    whole : of a state that says only what has changed: all there is to say, for whoever was not
+        told the one before it.
     """
 
-    __slots__ = ("_body", "_describe", "_frames", "key", "made_ns")
+    __slots__ = ("_body", "_describe", "_frames", "key", "made_ns", "whole")
 
     def __init__(
-        self, describe: Callable[[], Mapping[str, Any]], *, key: str | None = None, made_ns: int = 0
+        self,
+        describe: Callable[[], Mapping[str, Any]],
+        *,
+        key: str | None = None,
+        made_ns: int = 0,
+        whole: Message | None = None,
     ) -> None:
         self._describe = describe
         self._body: Mapping[str, Any] | None = None
         self._frames: list[bytes | None] = [None, None]
         self.key = key
         self.made_ns = made_ns
+        self.whole = whole
 
     @property
     def body(self) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from strikewire.stream.channel import Beginning, Body, Channel
+from strikewire.stream.document import DELTA, STATE, Document
 from strikewire.stream.figures import StreamFigures
 from strikewire.stream.message import Message
 from strikewire.stream.relay import Entry, EntryKind
@@ -35,6 +36,8 @@ class RelayedChannel(Channel):
         self._base_seq = 0
         self._envelope: Body = {}
         self._state: Body | None = None
+        #: What the topic's state is, where that is told by its changes.
+        self._document: Document | None = None
 
     def receive(self, entry: Entry) -> bool:
         """Take in what was said; False when something before it is missing."""
@@ -55,10 +58,22 @@ class RelayedChannel(Channel):
 
     def _receive_state(self, body: Body) -> bool:
         if body["seq"] == self.seq:
+            if self._document is not None:
+                return self._follow(self._document, body)
             self._state = body
             self._tell(self._repeat(body, key=self.name))
         # An older one was said once more, after a broken connection.
         return bool(body["seq"] <= self.seq)
+
+    def _follow(self, document: Document, body: Body) -> bool:
+        rev = document.rev
+        is_whole = document.follow(body)
+        if document.rev != rev:
+            message = self._repeat(body, key=self.name)
+            if body["type"] == DELTA:
+                message.whole = self.make_state()
+            self._tell(message)
+        return is_whole
 
     def _receive_event(self, body: Body) -> bool:
         if body["seq"] == self.seq + 1:
@@ -69,13 +84,21 @@ class RelayedChannel(Channel):
 
     def _repeat(self, body: Body, *, key: str | None) -> Message:
         self._figures.messages += 1
+        self._snapshot = None
         return Message(lambda: body, key=key, made_ns=self._elapsed_ns())
 
     def _adopt(self, epoch: str, seq: int, entry: Entry) -> None:
         is_continued = self.synced.is_set() and epoch == self.epoch and seq == self.seq
+        document = Document.read(entry.body)
+        if is_continued and self._document is not None and document is not None:
+            # Somebody else asked for it: it is what is known, or newer.
+            body = {**self.make_envelope(STATE), **document.describe()}
+            self._follow(self._document, body)
+            return
         if not is_continued:
             self.restart(epoch)
             self.seq = seq
+        self._document = document
         self._base = Message(lambda: entry.body)
         self._base_seq = seq
         self._envelope = entry.envelope or {}
@@ -92,6 +115,8 @@ class RelayedChannel(Channel):
             state = self.make_state()
             messages = missed if state is None else [*missed, state]
             return Beginning(is_recovered=True, messages=messages, event_count=len(missed))
+        if self._document is not None:
+            return Beginning(is_recovered=False, messages=[self.make_snapshot()], event_count=0)
         assert self._base is not None, "nobody begins before the first snapshot"
         followed = self.find_missed(self.epoch, self._base_seq) or []
         state = self.make_state()
@@ -99,9 +124,9 @@ class RelayedChannel(Channel):
         return Beginning(is_recovered=False, messages=messages, event_count=0)
 
     def make_snapshot(self) -> Message:
-        """Return the last snapshot that came."""
+        """Return the last snapshot that came; of a document, with all its changes since."""
         assert self._base is not None, "nobody asks before the first snapshot"
-        return self._base
+        return self._base if self._document is None else super().make_snapshot()
 
     def make_envelope(self, kind: str) -> dict[str, Any]:
         """Return what every message of the topic begins with."""
@@ -109,6 +134,8 @@ class RelayedChannel(Channel):
 
     def make_state(self) -> Message | None:
         """Return the last state that came, with the number of the last event."""
+        if self._document is not None:
+            return super().make_state()
         if self._state is None:
             return None
         body = {**self._state, "seq": self.seq}
@@ -119,9 +146,11 @@ class RelayedChannel(Channel):
         return {}
 
     def describe_snapshot(self) -> Body:
-        """Return the last snapshot that came."""
-        return self.make_snapshot().body
+        """Return what a document's snapshot says; of anything else, the last one that came."""
+        return self.make_snapshot().body if self._document is None else self._document.describe()
 
     def describe_state(self) -> tuple[str, Body] | None:
-        """Return the last state that came."""
+        """Return a document as it stands; of anything else, the last state that came."""
+        if self._document is not None:
+            return STATE, self._document.describe()
         return None if self._state is None else (self._state["type"], self._state)

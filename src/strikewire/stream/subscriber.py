@@ -105,7 +105,7 @@ class Subscriber:
             self.told_count += 1
             if self._waiting or self._port.is_congested:
                 if not self._is_ended:
-                    self._put(message, figures, message.frame(self.encoding))
+                    self._put(message, figures)
                 continue
             frame = message.frame(self.encoding)
             self._port.write(frame)
@@ -130,8 +130,7 @@ class Subscriber:
     def _keep(self, message: Message, figures: KindFigures) -> None:
         if self._is_ended:
             return
-        frame = message.frame(self.encoding)
-        self._put(message, figures, frame)
+        self._put(message, figures)
         if (
             len(self._waiting) > self._config.max_messages
             or self._waiting_bytes > self._config.max_bytes
@@ -142,7 +141,7 @@ class Subscriber:
             self.end()
             self._on_overflow()
 
-    def _put(self, message: Message, figures: KindFigures, frame: bytes) -> None:
+    def _put(self, message: Message, figures: KindFigures) -> None:
         place: Hashable = message.key
         if place is None:
             self._place += 1
@@ -152,5 +151,8 @@ class Subscriber:
         if replaced is not None:
             self._waiting_bytes -= len(replaced[2])
             figures.conflated += 1
+            # A change says nothing to a client that misses the one before it.
+            message = message.whole or message
+        frame = message.frame(self.encoding)
         self._waiting[place] = (message, figures, frame)
         self._waiting_bytes += len(frame)

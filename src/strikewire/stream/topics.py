@@ -37,7 +37,11 @@ BARS: Final = TopicKind("bars", 1_024, "The bars of one instrument in one width.
 #: One topic, of this program: where its market stands.
 MARKET: Final = TopicKind("market", 0, "The market's mode, state and clock.")
 
-KINDS: Final = {kind.name: kind for kind in (BARS, MARKET)}
+#: Its events are the minutes of a session; the table itself is state.
+CHAIN: Final = TopicKind("chain", 1_024, "The option chain of one expiry.")
+MONITOR: Final = TopicKind("monitor", 0, "The index, futures and chains of one underlying.")
+
+KINDS: Final = {kind.name: kind for kind in (BARS, CHAIN, MARKET, MONITOR)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Client:
 
     @property
     def bodies(self):
-        return [orjson.loads(frame[frame.index(b"{") :]) for frame in self.frames]
+        return [orjson.loads(frame[frame.index(b'{"') :]) for frame in self.frames]
 
 
 class Counter:

@@ -13,5 +13,5 @@ def test_name_is_taken_apart_at_the_first_colon():
 
 @pytest.mark.parametrize("text", ["", "bar:NSE:X:1m", ":bars", "bars:" + "x" * MAX_NAME])
 def test_name_of_no_kind_is_refused(text):
-    with pytest.raises(InvalidInputError, match="bars, market"):
+    with pytest.raises(InvalidInputError, match="bars, chain, market, monitor"):
         parse_topic(text)

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from strikewire.api.ws import messages
+from strikewire.api.ws import chain_messages, messages
 from strikewire.auth.scopes import Scope
 from strikewire.stream import topics
 from strikewire.stream.topics import TopicKind
@@ -24,16 +24,31 @@ SESSION_MESSAGES: Final[tuple[type[BaseModel], ...]] = (
 #: What is said of a kind's topics.
 TOPIC_MESSAGES: Final[dict[str, tuple[type[BaseModel], ...]]] = {
     topics.BARS.name: (messages.BarsSnapshot, messages.BarsResumed, messages.BarMessage),
+    topics.CHAIN.name: (
+        chain_messages.ChainSnapshot,
+        chain_messages.ChainResumed,
+        chain_messages.ChainState,
+        chain_messages.ChainDelta,
+        chain_messages.ChainMinuteMessage,
+    ),
     topics.MARKET.name: (
         messages.MarketSnapshot,
         messages.MarketResumed,
         messages.MarketStatusMessage,
     ),
+    topics.MONITOR.name: (
+        chain_messages.MonitorSnapshot,
+        chain_messages.MonitorResumed,
+        chain_messages.MonitorState,
+        chain_messages.MonitorDelta,
+    ),
 }
 #: What a kind's topics ask of whoever listens.
 SCOPES: Final = {
     topics.BARS.name: Scope.BARS_READ,
+    topics.CHAIN.name: Scope.BARS_READ,
     topics.MARKET.name: Scope.BARS_READ,
+    topics.MONITOR.name: Scope.BARS_READ,
 }
 
 
@@ -60,5 +75,13 @@ PATHS: Final = (
     SocketPath(
         "/ws/bars", "Bars of instruments.", frozenset({topics.BARS, topics.MARKET}),
         Scope.BARS_READ,
+    ),
+    SocketPath(
+        "/ws/fo/stream", "Option chains.", frozenset({topics.CHAIN, topics.MARKET}),
+        Scope.BARS_READ,
+    ),
+    SocketPath(
+        "/ws/nifty-monitor", "Monitors: of NIFTY, or of any underlying.",
+        frozenset({topics.MONITOR, topics.MARKET}), Scope.BARS_READ,
     ),
 )  # fmt: skip

@@ -15,17 +15,21 @@ from strikewire.api.v1.market import MarketBody
 from strikewire.core.bars import Timeframe
 
 
-class _Answer(Body):
+class Answer(Body):
+    """What answers a request."""
+
     id: str | int | None = Field(default=None, description="Of the request that this answers.")
 
 
-class _Numbered(Body):
+class Numbered(Body):
+    """What is said of a topic."""
+
     epoch: str = Field(description="Names the numbering; opaque.")
     topic: str = Field(description="The topic's canonical name.")
     seq: int = Field(ge=0, description="Of the topic's last event.")
 
 
-class Welcome(_Answer):
+class Welcome(Answer):
     """The first message of every socket."""
 
     type: Literal["welcome"]
@@ -41,14 +45,14 @@ class Heartbeat(Body):
     seq: dict[str, int] = Field(description="The last number of each topic listened to.")
 
 
-class Pong(_Answer):
+class Pong(Answer):
     """The answer to `ping`."""
 
     type: Literal["pong"]
     as_of: str | None
 
 
-class Unsubscribed(_Answer):
+class Unsubscribed(Answer):
     """The topic is listened to no more; with `lost`, because nobody can say how it goes on."""
 
     type: Literal["unsubscribed"]
@@ -56,7 +60,7 @@ class Unsubscribed(_Answer):
     lost: bool = False
 
 
-class ErrorMessage(_Answer):
+class ErrorMessage(Answer):
     """A request was not done. The codes are REST's."""
 
     type: Literal["error"]
@@ -86,7 +90,7 @@ class StreamBar(Body):
     is_forming: bool
 
 
-class _OfBars(_Numbered):
+class _OfBars(Numbered):
     as_of: str | None = Field(description="Exchange time of the newest thing that is told of.")
     symbol: str
     timeframe: Timeframe
@@ -117,13 +121,13 @@ class BarMessage(_OfBars):
     bar: StreamBar
 
 
-class MarketStatusMessage(_Numbered, MarketBody):
+class MarketStatusMessage(Numbered, MarketBody):
     """How the market is. It is state; only the newest is sent."""
 
     type: Literal["status"]
 
 
-class MarketSnapshot(_Numbered, MarketBody):
+class MarketSnapshot(Numbered, MarketBody):
     """The same, in answer to a subscription."""
 
     type: Literal["snapshot"]
@@ -131,7 +135,7 @@ class MarketSnapshot(_Numbered, MarketBody):
     recovered: Literal[False]
 
 
-class MarketResumed(_Numbered):
+class MarketResumed(Numbered):
     """The newest status follows; there is nothing one could have missed."""
 
     type: Literal["resumed"]
