@@ -85,7 +85,7 @@ OWNERSHIP = {
 }
 
 #: Whose things the topics of each kind tell of.
-TOPICS = {"bars": SHARED, "market": SHARED}
+TOPICS = {"bars": SHARED, "chain": SHARED, "market": SHARED, "monitor": SHARED}
 
 OWNED_PATHS = sorted(path for (path, _), kind in OWNERSHIP.items() if isinstance(kind, Owned))
 RESERVED_PATHS = sorted(path for (path, _), kind in OWNERSHIP.items() if isinstance(kind, Reserved))

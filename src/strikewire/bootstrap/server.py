@@ -42,6 +42,7 @@ from strikewire.engine.view import UpdateSink
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
+from strikewire.live.chain_streams import ChainStreams, ChainStreamsConfig
 from strikewire.live.contract_board import ContractBoard
 from strikewire.live.contract_directory import ContractDirectory, ContractDirectoryConfig
 from strikewire.live.coverage import CoverageReader
@@ -57,6 +58,11 @@ from strikewire.live.market_status import (
     MarketBoardConfig,
     MarketMode,
     PlayedMarket,
+)
+from strikewire.live.monitor_streams import (
+    MonitorReader,
+    MonitorStreams,
+    MonitorStreamsConfig,
 )
 from strikewire.live.quotes import QuoteBoard
 from strikewire.live.replays import Replayable
@@ -189,8 +195,7 @@ async def build_runtime(
             open_bars=NoOpenBars() if playing is None else _make_open_bars(playing.session),
             clock=market_clock,
         )
-        bar_streams.bind(history=history, view=view)
-        supervisor.start(_STREAMS, bar_streams.run)
+        _start_bars(bar_streams, history, playing, supervisor)
         _follow_rules(rules, playing, bar_streams)
         market = MarketBoard(
             config=MarketBoardConfig(),
@@ -215,6 +220,9 @@ async def build_runtime(
             rules=rules,
             clock=clock,
         )
+        contract_board = ContractBoard(
+            contracts=contracts, instruments=directory, history=chain_history, view=view
+        )
         runtime = Runtime(
             version=__version__,
             clock=clock,
@@ -233,9 +241,7 @@ async def build_runtime(
             idempotency=idempotency,
             instruments=directory,
             contracts=contracts,
-            contract_board=ContractBoard(
-                contracts=contracts, instruments=directory, history=chain_history, view=view
-            ),
+            contract_board=contract_board,
             history=history,
             quotes=QuoteBoard(history=history, view=view, find_calendar=rules.calendar),
             coverage=CoverageReader(
@@ -248,7 +254,30 @@ async def build_runtime(
             chain_history=chain_history,
             hub=build_hub(
                 OwnTopics(
-                    bars=bar_streams, market=market, figures=figures, is_feeding=playing is not None
+                    bars=bar_streams,
+                    chains=ChainStreams(
+                        config=ChainStreamsConfig(),
+                        run_id=run_id,
+                        contracts=contracts,
+                        history=chain_history,
+                        board=None if playing is None else board,
+                        figures=figures,
+                    ),
+                    market=market,
+                    monitors=MonitorStreams(
+                        config=MonitorStreamsConfig(),
+                        reader=MonitorReader(
+                            contracts=contracts,
+                            contract_board=contract_board,
+                            history=chain_history,
+                            clock=market_clock,
+                        ),
+                        run_id=run_id,
+                        board=None if playing is None else board,
+                        figures=figures,
+                    ),
+                    figures=figures,
+                    is_feeding=playing is not None,
                 ),
                 redis,
                 supervisor,
@@ -342,6 +371,14 @@ def _follow_rules(rules: RuleBook, playing: ReplayRun | None, streams: BarStream
     if playing is not None:
         rules.listen(playing.session.reload_calendars)
     rules.listen(streams.reload_calendars)
+
+
+def _start_bars(
+    streams: BarStreams, history: BarHistory, playing: ReplayRun | None, supervisor: Supervisor
+) -> None:
+    """Have bars published as they form."""
+    streams.bind(history=history, view=None if playing is None else playing.session.engine)
+    supervisor.start(_STREAMS, streams.run)
 
 
 def _start_board(board: ChainBoard, playing: ReplayRun, supervisor: Supervisor) -> None:

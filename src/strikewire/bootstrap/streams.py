@@ -11,7 +11,9 @@ from typing import Final
 
 from strikewire.core.errors import DependencyError, StrikewireError
 from strikewire.live.bar_streams import BarStreams
+from strikewire.live.chain_streams import ChainStreams
 from strikewire.live.market_status import MarketBoard
+from strikewire.live.monitor_streams import MonitorStreams
 from strikewire.observability.health import Dependency, DependencyState
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.stream import topics
@@ -24,6 +26,7 @@ from strikewire.stream.relay_store import RelayStore
 
 _RELAY: Final = "relay"
 _MARKET: Final = "relayed market"
+_MONITORS: Final = "monitor streams"
 _LOOK_S: Final = 1.0
 
 
@@ -37,7 +40,9 @@ class OwnTopics:
     """
 
     bars: BarStreams
+    chains: ChainStreams
     market: MarketBoard
+    monitors: MonitorStreams
     figures: StreamFigures
     is_feeding: bool
 
@@ -78,7 +83,13 @@ def build_hub(own: OwnTopics, redis: Redis, supervisor: Supervisor) -> Hub:
 
     With Redis, a program that hears a market is heard by all; one that hears none repeats it.
     """
-    sources: dict[str, TopicSource] = {topics.BARS.name: own.bars, topics.MARKET.name: own.market}
+    supervisor.start(_MONITORS, own.monitors.run)
+    sources: dict[str, TopicSource] = {
+        topics.BARS.name: own.bars,
+        topics.CHAIN.name: own.chains,
+        topics.MARKET.name: own.market,
+        topics.MONITOR.name: own.monitors,
+    }
     if redis.config is None or redis.store is None:
         return Hub(sources=sources, figures=own.figures)
     if own.is_feeding:
@@ -92,8 +103,12 @@ def build_hub(own: OwnTopics, redis: Redis, supervisor: Supervisor) -> Hub:
     supervisor.start(_RELAY, source.run)
     elsewhere = source.of_kind(topics.MARKET, _take_as_it_is)
     supervisor.start(_MARKET, lambda: _follow_market(own.market, elsewhere))
-    bars = source.of_kind(topics.BARS, own.bars.canonicalize)
-    return Hub(sources={**sources, topics.BARS.name: bars}, figures=own.figures)
+    sources |= {
+        topics.BARS.name: source.of_kind(topics.BARS, own.bars.canonicalize),
+        topics.CHAIN.name: source.of_kind(topics.CHAIN, own.chains.canonicalize),
+        topics.MONITOR.name: source.of_kind(topics.MONITOR, own.monitors.canonicalize),
+    }
+    return Hub(sources=sources, figures=own.figures)
 
 
 async def _follow_market(board: MarketBoard, elsewhere: KindSource) -> None:
