@@ -1,5 +1,6 @@
 import type { Bar, Price } from "../src/client/bar.ts";
-import { MINUTE_MS, parseInstant } from "../src/helpers/instant.ts";
+import type { Fields } from "../src/client/decode.ts";
+import { formatInstant, MINUTE_MS, parseInstant } from "../src/helpers/instant.ts";
 import type { MarketMs } from "../src/helpers/instant.ts";
 
 export function makeBar(ts: string | MarketMs, changes: Partial<Bar> = {}): Bar {
@@ -24,4 +25,11 @@ export function makeMinutes(from: string, count: number): Bar[] {
   return Array.from({ length: count }, (_, index) =>
     makeBar((start + index * MINUTE_MS) as MarketMs),
   );
+}
+
+/** A bar as a stream writes it. */
+export function writeBar(bar: Bar): Fields {
+  const { ts, isForming, open, high, low, close, volume, oi, status } = bar;
+  const stamp = formatInstant(ts);
+  return { ts: stamp, open, high, low, close, volume, oi, status, is_forming: isForming };
 }

@@ -29,7 +29,7 @@ function buildWorkstation(): Workstation {
   const rest = new RestClient(transport);
   const preferences = new Preferences(findStorage());
   const connection = new Connection({
-    url: `${window.location.origin.replace(/^http/, "ws")}/ws/bars`,
+    url: `${window.location.origin.replace(/^http/, "ws")}/ws`,
     clock: readMachineClock,
     random: Math.random,
     rest,

@@ -1,4 +1,5 @@
 import type { Bar, Timeframe } from "../client/bar.ts";
+import { makeBarTopic } from "../client/bar-topic.ts";
 import { ProblemError, type ProblemKind } from "../client/problem.ts";
 import type { RestClient } from "../client/rest.ts";
 import type { MarketMs } from "../helpers/instant.ts";
@@ -155,7 +156,7 @@ export class ChartModel {
   }
 
   #listen(instrument: Instrument, timeframe: Timeframe): void {
-    this.#leave = this.#connection.listen(instrument.symbol, timeframe, {
+    const topic = makeBarTopic(instrument.symbol, timeframe, {
       onSnapshot: (bars, asOf) => {
         this.#heardAsOf = asOf;
         this.#applySnapshot(bars);
@@ -169,6 +170,7 @@ export class ChartModel {
         this.#fail(new ProblemError(kind, message), () => void this.open(this.#name, timeframe));
       },
     });
+    this.#leave = this.#connection.listen(topic);
   }
 
   #applySnapshot(bars: readonly Bar[]): void {

@@ -1,19 +1,11 @@
-import type { Bar, InstrumentSymbol, Timeframe } from "../client/bar.ts";
-import type { TopicName } from "../client/bar-messages.ts";
-import type { BarEvent } from "../client/bar-protocol.ts";
-import { BarSocket, type LinkState } from "../client/bar-socket.ts";
 import { ProblemError } from "../client/problem.ts";
 import type { RestClient } from "../client/rest.ts";
-import type { MachineClock, MachineMs, MarketMs } from "../helpers/instant.ts";
+import type { StreamEvent } from "../client/stream-protocol.ts";
+import { type LinkState, StreamSocket } from "../client/stream-socket.ts";
+import type { Topic } from "../client/topic.ts";
+import type { MachineClock, MachineMs } from "../helpers/instant.ts";
 import type { Access } from "./feed.ts";
 import type { HeardStatus } from "./market-clock.ts";
-
-/** Who is told of a topic. */
-export interface TopicListener {
-  onSnapshot(bars: readonly Bar[], asOf: MarketMs | null): void;
-  onBar(bar: Bar, asOf: MarketMs | null): void;
-  onRefused(code: string, message: string): void;
-}
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -27,17 +19,16 @@ export class Connection {
   link: LinkState = $state.raw({ name: "opening" });
   heard: HeardStatus | null = $state.raw(null);
   access: Access = $state.raw("unknown");
-  /** When a status or a bar came last. */
+  /** When a status, or something of a topic, came last. */
   newsAt: MachineMs = $state.raw(0 as MachineMs);
   /** The server's version. */
   version: string | null = $state.raw(null);
   readonly #options: ConnectionOptions;
-  readonly #socket: BarSocket;
-  readonly #listeners = new Map<TopicName, TopicListener>();
+  readonly #socket: StreamSocket;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#socket = new BarSocket({
+    this.#socket = new StreamSocket({
       ...options,
       listener: {
         onEvent: (event) => {
@@ -68,16 +59,14 @@ export class Connection {
   }
 
   /** Listen to a topic. Returns how to stop it. */
-  listen(symbol: InstrumentSymbol, timeframe: Timeframe, listener: TopicListener): () => void {
-    const topic = this.#socket.subscribe(symbol, timeframe);
-    this.#listeners.set(topic, listener);
+  listen(topic: Topic): () => void {
+    this.#socket.subscribe(topic);
     return () => {
-      this.#listeners.delete(topic);
       this.#socket.unsubscribe(topic);
     };
   }
 
-  #onEvent(event: BarEvent): void {
+  #onEvent(event: StreamEvent): void {
     switch (event.type) {
       case "welcome":
         this.version = event.version;
@@ -87,16 +76,12 @@ export class Connection {
         this.newsAt = this.#options.clock();
         this.heard = { status: event.status, at: this.newsAt };
         break;
-      case "snapshot":
-        this.#listeners.get(event.topic)?.onSnapshot(event.bars, event.asOf);
-        break;
-      case "bar":
+      case "news":
         this.newsAt = this.#options.clock();
-        this.#listeners.get(event.topic)?.onBar(event.bar, event.asOf);
         break;
+      case "snapshot":
       case "refused":
-        this.#listeners.get(event.topic)?.onRefused(event.code, event.message);
-        break;
+        break; // The topic's listener knows.
       case "fault":
       case "shutdown":
         break; // The socket sees to both.

@@ -1,5 +1,5 @@
-import type { LinkState } from "../client/bar-socket.ts";
 import type { MarketMode } from "../client/market.ts";
+import type { LinkState } from "../client/stream-socket.ts";
 import type { MachineMs } from "../helpers/instant.ts";
 import type { HeardStatus } from "./market-clock.ts";
 
@@ -22,14 +22,14 @@ export interface FeedState {
   readonly detail: string;
 }
 
-/** A status is due every second; after so long without one, or a bar, the server is silent. */
+/** A status is due every second; after so long without one, or a price, the server is silent. */
 const NEWS_DUE_MS = 2_500;
 
 /** What is known of the connection. */
 export interface LinkNews {
   readonly link: LinkState;
   readonly heard: HeardStatus | null;
-  /** When a status or a bar came last. */
+  /** When a status, or something of a topic, came last. */
   readonly newsAt: MachineMs;
   readonly access: Access;
 }

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 
-import { decodeBarMessage } from "../../src/client/bar-messages.ts";
-import { DecodeError } from "../../src/client/decode.ts";
+import { decodeBar } from "../../src/client/bar-decoder.ts";
+import { DecodeError, readFields } from "../../src/client/decode.ts";
 import { ProblemError } from "../../src/client/problem.ts";
+import { decodeStreamMessage } from "../../src/client/stream-messages.ts";
 import { decodeFoundSymbols, decodeSymbol } from "../../src/client/udf.ts";
 import { parseInstant } from "../../src/helpers/instant.ts";
 import { RECORDED } from "../recorded.ts";
@@ -21,7 +22,7 @@ const SYMBOL = {
 };
 
 test("reads a status as the server writes it", () => {
-  const message = decodeBarMessage(JSON.stringify(RECORDED.live[1]));
+  const message = decodeStreamMessage(JSON.stringify(RECORDED.live[1]));
 
   expect(message).toMatchObject({
     type: "status",
@@ -45,22 +46,20 @@ test("reads a status in which nothing is known", () => {
     begins: null,
     ends: null,
   };
-  expect(decodeBarMessage(JSON.stringify(status))).toMatchObject({
+  expect(decodeStreamMessage(JSON.stringify(status))).toMatchObject({
     status: { mode: "none", asOf: null, heardS: null, speed: null, span: null },
   });
 });
 
 test("keeps unknown quantities unknown", () => {
-  const [snapshot] = RECORDED.live.filter((message) => message["type"] === "bar");
-  const bar = { ...(snapshot?.["bar"] as object), volume: null, oi: null };
-  expect(decodeBarMessage(JSON.stringify({ ...snapshot, bar }))).toMatchObject({
-    bar: { volume: null, oi: null },
-  });
+  const message = RECORDED.live.find((each) => each["type"] === "bar");
+  const bar = { ...readFields(message?.["bar"]), volume: null, oi: null };
+  expect(decodeBar(bar)).toMatchObject({ volume: null, oi: null });
 });
 
 test("refuses a mode that it has no badge for", () => {
   const text = JSON.stringify({ ...RECORDED.live[1], mode: "dream" });
-  expect(() => decodeBarMessage(text)).toThrow(DecodeError);
+  expect(() => decodeStreamMessage(text)).toThrow(DecodeError);
 });
 
 test("reads a symbol, its decimals and whether it has volume", () => {

@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from "vitest";
 
 import type { Bar, InstrumentSymbol, Price } from "../../src/client/bar.ts";
 import { ProblemError } from "../../src/client/problem.ts";
+import type { Topic } from "../../src/client/topic.ts";
 import type { SymbolInfo } from "../../src/client/udf.ts";
 import type { MarketMs } from "../../src/helpers/instant.ts";
 import {
@@ -10,8 +11,7 @@ import {
   type ChartSink,
   type TopicSource,
 } from "../../src/model/chart.svelte.ts";
-import type { TopicListener } from "../../src/model/connection.svelte.ts";
-import { makeBar, makeMinutes } from "../bars.ts";
+import { makeBar, makeMinutes, writeBar } from "../bars.ts";
 
 const INFO: SymbolInfo = {
   symbol: "NFO:NIFTY26NOVFUT" as InstrumentSymbol,
@@ -29,15 +29,15 @@ const INFO: SymbolInfo = {
 /** A server that has the bars of one day, from 09:15 to 10:14 in India. */
 class Server implements TopicSource, ChartClient {
   readonly stored = makeMinutes("2026-11-16T03:45:00Z", 60);
-  readonly listeners: TopicListener[] = [];
+  readonly topics: Topic[] = [];
   asked: string[] = [];
   problem: ProblemError | null = null;
 
-  listen(symbol: InstrumentSymbol, timeframe: string, listener: TopicListener): () => void {
-    this.asked.push(`${symbol} ${timeframe}`);
-    this.listeners.push(listener);
+  listen(topic: Topic): () => void {
+    this.asked.push(topic.name);
+    this.topics.push(topic);
     return () => {
-      this.listeners.splice(this.listeners.indexOf(listener), 1);
+      this.topics.splice(this.topics.indexOf(topic), 1);
     };
   }
 
@@ -61,12 +61,13 @@ class Server implements TopicSource, ChartClient {
       : Promise.reject(this.problem);
   }
 
-  get listener(): TopicListener {
-    const [listener] = this.listeners;
-    if (listener === undefined) {
-      throw new Error("nobody listens");
-    }
-    return listener;
+  /** Say what the topic's bars are. */
+  tell(bars: readonly Bar[]): void {
+    this.topics[0]?.onSnapshot({ bars: bars.map(writeBar), as_of: null });
+  }
+
+  tellBar(bar: Bar): void {
+    this.topics[0]?.onNews({ bar: writeBar(bar), as_of: null });
   }
 }
 
@@ -100,14 +101,14 @@ beforeEach(async () => {
   chart = new ChartModel(server, server, (draw) => frames.push(draw));
   chart.attach(drawing);
   await chart.open(INFO.symbol, "1m");
-  server.listener.onSnapshot(server.stored.slice(-10), null);
+  server.tell(server.stored.slice(-10));
 });
 
 test("shows a snapshot at once, and the last bar with the one before", () => {
   expect(drawing.drawn).toEqual(["all 10"]);
   expect(chart).toMatchObject({
     phase: "ready",
-    last: { bar: server.stored[59], previous: server.stored[58] },
+    last: { bar: { ts: server.stored[59]?.ts }, previous: { ts: server.stored[58]?.ts } },
   });
 });
 
@@ -115,9 +116,9 @@ test("draws once a frame, however many bars came", () => {
   drawing.drawn = [];
   const ts = "2026-11-16T04:45:00Z";
   for (const close of [1, 2, 3]) {
-    server.listener.onBar(makeBar(ts, { close: close as Price, isForming: true }), null);
+    server.tellBar(makeBar(ts, { close: close as Price, isForming: true }));
   }
-  server.listener.onBar(makeBar("2026-11-16T04:46:00Z"), null);
+  server.tellBar(makeBar("2026-11-16T04:46:00Z"));
   expect(drawing.drawn).toEqual([]);
 
   drawFrame();
@@ -127,7 +128,7 @@ test("draws once a frame, however many bars came", () => {
 });
 
 test("draws everything anew for a bar that was amended, and leaves the view where it is", () => {
-  server.listener.onBar(makeBar("2026-11-16T04:40:00Z", { status: "revised" }), null);
+  server.tellBar(makeBar("2026-11-16T04:40:00Z", { status: "revised" }));
   expect(drawing.drawn.at(-1)).toBe("all 10 in place");
 });
 
@@ -149,7 +150,7 @@ test("keeps what was scrolled to over a new snapshot, and reads it again", async
   await chart.loadOlder();
   server.asked = [];
 
-  server.listener.onSnapshot(server.stored.slice(-5), null);
+  server.tell(server.stored.slice(-5));
 
   expect(drawing.drawn.at(-1)).toBe("all 60 in place");
   expect(server.asked).toEqual(["55 before 2026-11-16T04:40:00.000Z"]);
@@ -157,22 +158,22 @@ test("keeps what was scrolled to over a new snapshot, and reads it again", async
 
 test("forgets everything for a snapshot of an earlier time: somebody sought backwards", async () => {
   await chart.loadOlder();
-  server.listener.onSnapshot(server.stored.slice(0, 5), null);
+  server.tell(server.stored.slice(0, 5));
   expect(drawing.drawn.at(-1)).toBe("all 5");
 });
 
 test("is empty for a snapshot without bars, and no longer when one comes", () => {
-  server.listener.onSnapshot([], null);
+  server.tell([]);
   expect(chart).toMatchObject({ phase: "empty", last: null });
-  server.listener.onBar(makeBar("2026-11-16T05:00:00Z"), null);
+  server.tellBar(makeBar("2026-11-16T05:00:00Z"));
   drawFrame();
   expect(chart.phase).toBe("ready");
 });
 
 test("hears one topic at a time", async () => {
   await chart.open(INFO.symbol, "5m");
-  expect(server.listeners).toHaveLength(1);
-  expect(server.asked.at(-1)).toBe(`${INFO.symbol} 5m`);
+  expect(server.topics).toHaveLength(1);
+  expect(server.asked.at(-1)).toBe(`bars:${INFO.symbol}:5m`);
 });
 
 test("tells of an instrument that is unknown", async () => {

@@ -1,30 +1,56 @@
 import { describe, expect, test } from "vitest";
 
-import type { InstrumentSymbol } from "../../src/client/bar.ts";
-import { type BarEvent, BarProtocol } from "../../src/client/bar-protocol.ts";
+import type { Bar, InstrumentSymbol } from "../../src/client/bar.ts";
+import { type BarListener, makeBarTopic } from "../../src/client/bar-topic.ts";
+import { type StreamEvent, StreamProtocol } from "../../src/client/stream-protocol.ts";
+import type { Topic } from "../../src/client/topic.ts";
 import type { MachineMs } from "../../src/helpers/instant.ts";
 import { RECORDED } from "../recorded.ts";
 
 const FUTURE = "NFO:NIFTY26NOVFUT" as InstrumentSymbol;
+const NAME = `bars:${FUTURE}:1m`;
 const at = (ms: number): MachineMs => ms as MachineMs;
 
-function takeRequests(protocol: BarProtocol): Record<string, unknown>[] {
+/** Whoever listens, and what they were told. */
+class Listener implements BarListener {
+  readonly snapshots: (readonly Bar[])[] = [];
+  readonly bars: Bar[] = [];
+  readonly refusals: string[] = [];
+
+  onSnapshot(bars: readonly Bar[]): void {
+    this.snapshots.push(bars);
+  }
+
+  onBar(bar: Bar): void {
+    this.bars.push(bar);
+  }
+
+  onRefused(code: string): void {
+    this.refusals.push(code);
+  }
+
+  topic(symbol = FUTURE): Topic {
+    return makeBarTopic(symbol, "1m", this);
+  }
+}
+
+function takeRequests(protocol: StreamProtocol): Record<string, unknown>[] {
   return protocol.takeOutgoing().map((text) => JSON.parse(text) as Record<string, unknown>);
 }
 
 function feed(
-  protocol: BarProtocol,
+  protocol: StreamProtocol,
   messages: readonly Readonly<Record<string, unknown>>[],
-): BarEvent[] {
+): StreamEvent[] {
   return messages
     .map((message) => protocol.receive(JSON.stringify(message), at(0)))
     .filter((event) => event !== null);
 }
 
 /** A protocol that has heard all of the live recording. */
-function listenLive(): BarProtocol {
-  const protocol = new BarProtocol();
-  protocol.subscribe(FUTURE, "1m");
+function listenLive(listener = new Listener()): StreamProtocol {
+  const protocol = new StreamProtocol();
+  protocol.subscribe(listener.topic());
   protocol.open(at(0));
   feed(protocol, RECORDED.live);
   protocol.takeOutgoing();
@@ -34,28 +60,28 @@ function listenLive(): BarProtocol {
 const lastLive = RECORDED.live.findLast((message) => message["type"] === "bar") ?? {};
 
 test("asks for what is wanted when the socket opens, and not before", () => {
-  const protocol = new BarProtocol();
-  protocol.subscribe(FUTURE, "1m");
+  const protocol = new StreamProtocol();
+  protocol.subscribe(new Listener().topic());
   expect(takeRequests(protocol)).toEqual([]);
 
   protocol.open(at(0));
 
-  expect(takeRequests(protocol)).toEqual([
-    { action: "subscribe", symbol: FUTURE, timeframe: "1m", id: 2 },
-  ]);
+  expect(takeRequests(protocol)).toEqual([{ action: "subscribe", topic: NAME, id: 2 }]);
 });
 
 test("tells of every message of a recorded session in order", () => {
-  const protocol = new BarProtocol();
-  protocol.subscribe(FUTURE, "1m");
+  const protocol = new StreamProtocol();
+  const listener = new Listener();
+  protocol.subscribe(listener.topic());
   protocol.open(at(0));
 
   const events = feed(protocol, RECORDED.live);
 
-  expect(events.map((event) => event.type)).toEqual(RECORDED.live.map((each) => each["type"]));
-  const snapshot = events.find((event) => event.type === "snapshot");
-  expect(snapshot?.bars).toHaveLength(3);
-  expect(snapshot?.bars[0]).toMatchObject({ source: "stream", isForming: false });
+  const types = RECORDED.live.map((each) => (each["type"] === "bar" ? "news" : each["type"]));
+  expect(events.map((event) => event.type)).toEqual(types);
+  expect(listener.snapshots[0]).toHaveLength(3);
+  expect(listener.snapshots[0]?.[0]).toMatchObject({ source: "stream", isForming: false });
+  expect(listener.bars).toHaveLength(types.filter((type) => type === "news").length);
 });
 
 test("comes back with the epoch and seq of the last message", () => {
@@ -69,14 +95,15 @@ test("comes back with the epoch and seq of the last message", () => {
 });
 
 test("takes what was missed, each number once", () => {
-  const protocol = listenLive();
+  const listener = new Listener();
+  const protocol = listenLive(listener);
   protocol.close();
   protocol.open(at(0));
+  listener.bars.length = 0;
 
   const events = feed(protocol, RECORDED.resumed);
 
-  const bars = events.filter((event) => event.type === "bar");
-  expect(bars.filter(({ bar }) => !bar.isForming)).toHaveLength(3);
+  expect(listener.bars.filter((bar) => !bar.isForming)).toHaveLength(3);
   expect(events.some((event) => event.type === "fault")).toBe(false);
 });
 
@@ -96,7 +123,7 @@ describe("a fault", () => {
 
     expect(events.map((event) => event.type)).toEqual(["fault"]);
     const [request] = takeRequests(protocol);
-    expect(request).toMatchObject({ action: "subscribe", symbol: FUTURE });
+    expect(request).toMatchObject({ action: "subscribe", topic: NAME });
     expect(request).not.toHaveProperty("epoch");
   });
 
@@ -107,7 +134,8 @@ describe("a fault", () => {
 
   test("is what is no message", () => {
     const protocol = listenLive();
-    for (const text of ["{", "[]", '{"type":"bar"}', '{"type":"snapshot","topic":1}']) {
+    const barless = JSON.stringify({ ...lastLive, bar: 1 });
+    for (const text of ["{", "[]", '{"type":"bar"}', '{"type":"snapshot","topic":1}', barless]) {
       expect(protocol.receive(text, at(0))).toMatchObject({ type: "fault", topic: null });
     }
   });
@@ -120,8 +148,8 @@ describe("a fault", () => {
 });
 
 test("starts over from the snapshot that a seek backwards brings by itself", () => {
-  const protocol = new BarProtocol();
-  protocol.subscribe(FUTURE, "1m");
+  const protocol = new StreamProtocol();
+  protocol.subscribe(new Listener().topic());
   protocol.open(at(0));
 
   const events = feed(protocol, RECORDED.sought);
@@ -134,30 +162,36 @@ test("starts over from the snapshot that a seek backwards brings by itself", () 
 
 test("asks again for a topic that the server lost", () => {
   const protocol = listenLive();
-  feed(protocol, [{ type: "unsubscribed", topic: `bars:${FUTURE}:1m`, lost: true }]);
-  expect(takeRequests(protocol)).toMatchObject([{ action: "subscribe", symbol: FUTURE }]);
+  feed(protocol, [{ type: "unsubscribed", topic: NAME, lost: true }]);
+  expect(takeRequests(protocol)).toMatchObject([{ action: "subscribe", topic: NAME }]);
 });
 
 test("tells which topic was refused, and asks for it no longer", () => {
-  const protocol = new BarProtocol();
+  const protocol = new StreamProtocol();
   protocol.open(at(0));
-  protocol.subscribe(FUTURE, "1m");
-  const topic = protocol.subscribe("NSE:NOPE" as InstrumentSymbol, "1m");
+  protocol.subscribe(new Listener().topic());
+  const listener = new Listener();
+  const topic = listener.topic("NSE:NOPE" as InstrumentSymbol);
+  protocol.subscribe(topic);
   protocol.takeOutgoing();
 
-  expect(feed(protocol, RECORDED.refused)).toMatchObject([
-    { type: "refused", topic, code: "unknown_symbol" },
-  ]);
+  expect(feed(protocol, RECORDED.refused)).toEqual([{ type: "refused", topic: topic.name }]);
+  expect(listener.refusals).toEqual(["unknown_symbol"]);
   protocol.open(at(0));
-  expect(takeRequests(protocol).map((request) => request["symbol"])).toEqual([FUTURE]);
+  expect(takeRequests(protocol).map((request) => request["topic"])).toEqual([NAME]);
 });
 
 test("forgets a topic that is not wanted any more", () => {
-  const protocol = listenLive();
-  protocol.unsubscribe(`bars:${FUTURE}:1m` as never);
-  expect(takeRequests(protocol)).toEqual([
-    { action: "unsubscribe", symbol: FUTURE, timeframe: "1m" },
-  ]);
+  const protocol = new StreamProtocol();
+  const topic = new Listener().topic();
+  protocol.subscribe(topic);
+  protocol.open(at(0));
+  feed(protocol, RECORDED.live);
+  protocol.takeOutgoing();
+  protocol.unsubscribe(new Listener().topic());
+  expect(takeRequests(protocol)).toEqual([]);
+  protocol.unsubscribe(topic);
+  expect(takeRequests(protocol)).toEqual([{ action: "unsubscribe", topic: NAME }]);
   expect(feed(protocol, [...RECORDED.unsubscribed, lastLive])).toEqual([]);
 });
 

@@ -1,8 +1,7 @@
 import { computeBackoffMs } from "../helpers/backoff.ts";
 import type { MachineClock, MachineMs } from "../helpers/instant.ts";
-import type { InstrumentSymbol, Timeframe } from "./bar.ts";
-import type { TopicName } from "./bar-messages.ts";
-import { type BarEvent, BarProtocol } from "./bar-protocol.ts";
+import { type StreamEvent, StreamProtocol } from "./stream-protocol.ts";
+import type { Topic } from "./topic.ts";
 
 const TICK_MS = 250;
 /** A handshake that takes longer is taken for one that never ends. */
@@ -14,29 +13,29 @@ export type LinkState =
   | { readonly name: "open" }
   | { readonly name: "lost"; readonly since: MachineMs; readonly retryAt: MachineMs };
 
-export interface BarSocketListener {
-  onEvent(event: BarEvent): void;
+export interface StreamSocketListener {
+  onEvent(event: StreamEvent): void;
   onLink(state: LinkState): void;
 }
 
-export interface BarSocketOptions {
+export interface StreamSocketOptions {
   readonly url: string;
   readonly clock: MachineClock;
   readonly random: () => number;
-  readonly listener: BarSocketListener;
+  readonly listener: StreamSocketListener;
 }
 
-/** `/ws/bars`, kept up: opened again, with jittered waits, until it is closed. */
-export class BarSocket {
-  readonly #options: BarSocketOptions;
-  readonly #protocol = new BarProtocol();
+/** `/ws`, kept up: opened again, with jittered waits, until it is closed. */
+export class StreamSocket {
+  readonly #options: StreamSocketOptions;
+  readonly #protocol = new StreamProtocol();
   #socket: WebSocket | null = null;
   #state: LinkState = { name: "opening" };
   #openingSince = 0 as MachineMs;
   #attempt = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(options: BarSocketOptions) {
+  constructor(options: StreamSocketOptions) {
     this.#options = options;
   }
 
@@ -55,13 +54,12 @@ export class BarSocket {
     this.#setState({ name: "opening" });
   }
 
-  subscribe(symbol: InstrumentSymbol, timeframe: Timeframe): TopicName {
-    const topic = this.#protocol.subscribe(symbol, timeframe);
+  subscribe(topic: Topic): void {
+    this.#protocol.subscribe(topic);
     this.#flush();
-    return topic;
   }
 
-  unsubscribe(topic: TopicName): void {
+  unsubscribe(topic: Topic): void {
     this.#protocol.unsubscribe(topic);
     this.#flush();
   }

@@ -1,30 +1,13 @@
-import { type MarketMs, parseInstant } from "../helpers/instant.ts";
 import type { Nominal } from "../helpers/nominal.ts";
-import type { Bar, InstrumentSymbol, Timeframe } from "./bar.ts";
-import { decodeBar } from "./bar-decoder.ts";
-import {
-  DecodeError,
-  type Fields,
-  findText,
-  readFields,
-  readList,
-  readNumber,
-  readText,
-} from "./decode.ts";
+import { DecodeError, type Fields, readFields, readNumber, readText } from "./decode.ts";
 import { decodeMarketStatus, type MarketStatus } from "./market.ts";
+import type { TopicName } from "./topic.ts";
 
-/** Counts a topic's closed bars. */
+/** Counts a topic's events. */
 export type Seq = Nominal<number, "Seq">;
 
 /** What a topic's numbers count from. It is compared, and nothing else. */
 export type Epoch = Nominal<string, "Epoch">;
-
-/** `bars:NSE:NIFTY 50:1m` */
-export type TopicName = Nominal<string, "TopicName">;
-
-export function nameTopic(symbol: InstrumentSymbol, timeframe: Timeframe): TopicName {
-  return `bars:${symbol}:${timeframe}` as TopicName;
-}
 
 interface Numbered {
   readonly topic: TopicName;
@@ -32,16 +15,11 @@ interface Numbered {
   readonly seq: Seq;
 }
 
-/** What a server says on `/ws/bars`. */
-export type BarMessage =
+/** What a server says on `/ws`; what is said of a topic is for its kind to read. */
+export type StreamMessage =
   | { readonly type: "welcome"; readonly version: string }
-  | ({
-      readonly type: "snapshot";
-      readonly asOf: MarketMs | null;
-      readonly bars: readonly Bar[];
-    } & Numbered)
+  | ({ readonly type: "snapshot" | "news"; readonly fields: Fields } & Numbered)
   | ({ readonly type: "resumed" } & Numbered)
-  | ({ readonly type: "bar"; readonly asOf: MarketMs | null; readonly bar: Bar } & Numbered)
   | { readonly type: "unsubscribed"; readonly topic: TopicName; readonly isLost: boolean }
   | { readonly type: "status"; readonly status: MarketStatus }
   | {
@@ -55,28 +33,16 @@ export type BarMessage =
   | { readonly type: "other" };
 
 /** Read one message. Throws a DecodeError when it is not what the protocol says. */
-export function decodeBarMessage(text: string): BarMessage {
+export function decodeStreamMessage(text: string): StreamMessage {
   const fields = readFields(parseJson(text));
   const type = readText(fields, "type");
   switch (type) {
     case "welcome":
       return { type, version: readText(fields, "version") };
     case "snapshot":
-      return {
-        type,
-        ...decodeNumbers(fields),
-        asOf: findAsOf(fields),
-        bars: readList(fields["bars"]).map((each) => decodeBar(readFields(each))),
-      };
+      return { type, ...decodeNumbers(fields), fields };
     case "resumed":
       return { type, ...decodeNumbers(fields) };
-    case "bar":
-      return {
-        type,
-        ...decodeNumbers(fields),
-        asOf: findAsOf(fields),
-        bar: decodeBar(readFields(fields["bar"])),
-      };
     case "unsubscribed":
       return {
         type,
@@ -94,6 +60,8 @@ export function decodeBarMessage(text: string): BarMessage {
       };
     case "shutdown":
       return { type, retryAfterS: readNumber(fields, "retry_after_s") };
+    case "bar":
+      return { type: "news", ...decodeNumbers(fields), fields };
     default:
       return { type: "other" };
   }
@@ -113,9 +81,4 @@ function decodeNumbers(fields: Fields): Numbered {
     epoch: readText(fields, "epoch") as Epoch,
     seq: readNumber(fields, "seq") as Seq,
   };
-}
-
-function findAsOf(fields: Fields): MarketMs | null {
-  const text = findText(fields, "as_of");
-  return text === null ? null : parseInstant(text);
 }
