@@ -148,6 +148,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/fo/expiries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the days on which contracts on an underlying end, nearest first. */
+        get: operations["api_v1_fo_expiries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fo/smile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show volatility over the strikes of one expiry. */
+        get: operations["api_v1_fo_smile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fo/term-structure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show volatility over the expiries of an underlying. */
+        get: operations["api_v1_fo_term_structure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fo/underlyings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List everything there are options or futures on. */
+        get: operations["api_v1_fo_underlyings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/keys": {
         parameters: {
             query?: never;
@@ -475,6 +543,18 @@ export interface components {
             bars: components["schemas"]["BarBody"][];
         };
         /**
+         * ChainSource
+         * @description How a table came to be.
+         * @enum {string}
+         */
+        ChainSource: "live" | "minute";
+        /**
+         * Convention
+         * @description How a volatility is computed, for it to be compared with others.
+         * @enum {string}
+         */
+        Convention: "forward" | "nse";
+        /**
          * CreatedUserBody
          * @description Somebody who has an account now, and how they get in.
          */
@@ -506,6 +586,12 @@ export interface components {
          * @enum {string}
          */
         CredentialKind: "demo" | "token" | "session" | "key" | "master" | "external";
+        /**
+         * Cycle
+         * @description Which contracts end. Whatever day it is, an expiry stays what it is.
+         * @enum {string}
+         */
+        Cycle: "weekly" | "monthly" | "quarterly";
         /**
          * ErrorBody
          * @description The one body of every failure.
@@ -542,6 +628,97 @@ export interface components {
              * @description As in `X-Correlation-ID`.
              */
             correlation_id: string;
+        };
+        /**
+         * ExpiriesBody
+         * @description The expiries of an underlying that are not over, nearest first.
+         */
+        ExpiriesBody: {
+            /** Underlying */
+            underlying: string;
+            /** Exchange */
+            exchange: string;
+            /**
+             * On
+             * @description The day asked about, at the venue.
+             */
+            on: string;
+            /** Items */
+            items: components["schemas"]["ExpiryBody"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * ExpiryBody
+         * @description A day on which contracts end, as it stands on the day asked about.
+         */
+        ExpiryBody: {
+            /**
+             * Expiry
+             * @description YYYY-MM-DD.
+             */
+            expiry: string;
+            /**
+             * Cutoff
+             * @description When they end, RFC 3339: that day's close of the venue.
+             */
+            cutoff: string;
+            /** @description A quarterly one is monthly too. */
+            label: components["schemas"]["Cycle"];
+            /**
+             * Names
+             * @description By rank within a cycle.
+             * @example [
+             *       "M3",
+             *       "Q1"
+             *     ]
+             */
+            names: string[];
+            /**
+             * Rank
+             * @description Among all, 1 is the nearest.
+             */
+            rank: number;
+            /**
+             * Days Calendar
+             * @description 0 on the day itself.
+             */
+            days_calendar: number;
+            /**
+             * Days Trading
+             * @description Sessions until it, its own included.
+             */
+            days_trading: number | null;
+            /** Options */
+            options: number;
+            /**
+             * Future Symbol
+             * @description The future that ends then.
+             */
+            future_symbol: string | null;
+        };
+        /**
+         * ForwardBody
+         * @description What the underlying costs at the expiry, agreed on now.
+         */
+        ForwardBody: {
+            /** Value */
+            value: number | null;
+            /**
+             * Source
+             * @description What it is made of.
+             */
+            source: ("future" | "parity" | "spot") | null;
+            /**
+             * Dispersion
+             * @description By how much strikes disagree, where by parity.
+             */
+            dispersion: number | null;
+            /**
+             * Pairs
+             * @description How many strikes made it, where by parity.
+             */
+            pairs: number;
         };
         /**
          * KeyBody
@@ -959,6 +1136,89 @@ export interface components {
             login?: string | null;
         };
         /**
+         * SmileBody
+         * @description Volatility over strikes.
+         */
+        SmileBody: {
+            /** Underlying */
+            underlying: string;
+            /** Exchange */
+            exchange: string;
+            /**
+             * Expiry
+             * @description YYYY-MM-DD.
+             */
+            expiry: string;
+            /**
+             * Cutoff
+             * @description When its options end, RFC 3339.
+             */
+            cutoff: string;
+            /**
+             * As Of
+             * @description Everything was so then, RFC 3339.
+             */
+            as_of: string;
+            /** @description Latest quotes, or the record a minute left. */
+            source: components["schemas"]["ChainSource"];
+            convention: components["schemas"]["Convention"];
+            /** Lot Size */
+            lot_size: number;
+            /** Spot */
+            spot: number | null;
+            /** Spot Symbol */
+            spot_symbol: string | null;
+            /**
+             * Future
+             * @description Of the same expiry.
+             */
+            future: number | null;
+            /** Future Symbol */
+            future_symbol: string | null;
+            forward: components["schemas"]["ForwardBody"];
+            /**
+             * Tau Years
+             * @description To the cut-off, ACT/365.
+             */
+            tau_years: number | null;
+            /**
+             * Rate
+             * @description Continuously compounded, a year.
+             */
+            rate: number | null;
+            /** Atm Iv */
+            atm_iv: number | null;
+            /** Items */
+            items: components["schemas"]["SmilePointBody"][];
+        };
+        /**
+         * SmilePointBody
+         * @description One strike's volatilities, fractions.
+         */
+        SmilePointBody: {
+            /** Strike */
+            strike: number;
+            /**
+             * Log Moneyness
+             * @description ln(strike / forward).
+             */
+            log_moneyness: number | null;
+            /** Call Iv */
+            call_iv: number | null;
+            /** Put Iv */
+            put_iv: number | null;
+            /**
+             * Otm Iv
+             * @description The put's below the forward, the call's from there.
+             */
+            otm_iv: number | null;
+            /**
+             * Otm Delta
+             * @description Of that one.
+             */
+            otm_delta: number | null;
+        };
+        /**
          * SpeedCommand
          * @description Go faster or slower.
          */
@@ -976,11 +1236,117 @@ export interface components {
             speed: number | string;
         };
         /**
+         * TermBody
+         * @description One expiry's volatility.
+         */
+        TermBody: {
+            /** Expiry */
+            expiry: string;
+            /**
+             * As Of
+             * @description When its chain was so, RFC 3339.
+             */
+            as_of: string;
+            /** Tau Years */
+            tau_years: number;
+            /** Forward */
+            forward: number | null;
+            /** Atm Strike */
+            atm_strike: number | null;
+            /** Atm Iv */
+            atm_iv: number | null;
+            /** Expected Move */
+            expected_move: number | null;
+            /** Risk Reversal */
+            risk_reversal: number | null;
+            /** Butterfly */
+            butterfly: number | null;
+            /**
+             * Total Variance
+             * @description `atm_iv` squared, times `tau_years`.
+             */
+            total_variance: number | null;
+            /**
+             * Forward Iv
+             * @description From the expiry before that has one to this one.
+             */
+            forward_iv: number | null;
+            /**
+             * Is Arbitrage
+             * @description A calendar spread would cost less than nothing.
+             */
+            is_arbitrage: boolean;
+        };
+        /**
+         * TermStructureBody
+         * @description Volatility over expiries, nearest first.
+         */
+        TermStructureBody: {
+            /** Underlying */
+            underlying: string;
+            /** Exchange */
+            exchange: string;
+            /** As Of */
+            as_of: string;
+            /** Items */
+            items: components["schemas"]["TermBody"][];
+        };
+        /**
          * Timeframe
          * @description The widths we serve. The minute is canonical; every other is rolled up from it.
          * @enum {string}
          */
         Timeframe: "1m" | "3m" | "5m" | "15m" | "30m" | "1h" | "1d";
+        /**
+         * UnderlyingBody
+         * @description Something there are contracts on.
+         */
+        UnderlyingBody: {
+            /**
+             * Underlying
+             * @description Plain name.
+             * @example NIFTY
+             */
+            underlying: string;
+            /**
+             * Exchange
+             * @description Where its contracts trade.
+             * @example NFO
+             */
+            exchange: string;
+            /**
+             * Spot Symbol
+             * @description What has its spot price; null: nobody known.
+             */
+            spot_symbol: string | null;
+            /**
+             * Expiries
+             * @description Days on which its options end, those not over.
+             */
+            expiries: number;
+            /**
+             * Options
+             * @description Contracts that are not over.
+             */
+            options: number;
+            /** Futures */
+            futures: number;
+        };
+        /**
+         * UnderlyingsBody
+         * @description Every underlying.
+         */
+        UnderlyingsBody: {
+            /**
+             * On
+             * @description The day on which contracts are not over, YYYY-MM-DD.
+             */
+            on: string;
+            /** Items */
+            items: components["schemas"]["UnderlyingBody"][];
+            /** Total */
+            total: number;
+        };
         /**
          * UserBody
          * @description Somebody who has an account.
@@ -1761,6 +2127,499 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_v1_fo_expiries: {
+        parameters: {
+            query: {
+                /** @description As it was then; RFC 3339 or a day. By default now, by the market's clock. */
+                as_of?: (string | unknown | unknown) | null;
+                /** @description Plain name, with the venue of its contracts in front or without. */
+                underlying: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExpiriesBody"];
+                    "text/csv": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "application/vnd.apache.arrow.stream": unknown;
+                };
+            };
+            /** @description Not Modified. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_v1_fo_smile: {
+        parameters: {
+            query: {
+                /** @description As it was then; RFC 3339 or a day. By default now, by the market's clock. */
+                as_of?: (string | unknown | unknown) | null;
+                /** @description Plain name, with the venue of its contracts in front or without. */
+                underlying: string;
+                /** @description The day its options end. By default the nearest that is not over; where all are, the last one. */
+                expiry?: string | null;
+                /** @description `forward`: Black on the expiry's forward, ours. `nse`: Black and Scholes on the spot at 10 %, as the exchange does. */
+                convention?: "forward" | "nse";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmileBody"];
+                    "text/csv": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "application/vnd.apache.arrow.stream": unknown;
+                };
+            };
+            /** @description Not Modified. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_v1_fo_term_structure: {
+        parameters: {
+            query: {
+                /** @description As it was then; RFC 3339 or a day. By default now, by the market's clock. */
+                as_of?: (string | unknown | unknown) | null;
+                /** @description Plain name, with the venue of its contracts in front or without. */
+                underlying: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TermStructureBody"];
+                    "text/csv": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "application/vnd.apache.arrow.stream": unknown;
+                };
+            };
+            /** @description Not Modified. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_v1_fo_underlyings: {
+        parameters: {
+            query?: {
+                /** @description As it was then; RFC 3339 or a day. By default now, by the market's clock. */
+                as_of?: (string | unknown | unknown) | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnderlyingsBody"];
+                    "text/csv": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "application/vnd.apache.arrow.stream": unknown;
+                };
+            };
+            /** @description Not Modified. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

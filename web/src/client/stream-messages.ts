@@ -61,6 +61,9 @@ export function decodeStreamMessage(text: string): StreamMessage {
     case "shutdown":
       return { type, retryAfterS: readNumber(fields, "retry_after_s") };
     case "bar":
+    case "state":
+    case "delta":
+    case "minute":
       return { type: "news", ...decodeNumbers(fields), fields };
     default:
       return { type: "other" };

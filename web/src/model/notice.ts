@@ -10,30 +10,48 @@ export interface Notice {
   readonly text: string;
 }
 
-interface ChartState {
+/** How it stands with what is shown. */
+export interface Shown {
   readonly phase: ChartPhase;
   readonly problem: ChartProblem | null;
 }
 
+/** What depends on what there is to show. */
+export interface NoticeWords {
+  readonly unknown: string;
+  readonly findAnother: string;
+  readonly empty: string;
+}
+
+export const CHART_WORDS: NoticeWords = {
+  unknown: "Unknown instrument.",
+  findAnother: "Press / to find another.",
+  empty: "There are no bars of this instrument in this timeframe yet.",
+};
+
+export const OPTION_WORDS: NoticeWords = {
+  unknown: "Not there.",
+  findAnother: "Another underlying, expiry or minute may do.",
+  empty: "Nothing is recorded of it yet.",
+};
+
 /** Why there is no instrument to begin with. */
 export type StartProblem = ChartProblem | "no-instruments";
 
-const PROBLEM_TITLES: Readonly<Record<ChartProblem["kind"], string>> = {
+const PROBLEM_TITLES: Readonly<Record<Exclude<ChartProblem["kind"], "not-found">, string>> = {
   away: "No answer.",
   "sign-in": "Sign-in needed.",
   forbidden: "Not allowed.",
-  "not-found": "Unknown instrument.",
   busy: "Not now.",
   refused: "The server refused.",
   fault: "Something went wrong.",
 };
 
 /** What can be done about it. */
-const PROBLEM_HINTS: Readonly<Record<ChartProblem["kind"], string>> = {
+const PROBLEM_HINTS: Readonly<Record<Exclude<ChartProblem["kind"], "not-found">, string>> = {
   away: "It is tried again by itself.",
   "sign-in": "A sign-in is needed to see prices.",
   forbidden: "This account may not see that.",
-  "not-found": "Press / to find another.",
   busy: "It is tried again by itself.",
   refused: "Another instrument or timeframe may do.",
   fault: "Loading the page again may help.",
@@ -42,10 +60,11 @@ const PROBLEM_HINTS: Readonly<Record<ChartProblem["kind"], string>> = {
 /** Choose the one thing to say: what stops everything first, what is merely so last. */
 export function describeNotice(
   feed: FeedState,
-  chart: ChartState,
+  shown: Shown,
   start: StartProblem | null,
+  words = CHART_WORDS,
 ): Notice | null {
-  const place = chart.phase === "ready" ? "top" : "middle";
+  const place = shown.phase === "ready" ? "top" : "middle";
   switch (feed.condition) {
     case "denied":
     case "disconnected":
@@ -63,17 +82,19 @@ export function describeNotice(
     const text = "The server knows none yet. Import a file, or start it with a feed.";
     return { tone: "warn", place: "middle", title: "No instruments.", text };
   }
-  const problem = chart.problem ?? start;
+  const problem = shown.problem ?? start;
   if (problem !== null) {
-    const text = `${PROBLEM_HINTS[problem.kind]} The server says: ${problem.message}.`;
-    return { tone: "warn", place: "middle", title: PROBLEM_TITLES[problem.kind], text };
+    const { kind } = problem;
+    const title = kind === "not-found" ? words.unknown : PROBLEM_TITLES[kind];
+    const hint = kind === "not-found" ? words.findAnother : PROBLEM_HINTS[kind];
+    const text = `${hint} The server says: ${problem.message}.`;
+    return { tone: "warn", place: "middle", title, text };
   }
-  if (chart.phase === "loading") {
+  if (shown.phase === "loading") {
     return { tone: "calm", place, title: "Loading", text: "" };
   }
-  if (chart.phase === "empty") {
-    const text = "There are no bars of this instrument in this timeframe yet.";
-    return { tone: "calm", place, title: "No data.", text };
+  if (shown.phase === "empty") {
+    return { tone: "calm", place, title: "No data.", text: words.empty };
   }
   if (feed.detail !== "" && feed.condition !== "no-feed") {
     return { tone: "warn", place: "top", title: `${feed.label}.`, text: feed.detail };

@@ -1,9 +1,25 @@
 import { type AuditFilter, pickFilter } from "../client/audit.ts";
 import { isTimeframe, type Timeframe } from "../client/bar.ts";
+import { formatInstant, type MarketMs } from "../helpers/instant.ts";
+
+export const OPTION_PAGES = ["chain", "smile", "oi", "pcr", "monitor"] as const;
+export type OptionPage = (typeof OPTION_PAGES)[number];
+
+/** A page of options: on what, until when, and as of when. */
+export interface OptionRoute {
+  readonly page: OptionPage;
+  /** `NFO:NIFTY`; null is what was looked at last. */
+  readonly underlying: string | null;
+  /** `2026-11-24`; null is the nearest. */
+  readonly expiry: string | null;
+  /** Null is now, as it moves. */
+  readonly asOf: MarketMs | null;
+}
 
 /** What the address says is to be shown. */
 export type Route =
   | { readonly page: "chart"; readonly symbol: string | null; readonly timeframe: Timeframe }
+  | OptionRoute
   | { readonly page: "about" }
   | { readonly page: "sign-in"; readonly returnTo: Route }
   /** Where a set-up link leads: the first administrator's, or somebody's new password. */
@@ -29,6 +45,17 @@ export function parseRoute(url: URL): Route {
         timeframe: isTimeframe(timeframe) ? timeframe : DEFAULT_TIMEFRAME,
       };
     }
+    case "/chain":
+    case "/smile":
+    case "/oi":
+    case "/pcr":
+    case "/monitor":
+      return {
+        page: url.pathname.slice(1) as OptionPage,
+        underlying: url.searchParams.get("underlying"),
+        expiry: parseDay(url.searchParams.get("expiry")),
+        asOf: findInstant(url.searchParams.get("as_of")),
+      };
     case "/about":
       return { page: "about" };
     case "/sign-in":
@@ -74,6 +101,12 @@ export function formatRoute(route: Route): string {
       const query = new URLSearchParams(route.filter).toString();
       return query === "" ? "/audit" : `/audit?${query}`;
     }
+    case "chain":
+    case "smile":
+    case "oi":
+    case "pcr":
+    case "monitor":
+      return formatOptionRoute(route);
     case "about":
     case "account":
     case "users":
@@ -81,6 +114,28 @@ export function formatRoute(route: Route): string {
     case "unknown":
       return route.path;
   }
+}
+
+function formatOptionRoute({ page, underlying, expiry, asOf }: OptionRoute): string {
+  const query = new URLSearchParams({
+    ...(underlying === null ? {} : { underlying }),
+    ...(expiry === null ? {} : { expiry }),
+    ...(asOf === null ? {} : { as_of: formatInstant(asOf) }),
+  }).toString();
+  return query === "" ? `/${page}` : `/${page}?${query}`;
+}
+
+function parseDay(text: string | null): string | null {
+  return text !== null && /^\d{4}-\d\d-\d\d$/.test(text) ? text : null;
+}
+
+function findInstant(text: string | null): MarketMs | null {
+  const instant = Date.parse(text ?? "");
+  return Number.isNaN(instant) ? null : (instant as MarketMs);
+}
+
+export function isOptionRoute(route: Route): route is OptionRoute {
+  return (OPTION_PAGES as readonly string[]).includes(route.page);
 }
 
 /** Whether a page is shown to somebody who has not signed in. */

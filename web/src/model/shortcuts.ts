@@ -3,6 +3,7 @@ import { type Timeframe, TIMEFRAMES } from "../client/bar.ts";
 /** What a key can ask of the page, wherever the focus is. */
 export type Command =
   | { readonly name: "search" | "help" | "theme" | "play-pause" | "slower" | "faster" | "table" }
+  | { readonly name: "expiry-before" | "expiry-after" }
   | { readonly name: "timeframe"; readonly timeframe: Timeframe };
 
 /** A pressed key, as far as it matters. */
@@ -24,6 +25,8 @@ const SINGLE_KEYS: Readonly<Record<string, Exclude<Command["name"], "timeframe">
   " ": "play-pause",
   ",": "slower",
   ".": "faster",
+  "[": "expiry-before",
+  "]": "expiry-after",
 };
 
 /** Find what a key means. `allowsSingle` is off where somebody wants no keys without Ctrl. */
@@ -73,6 +76,15 @@ export const SHORTCUTS: readonly {
       ["Page Up, Page Down", "A screen back, forward"],
       ["+ −", "Closer, further"],
       ["End", "The newest bar"],
+    ],
+  },
+  {
+    title: "On the pages of options",
+    keys: [
+      ["[ ]", "The expiry before, after"],
+      ["↑ ↓ ← →", "From number to number of the chain"],
+      ["Page Up, Page Down", "A screen of strikes up, down"],
+      ["Home, End", "The money, the last strike"],
     ],
   },
   {

@@ -43,11 +43,11 @@ export class Workstation {
   readonly theme: Theme;
   readonly ticker: Ticker;
   readonly preferences: Preferences;
+  readonly rest: RestClient;
   /** Whether keys without Ctrl mean something. */
   allowsSingleKeys = $state.raw(true);
   /** Why there was no instrument to begin with. */
   startProblem: StartProblem | null = $state.raw(null);
-  readonly #rest: RestClient;
   /** Whose socket it is. */
   #principal: string | null = null;
 
@@ -62,7 +62,7 @@ export class Workstation {
     this.theme = parts.theme;
     this.ticker = parts.ticker;
     this.preferences = parts.preferences;
-    this.#rest = parts.rest;
+    this.rest = parts.rest;
     this.allowsSingleKeys = parts.preferences.find("single-keys") !== "off";
   }
 
@@ -160,7 +160,7 @@ export class Workstation {
     if (remembered !== null) {
       return remembered;
     }
-    const found = await this.#rest.search("", 30, new AbortController().signal);
+    const found = await this.rest.search("", 30, new AbortController().signal);
     return (found.find((each) => each.kind === "futures") ?? found[0])?.symbol ?? null;
   }
 }

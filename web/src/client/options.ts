@@ -1,0 +1,92 @@
+import { formatInstant, type MarketMs, parseInstant } from "../helpers/instant.ts";
+import type { components } from "./api.d.ts";
+import type { Chain, Figures } from "./chain.ts";
+import { decodeChain } from "./chain-decoder.ts";
+import { readFields } from "./decode.ts";
+import type { Query, Transport } from "./transport.ts";
+
+type Schemas = components["schemas"];
+
+/** Something there are options on. */
+export type Underlying = Schemas["UnderlyingBody"];
+export type Expiry = Schemas["ExpiryBody"];
+/** One expiry's volatility. */
+export type Term = Schemas["TermBody"];
+
+interface MetricsBody {
+  items: ({ ts: string; spot: number | null } & Figures)[];
+}
+
+/** How one expiry stood at the end of a recorded minute. */
+export interface MetricsRow {
+  /** The minute's opening. */
+  readonly ts: MarketMs;
+  readonly spot: number | null;
+  readonly figures: Figures;
+}
+
+/** Of which underlying, and as of when; null is now. */
+export interface UnderlyingWish {
+  readonly underlying: string;
+  readonly asOf: MarketMs | null;
+}
+
+/** Which chain, and as of when. */
+export interface ChainWish extends UnderlyingWish {
+  /** `2026-11-24` */
+  readonly expiry: string;
+}
+
+/** What the server knows of options and futures. Every call throws a ProblemError. */
+export class OptionsClient {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  async loadUnderlyings(signal: AbortSignal): Promise<readonly Underlying[]> {
+    return (await this.#get<Schemas["UnderlyingsBody"]>("underlyings", {}, signal)).items;
+  }
+
+  /** The expiries that are not over, nearest first. */
+  async loadExpiries(wish: UnderlyingWish, signal: AbortSignal): Promise<readonly Expiry[]> {
+    return (await this.#get<Schemas["ExpiriesBody"]>("expiries", makeQuery(wish), signal)).items;
+  }
+
+  async loadChain(wish: ChainWish, signal: AbortSignal): Promise<Chain> {
+    const query = makeQuery(wish, wish.expiry);
+    return decodeChain(readFields(await this.#get<unknown>("chain", query, signal)));
+  }
+
+  /** Volatility over the expiries that are not over, nearest first. */
+  async loadTerms(wish: UnderlyingWish, signal: AbortSignal): Promise<readonly Term[]> {
+    const query = makeQuery(wish);
+    return (await this.#get<Schemas["TermStructureBody"]>("term-structure", query, signal)).items;
+  }
+
+  /** The recorded minutes of an expiry that open in `[from, until)`, oldest first. */
+  async loadMetrics(
+    { underlying, expiry }: Omit<ChainWish, "asOf">,
+    from: MarketMs,
+    until: MarketMs,
+    signal: AbortSignal,
+  ): Promise<readonly MetricsRow[]> {
+    const stretch = { from: formatInstant(from), to: formatInstant(until) };
+    const query = { underlying, expiry, ...stretch };
+    const { items } = await this.#get<MetricsBody>("metrics", query, signal);
+    return items.map(({ ts, spot, ...figures }) => ({ ts: parseInstant(ts), spot, figures }));
+  }
+
+  #get<T>(path: string, query: Query, signal: AbortSignal): Promise<T> {
+    return this.#transport.get<T>(`/api/v1/fo/${path}`, query, signal);
+  }
+}
+
+function makeQuery({ underlying, asOf }: UnderlyingWish, expiry?: string): Query {
+  return {
+    underlying,
+    ...(expiry === undefined ? {} : { expiry }),
+    ...(asOf === null ? {} : { as_of: formatInstant(asOf) }),
+  };
+}

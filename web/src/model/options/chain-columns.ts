@@ -1,0 +1,134 @@
+import { type ChainNumber, SIDES, type Side } from "../../client/chain.ts";
+import { formatCompact, formatIndian, formatPercent, withPlus } from "./option-format.ts";
+
+/** A column of the chain, on either side of the strikes. */
+export interface Column {
+  readonly name: ChainNumber;
+  /** Over the column. */
+  readonly title: string;
+  /** In a sentence. */
+  readonly words: string;
+  readonly format: (value: number) => string;
+  /** In a sentence, where there is room for all digits; the same unless it is said. */
+  readonly spell?: (value: number) => string;
+  /** Whether it is coloured by its sign. */
+  readonly isSigned: boolean;
+  /** Whether it is of the last trade, and not of the whole chain's moment. */
+  readonly isTraded: boolean;
+}
+
+const plain = { isSigned: false, isTraded: false };
+const rupees = (value: number): string => formatIndian(value, 2);
+
+/** From the edge to the strikes; puts have them the other way round. */
+export const COLUMNS: readonly Column[] = [
+  {
+    name: "oi",
+    title: "OI",
+    words: "open interest",
+    format: formatCompact,
+    spell: formatUnits,
+    ...plain,
+  },
+  {
+    name: "oi_change",
+    title: "OI chg",
+    words: "change of open interest since the session before",
+    format: (value) => withPlus(value, formatCompact(value)),
+    spell: (value) => withPlus(value, formatUnits(value)),
+    isSigned: true,
+    isTraded: false,
+  },
+  {
+    name: "volume",
+    title: "Volume",
+    words: "volume of the session",
+    format: formatCompact,
+    spell: formatUnits,
+    isSigned: false,
+    isTraded: true,
+  },
+  {
+    name: "iv",
+    title: "IV",
+    words: "implied volatility",
+    format: formatPercent,
+    spell: (value) => `${formatPercent(value)} %`,
+    ...plain,
+  },
+  {
+    name: "delta",
+    title: "Delta",
+    words: "delta",
+    format: (value) => formatIndian(value, 3),
+    ...plain,
+  },
+  {
+    name: "gamma",
+    title: "Gamma",
+    words: "gamma",
+    format: (value) => formatIndian(value, 5),
+    ...plain,
+  },
+  {
+    name: "theta",
+    title: "Theta",
+    words: "theta",
+    format: rupees,
+    spell: (value) => `${rupees(value)} rupees a day`,
+    ...plain,
+  },
+  {
+    name: "vega",
+    title: "Vega",
+    words: "vega",
+    format: rupees,
+    spell: (value) => `${rupees(value)} rupees a volatility point`,
+    ...plain,
+  },
+  { name: "bid", title: "Bid", words: "best bid", format: rupees, ...plain },
+  { name: "ask", title: "Ask", words: "best offer", format: rupees, ...plain },
+  {
+    name: "change",
+    title: "Chg",
+    words: "change of the price since the close of the session before",
+    format: (value) => withPlus(value, rupees(value)),
+    isSigned: true,
+    isTraded: true,
+  },
+  {
+    name: "ltp",
+    title: "LTP",
+    words: "last traded price",
+    format: rupees,
+    isSigned: false,
+    isTraded: true,
+  },
+];
+
+function formatUnits(value: number): string {
+  return `${formatIndian(value)} units`;
+}
+
+/** What stands in a row from left to right; null is the strike. */
+export const ROW: readonly (readonly [Side, Column] | null)[] = [
+  ...COLUMNS.map((column) => [SIDES[0], column] as const),
+  null,
+  ...COLUMNS.toReversed().map((column) => [SIDES[1], column] as const),
+];
+
+/** Which columns are shown. */
+export const COLUMN_SETS = ["all", "prices", "greeks", "short"] as const;
+export type ColumnSet = (typeof COLUMN_SETS)[number];
+
+const SETS: Readonly<Record<ColumnSet, readonly ChainNumber[]>> = {
+  all: COLUMNS.map((each) => each.name),
+  prices: ["oi", "oi_change", "volume", "iv", "bid", "ask", "change", "ltp"],
+  greeks: ["oi", "iv", "delta", "gamma", "theta", "vega", "ltp"],
+  short: ["oi", "iv", "ltp"],
+};
+
+/** Whether a column belongs to a set. */
+export function isShown(column: ChainNumber, set: ColumnSet): boolean {
+  return SETS[set].includes(column);
+}

@@ -1,0 +1,51 @@
+import { UNKNOWN } from "../format.ts";
+
+const MINUS = "−";
+
+const LAKH = 100_000;
+const CRORE = 10_000_000;
+
+/** `12,34,567.50`: thousands once, then hundreds, as it is written in India. */
+export function formatIndian(value: number, decimals = 0): string {
+  const [whole = "", fraction] = Math.abs(value).toFixed(decimals).split(".");
+  const head = whole.slice(0, -3).replace(/\B(?=(\d\d)+$)/g, ",");
+  const grouped = head === "" ? whole : `${head},${whole.slice(-3)}`;
+  const text = fraction === undefined ? grouped : `${grouped}.${fraction}`;
+  return value < 0 && /[1-9]/.test(text) ? `${MINUS}${text}` : text;
+}
+
+/** `45.62 L`, `1.234 Cr`: four digits of a quantity; smaller ones as they are. */
+export function formatCompact(quantity: number): string {
+  const size = Math.abs(quantity);
+  if (size < LAKH) {
+    return formatIndian(quantity);
+  }
+  const [scaled, unit] = size < CRORE ? [quantity / LAKH, "L"] : [quantity / CRORE, "Cr"];
+  const decimals = Math.abs(scaled) < 10 ? 3 : Math.abs(scaled) < 100 ? 2 : 1;
+  return `${formatIndian(scaled, decimals)} ${unit}`;
+}
+
+/** The same with its sign, which 0 has none of. */
+export function withPlus(value: number, text: string): string {
+  return value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
+}
+
+/** `13.45`: per cent, of a fraction. */
+export function formatPercent(fraction: number, decimals = 2): string {
+  return formatIndian(fraction * 100, decimals);
+}
+
+/** A number that may be unknown. */
+export function formatKnown(value: number | null, format: (value: number) => string): string {
+  return value === null ? UNKNOWN : format(value);
+}
+
+/** `24 Nov 2026` of `2026-11-24`. */
+export function formatExpiry(day: string): string {
+  return new Date(`${day}T00:00:00Z`).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    timeZone: "UTC",
+  });
+}

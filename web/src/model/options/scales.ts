@@ -1,0 +1,19 @@
+import { type Side, SIDES } from "../../client/chain.ts";
+import type { ChainStore } from "./chain-store.ts";
+
+/** The next of 1, 1.5, 2, 3, 5, 7.5 times a power of ten: so a scale stands while its greatest grows. */
+export function roundUp(value: number): number {
+  if (!(value > 0)) {
+    return 0;
+  }
+  const power = 10 ** Math.floor(Math.log10(value));
+  const step = [1, 1.5, 2, 3, 5, 7.5].find((each) => each * power >= value) ?? 10;
+  return step * power;
+}
+
+/** What the longest bar of open interest stands for, on both sides alike; 0 where none is known. */
+export function findScale(chain: ChainStore): number {
+  const greatest = (side: Side): number =>
+    chain[side].numbers.oi.reduce<number>((most, each) => Math.max(most, each ?? 0), 0);
+  return roundUp(Math.max(...SIDES.map(greatest)));
+}
