@@ -32,6 +32,9 @@ from benchmarks.pairs import format_peak_memory, measure
 from strikewire.core.errors import SettingsError
 from strikewire.core.instruments import Instrument
 from strikewire.core.ticks import TickBatch
+from strikewire.engine.chains.minutes import MinuteCloser
+from strikewire.engine.chains.reader import ChainReader
+from strikewire.engine.chains.valuation import ChainTerms
 from strikewire.engine.engine import Engine, EngineConfig
 from strikewire.engine.warm import compile_kernels
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
@@ -116,6 +119,19 @@ def journal_again(recorded: Recorded, root: Path) -> None:
         journal.flush()
 
 
+def value_chains(recorded: Recorded, root: Path) -> None:
+    """Read, journal, apply, and value every chain at each minute's close."""
+    engine = make_engine(recorded)
+    chains = ChainReader(engine=engine, find_calendar=_RULES.calendar, terms=ChainTerms())
+    chains.register(recorded.instruments)
+    closer = MinuteCloser(chains)
+    with JournalWriter(root, _KEY, "benchmark") as journal:
+        for batch in make_journal_source(recorded.folder).read(0):
+            journal.append(batch)
+            closer.close(engine.apply(batch))
+        journal.flush()
+
+
 @dataclass(frozen=True)
 class Played:
     """What a whole replay took."""
@@ -123,6 +139,7 @@ class Played:
     wall_s: float
     cpu_s: float
     bars: int
+    chain_rows: int
 
 
 async def play(recorded: Recorded, database: Database, root: Path) -> Played:
@@ -144,14 +161,15 @@ async def play(recorded: Recorded, database: Database, root: Path) -> Played:
     if feed.status().position_seq != _TICKS or bars != stored:
         msg = f"{_TICKS:,} ticks and as many stored bars as {bars:,} were wanted, found {stored:,}"
         raise SystemExit(msg)
-    return Played(wall_s, cpu_s, bars)
+    return Played(wall_s, cpu_s, bars, session.recorder.chain_rows)
 
 
 async def clear(database: Database, root: Path) -> None:
     """Forget a replay."""
     shutil.rmtree(root, ignore_errors=True)
     async with database.write() as session:
-        await session.execute(text("TRUNCATE minute_bars, journal_checkpoint"))
+        tables = "fo_option_strike_bars, fo_expiry_metrics, futures_bars, fo_depth_minutes"
+        await session.execute(text(f"TRUNCATE minute_bars, journal_checkpoint, {tables}"))
 
 
 def measure_stage(run: Callable[[Path], object], folder: Path) -> float:
@@ -191,6 +209,7 @@ async def report(recorded: Recorded, database: Database, folder: Path) -> None:
         ("read and verify", lambda _root: read(recorded)),
         ("engine", lambda _root: build_bars(recorded)),
         ("journal again", lambda root: journal_again(recorded, root)),
+        ("chains each minute", lambda root: value_chains(recorded, root)),
     )
     before_s = 0.0
     for label, run in stages:
@@ -206,7 +225,8 @@ async def report(recorded: Recorded, database: Database, folder: Path) -> None:
     middle_s = statistics.median(wall_s)
     print(f"  feed, recorder, checkpoints: {middle_s - before_s:.1f} s")
     print(
-        f"all of it, {runs[0].bars:,} bars stored: {middle_s:.1f} s "
+        f"all of it, {runs[0].bars:,} bars and {runs[0].chain_rows:,} rows of chains stored: "
+        f"{middle_s:.1f} s "
         f"(min {wall_s[0]:.1f}, max {wall_s[-1]:.1f}), {_TICKS / middle_s / 1e6:.2f} M ticks/s; "
         f"{statistics.median(run.cpu_s for run in runs):.1f} s of it this process's CPU; "
         f"load average {os.getloadavg()[0]:.1f}"
