@@ -50,7 +50,7 @@ def _kill_again_and_again(
         killed = replay(
             session_file,
             data_dir,
-            speed="max" if point in FRAME_POINTS else "3000",
+            speed="max" if point in FRAME_POINTS else "600",
             STRIKEWIRE_FAILPOINT=f"{point}:{count}",
             STRIKEWIRE_RECORDER_FLUSH_S="0.05",
         )
