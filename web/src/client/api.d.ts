@@ -165,6 +165,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/fo/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List every figure of one or more expiries over time. */
+        get: operations["api_v1_fo_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/fo/smile": {
         parameters: {
             query?: never;
@@ -172,8 +189,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show volatility over the strikes of one expiry. */
+        /** Show volatility over the strikes of one expiry, and the slice that fits it. */
         get: operations["api_v1_fo_smile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/fo/surface": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the volatility surface: a slice of each expiry without arbitrage, and a grid. */
+        get: operations["api_v1_fo_surface"];
         put?: never;
         post?: never;
         delete?: never;
@@ -845,6 +879,129 @@ export interface components {
             csrf_token: string | null;
         };
         /**
+         * MetricsBody
+         * @description Every figure of chains over time, oldest first.
+         */
+        MetricsBody: {
+            /** Underlying */
+            underlying: string;
+            /** Exchange */
+            exchange: string;
+            timeframe: components["schemas"]["SeriesTimeframe"];
+            /**
+             * As Of
+             * @description The end of the newest minute in it; null: none.
+             */
+            as_of: string | null;
+            /** Count */
+            count: number;
+            /** Items */
+            items: components["schemas"]["MetricsRowBody"][];
+        };
+        /**
+         * MetricsRowBody
+         * @description One expiry at the end of one minute, or of a wider step.
+         */
+        MetricsRowBody: {
+            /**
+             * Pcr Oi
+             * @description Puts over calls, by open interest.
+             */
+            pcr_oi: number | null;
+            /**
+             * Pcr Volume
+             * @description The same by the day's volume.
+             */
+            pcr_volume: number | null;
+            /**
+             * Max Pain
+             * @description The strike at which all together would pay least.
+             */
+            max_pain: number | null;
+            /**
+             * Call Oi
+             * @description Units.
+             */
+            call_oi: number | null;
+            /** Put Oi */
+            put_oi: number | null;
+            /**
+             * Call Oi Change
+             * @description Units, since the session before.
+             */
+            call_oi_change: number | null;
+            /** Put Oi Change */
+            put_oi_change: number | null;
+            /**
+             * Atm Strike
+             * @description The strike nearest to the forward.
+             */
+            atm_strike: number | null;
+            /**
+             * Atm Iv
+             * @description Fraction, at the forward itself.
+             */
+            atm_iv: number | null;
+            /**
+             * Straddle
+             * @description Rupees per unit, at the money.
+             */
+            straddle: number | null;
+            /**
+             * Strangle
+             * @description Rupees per unit, one strike out on either side.
+             */
+            strangle: number | null;
+            /**
+             * Expected Move
+             * @description Rupees, one standard deviation until the end.
+             */
+            expected_move: number | null;
+            /**
+             * Risk Reversal
+             * @description Fraction, 25 delta: call's IV less put's.
+             */
+            risk_reversal: number | null;
+            /**
+             * Butterfly
+             * @description Fraction, 25 delta: their mean less `atm_iv`.
+             */
+            butterfly: number | null;
+            /**
+             * Gex
+             * @description Rupees to hedge per cent of the forward; see the docs.
+             */
+            gex: number | null;
+            /**
+             * Ts
+             * @description The step's open, RFC 3339; the rest is as of its end.
+             */
+            ts: string;
+            /** Expiry */
+            expiry: string;
+            /** Spot */
+            spot: number | null;
+            /** Future */
+            future: number | null;
+            /** Forward */
+            forward: number | null;
+            /** Dispersion */
+            dispersion: number | null;
+            /** Tau Years */
+            tau_years: number | null;
+            /** Rate */
+            rate: number | null;
+            /**
+             * Variance
+             * @description A year's, of the strip of options; no model.
+             */
+            variance: number | null;
+            /** Forward Source */
+            forward_source: string | null;
+            /** Pairs */
+            pairs: number;
+        };
+        /**
          * NewKey
          * @description A key that is wanted.
          */
@@ -1118,6 +1275,12 @@ export interface components {
             to: string | unknown | unknown;
         };
         /**
+         * SeriesTimeframe
+         * @description How wide the steps of a series are.
+         * @enum {string}
+         */
+        SeriesTimeframe: "1m" | "5m" | "15m";
+        /**
          * SetupBody
          * @description What a set-up link is redeemed with.
          */
@@ -1186,6 +1349,38 @@ export interface components {
              * @description Continuously compounded, a year.
              */
             rate: number | null;
+            /** @description Of total variance, so of `iv` squared, times tau. */
+            svi: components["schemas"]["SviBody"] | null;
+            /**
+             * Reason
+             * @description Why there is none.
+             */
+            reason: ("no_forward" | "expired" | "too_few_strikes" | "one_sided") | null;
+            /**
+             * Error
+             * @description Fraction, root of the residuals' weighted square.
+             */
+            error: number | null;
+            /**
+             * Density
+             * @description Less than 0 somewhere: butterfly arbitrage.
+             */
+            density: number | null;
+            /**
+             * Growth
+             * @description Since the expiry before; less than 0 somewhere: calendar arbitrage.
+             */
+            growth: number | null;
+            /**
+             * Wing Slope
+             * @description Above 2: arbitrage far from the money.
+             */
+            wing_slope: number | null;
+            /**
+             * Is Free
+             * @description There is a slice, and it allows none of the three.
+             */
+            is_free: boolean;
             /** Atm Iv */
             atm_iv: number | null;
             /** Items */
@@ -1217,6 +1412,16 @@ export interface components {
              * @description Of that one.
              */
             otm_delta: number | null;
+            /**
+             * Fit Iv
+             * @description What the slice says.
+             */
+            fit_iv: number | null;
+            /**
+             * Residual
+             * @description `fit_iv` less `otm_iv`.
+             */
+            residual: number | null;
         };
         /**
          * SpeedCommand
@@ -1234,6 +1439,98 @@ export interface components {
              * @example 10x
              */
             speed: number | string;
+        };
+        /**
+         * SurfaceBody
+         * @description Volatility over strikes and expiries.
+         */
+        SurfaceBody: {
+            /** Underlying */
+            underlying: string;
+            /** Exchange */
+            exchange: string;
+            /** As Of */
+            as_of: string;
+            convention: components["schemas"]["Convention"];
+            /**
+             * Log Moneyness
+             * @description The grid: ln(strike / forward).
+             */
+            log_moneyness: number[];
+            /** Items */
+            items: components["schemas"]["SurfaceExpiryBody"][];
+        };
+        /**
+         * SurfaceExpiryBody
+         * @description One expiry of a surface.
+         */
+        SurfaceExpiryBody: {
+            /** @description Of total variance, so of `iv` squared, times tau. */
+            svi: components["schemas"]["SviBody"] | null;
+            /**
+             * Reason
+             * @description Why there is none.
+             */
+            reason: ("no_forward" | "expired" | "too_few_strikes" | "one_sided") | null;
+            /**
+             * Error
+             * @description Fraction, root of the residuals' weighted square.
+             */
+            error: number | null;
+            /**
+             * Density
+             * @description Less than 0 somewhere: butterfly arbitrage.
+             */
+            density: number | null;
+            /**
+             * Growth
+             * @description Since the expiry before; less than 0 somewhere: calendar arbitrage.
+             */
+            growth: number | null;
+            /**
+             * Wing Slope
+             * @description Above 2: arbitrage far from the money.
+             */
+            wing_slope: number | null;
+            /**
+             * Is Free
+             * @description There is a slice, and it allows none of the three.
+             */
+            is_free: boolean;
+            /** Expiry */
+            expiry: string;
+            /**
+             * As Of
+             * @description When its chain was so, RFC 3339.
+             */
+            as_of: string;
+            /** Tau Years */
+            tau_years: number;
+            /** Forward */
+            forward: number | null;
+            /** Atm Iv */
+            atm_iv: number | null;
+            /**
+             * Ivs
+             * @description On the grid, fractions; null outside the strikes that are quoted.
+             */
+            ivs: (number | null)[];
+        };
+        /**
+         * SviBody
+         * @description A hyperbola: a + b * (rho * (k - m) + sqrt((k - m)**2 + sigma**2)), k log-moneyness.
+         */
+        SviBody: {
+            /** A */
+            a: number;
+            /** B */
+            b: number;
+            /** Rho */
+            rho: number;
+            /** M */
+            m: number;
+            /** Sigma */
+            sigma: number;
         };
         /**
          * TermBody
@@ -2315,6 +2612,139 @@ export interface operations {
             };
         };
     };
+    api_v1_fo_metrics: {
+        parameters: {
+            query: {
+                /** @description As it was then; RFC 3339 or a day. By default now, by the market's clock. */
+                as_of?: (string | unknown | unknown) | null;
+                /** @description Plain name, with the venue of its contracts in front or without. */
+                underlying: string;
+                /** @description The first minute wanted; by default the open of the session `to` lies in. */
+                from?: (string | unknown | unknown) | null;
+                /** @description Minutes that open before this; by default now. */
+                to?: (string | unknown | unknown) | null;
+                /** @description Wider ones say how their last minute ended. */
+                timeframe?: "1m" | "5m" | "15m";
+                /** @description Up to 8, with commas between. By default the nearest that was not over at the end of the stretch. */
+                expiry?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricsBody"];
+                    "text/csv": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "application/vnd.apache.arrow.stream": unknown;
+                };
+            };
+            /** @description Not Modified. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     api_v1_fo_smile: {
         parameters: {
             query: {
@@ -2340,6 +2770,133 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SmileBody"];
+                    "text/csv": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "application/vnd.apache.arrow.stream": unknown;
+                };
+            };
+            /** @description Not Modified. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    api_v1_fo_surface: {
+        parameters: {
+            query: {
+                /** @description As it was then; RFC 3339 or a day. By default now, by the market's clock. */
+                as_of?: (string | unknown | unknown) | null;
+                /** @description Plain name, with the venue of its contracts in front or without. */
+                underlying: string;
+                /** @description `forward`: Black on the expiry's forward, ours. `nse`: Black and Scholes on the spot at 10 %, as the exchange does. */
+                convention?: "forward" | "nse";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SurfaceBody"];
                     "text/csv": unknown;
                     "application/vnd.apache.parquet": unknown;
                     "application/vnd.apache.arrow.stream": unknown;

@@ -1,7 +1,8 @@
 import { type MarketMs, parseInstant } from "../helpers/instant.ts";
 import type { Chain, ChainDelta } from "./chain.ts";
 import { decodeChain, decodeChainDelta } from "./chain-decoder.ts";
-import { DecodeError, type Fields, readFields, readNumber, readText } from "./decode.ts";
+import { type Fields, readFields, readText } from "./decode.ts";
+import { checkRev, readRev } from "./document.ts";
 import type { Topic, TopicName } from "./topic.ts";
 
 /** Who is told of a chain. */
@@ -21,7 +22,7 @@ export function makeChainTopic(underlying: string, expiry: string, listener: Cha
 
   function takeWhole(fields: Fields): void {
     listener.onChain(decodeChain(readFields(fields["state"])));
-    rev = readNumber(fields, "rev");
+    rev = readRev(fields);
   }
 
   return {
@@ -39,10 +40,7 @@ export function makeChainTopic(underlying: string, expiry: string, listener: Cha
           takeWhole(fields);
           break;
         default: {
-          const next = readNumber(fields, "rev");
-          if (next !== rev + 1) {
-            throw new DecodeError(`change ${rev + 1} of the chain was wanted, found ${next}`);
-          }
+          const next = checkRev(rev, fields);
           listener.onDelta(decodeChainDelta(readFields(fields["changes"])));
           rev = next;
         }

@@ -3,6 +3,8 @@ import type { components } from "./api.d.ts";
 import type { Chain, Figures } from "./chain.ts";
 import { decodeChain } from "./chain-decoder.ts";
 import { readFields } from "./decode.ts";
+import type { Monitor } from "./monitor.ts";
+import { decodeMonitor } from "./monitor-decoder.ts";
 import type { Query, Transport } from "./transport.ts";
 
 type Schemas = components["schemas"];
@@ -12,10 +14,10 @@ export type Underlying = Schemas["UnderlyingBody"];
 export type Expiry = Schemas["ExpiryBody"];
 /** One expiry's volatility. */
 export type Term = Schemas["TermBody"];
-
-interface MetricsBody {
-  items: ({ ts: string; spot: number | null } & Figures)[];
-}
+/** Volatility over strikes, with the slice that is fitted to it. */
+export type Smile = Schemas["SmileBody"];
+/** Volatility over strikes and expiries. */
+export type Surface = Schemas["SurfaceBody"];
 
 /** How one expiry stood at the end of a recorded minute. */
 export interface MetricsRow {
@@ -59,10 +61,22 @@ export class OptionsClient {
     return decodeChain(readFields(await this.#get<unknown>("chain", query, signal)));
   }
 
+  async loadMonitor(wish: UnderlyingWish, signal: AbortSignal): Promise<Monitor> {
+    return decodeMonitor(readFields(await this.#get<unknown>("monitor", makeQuery(wish), signal)));
+  }
+
   /** Volatility over the expiries that are not over, nearest first. */
   async loadTerms(wish: UnderlyingWish, signal: AbortSignal): Promise<readonly Term[]> {
     const query = makeQuery(wish);
     return (await this.#get<Schemas["TermStructureBody"]>("term-structure", query, signal)).items;
+  }
+
+  loadSmile(wish: ChainWish, signal: AbortSignal): Promise<Smile> {
+    return this.#get<Smile>("smile", makeQuery(wish, wish.expiry), signal);
+  }
+
+  loadSurface(wish: UnderlyingWish, signal: AbortSignal): Promise<Surface> {
+    return this.#get<Surface>("surface", makeQuery(wish), signal);
   }
 
   /** The recorded minutes of an expiry that open in `[from, until)`, oldest first. */
@@ -74,7 +88,7 @@ export class OptionsClient {
   ): Promise<readonly MetricsRow[]> {
     const stretch = { from: formatInstant(from), to: formatInstant(until) };
     const query = { underlying, expiry, ...stretch };
-    const { items } = await this.#get<MetricsBody>("metrics", query, signal);
+    const { items } = await this.#get<Schemas["MetricsBody"]>("metrics", query, signal);
     return items.map(({ ts, spot, ...figures }) => ({ ts: parseInstant(ts), spot, figures }));
   }
 

@@ -71,7 +71,7 @@ describe("a chain's topic", () => {
     const change = { type: "delta", rev: 9, changes: { spot: 1 } };
     expect(() => {
       topic.onNews(change);
-    }).toThrow("change 8 of the chain was wanted, found 9");
+    }).toThrow("change 8 was wanted, found 9");
     topic.onNews({ type: "state", rev: 8, state: writeChain({ spot: 5 }) });
     topic.onNews(change);
     expect(listener.chains.map((each) => each.moment.spot)).toEqual([24_512.4, 5]);

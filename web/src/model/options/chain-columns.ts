@@ -1,4 +1,5 @@
 import { type ChainNumber, SIDES, type Side } from "../../client/chain.ts";
+import { formatPrice, formatSigned } from "../format.ts";
 import { formatCompact, formatIndian, formatPercent, withPlus } from "./option-format.ts";
 
 /** A column of the chain, on either side of the strikes. */
@@ -19,6 +20,12 @@ export interface Column {
 
 const plain = { isSigned: false, isTraded: false };
 const rupees = (value: number): string => formatIndian(value, 2);
+/** Columns are narrow: three digits tell who is great and who is small. */
+const compact = (value: number): string => formatCompact(value, 3);
+/** Premiums, without groups: a column of them is narrow. */
+const premium = (value: number): string => formatPrice(value, 2);
+/** `.00121`: of what is never as much as 1 the 0 says nothing. */
+const gamma = (value: number): string => formatPrice(value, 5).replace("0.", ".");
 
 /** From the edge to the strikes; puts have them the other way round. */
 export const COLUMNS: readonly Column[] = [
@@ -26,7 +33,7 @@ export const COLUMNS: readonly Column[] = [
     name: "oi",
     title: "OI",
     words: "open interest",
-    format: formatCompact,
+    format: compact,
     spell: formatUnits,
     ...plain,
   },
@@ -34,7 +41,7 @@ export const COLUMNS: readonly Column[] = [
     name: "oi_change",
     title: "OI chg",
     words: "change of open interest since the session before",
-    format: (value) => withPlus(value, formatCompact(value)),
+    format: (value) => withPlus(value, compact(value)),
     spell: (value) => withPlus(value, formatUnits(value)),
     isSigned: true,
     isTraded: false,
@@ -43,7 +50,7 @@ export const COLUMNS: readonly Column[] = [
     name: "volume",
     title: "Volume",
     words: "volume of the session",
-    format: formatCompact,
+    format: compact,
     spell: formatUnits,
     isSigned: false,
     isTraded: true,
@@ -60,21 +67,23 @@ export const COLUMNS: readonly Column[] = [
     name: "delta",
     title: "Delta",
     words: "delta",
-    format: (value) => formatIndian(value, 3),
+    format: (value) => formatIndian(value, 2),
+    spell: (value) => formatIndian(value, 4),
     ...plain,
   },
   {
     name: "gamma",
     title: "Gamma",
     words: "gamma",
-    format: (value) => formatIndian(value, 5),
+    format: gamma,
+    spell: (value) => formatIndian(value, 6),
     ...plain,
   },
   {
     name: "theta",
     title: "Theta",
     words: "theta",
-    format: rupees,
+    format: (value) => formatIndian(value, 1),
     spell: (value) => `${rupees(value)} rupees a day`,
     ...plain,
   },
@@ -86,13 +95,13 @@ export const COLUMNS: readonly Column[] = [
     spell: (value) => `${rupees(value)} rupees a volatility point`,
     ...plain,
   },
-  { name: "bid", title: "Bid", words: "best bid", format: rupees, ...plain },
-  { name: "ask", title: "Ask", words: "best offer", format: rupees, ...plain },
+  { name: "bid", title: "Bid", words: "best bid", format: premium, spell: rupees, ...plain },
+  { name: "ask", title: "Ask", words: "best offer", format: premium, spell: rupees, ...plain },
   {
     name: "change",
     title: "Chg",
     words: "change of the price since the close of the session before",
-    format: (value) => withPlus(value, rupees(value)),
+    format: (value) => formatSigned(value, 2),
     isSigned: true,
     isTraded: true,
   },
@@ -100,7 +109,8 @@ export const COLUMNS: readonly Column[] = [
     name: "ltp",
     title: "LTP",
     words: "last traded price",
-    format: rupees,
+    format: premium,
+    spell: rupees,
     isSigned: false,
     isTraded: true,
   },

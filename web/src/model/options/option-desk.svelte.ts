@@ -1,4 +1,5 @@
-import type { Expiry, OptionsClient, Underlying } from "../../client/options.ts";
+import type { Expiry, MetricsRow, OptionsClient, Underlying } from "../../client/options.ts";
+import { ProblemError } from "../../client/problem.ts";
 import type { RestClient } from "../../client/rest.ts";
 import { DAY_MS, type MarketMs, MINUTE_MS } from "../../helpers/instant.ts";
 import { Zone, type WallMs } from "../../helpers/zone.ts";
@@ -115,7 +116,7 @@ export class OptionDesk {
     this.problem = null;
     this.#parts.preferences.set(PREFERENCE, underlying);
     this.choice = { underlying, expiry, asOf };
-    await this.#loadMinutes(this.choice, signal);
+    this.minutes = await this.#loadMinutes(this.choice, signal);
   }
 
   async #findZone(underlying: string, signal: AbortSignal): Promise<void> {
@@ -131,14 +132,32 @@ export class OptionDesk {
     }
   }
 
-  async #loadMinutes(choice: Choice, signal: AbortSignal): Promise<void> {
-    const now = this.#parts.marketNow();
-    const at = choice.asOf ?? now;
-    if (at !== null) {
-      const from = this.#findDay(at);
-      const until = Math.min(from + DAY_MS, now ?? Infinity) as MarketMs;
-      const rows = await this.client.loadMetrics(choice, from, until, signal);
-      this.minutes = rows.map((each) => (each.ts + MINUTE_MS) as MarketMs);
+  /** The recorded minutes of the day that is looked at, up to the instant that is looked at. */
+  async loadDay(choice: Choice, signal: AbortSignal): Promise<readonly MetricsRow[]> {
+    const rows = await this.#loadWholeDay(choice, signal);
+    const { asOf } = choice;
+    return asOf === null ? rows : rows.filter((each) => each.ts + MINUTE_MS <= asOf);
+  }
+
+  async #loadWholeDay(choice: Choice, signal: AbortSignal): Promise<readonly MetricsRow[]> {
+    const at = choice.asOf ?? this.#parts.marketNow();
+    if (at === null) {
+      return [];
+    }
+    const from = this.#findDay(at);
+    return this.client.loadMetrics(choice, from, (from + DAY_MS) as MarketMs, signal);
+  }
+
+  /** Without a recorded minute there is still a market. */
+  async #loadMinutes(choice: Choice, signal: AbortSignal): Promise<readonly MarketMs[]> {
+    try {
+      const rows = await this.#loadWholeDay(choice, signal);
+      return rows.map((each) => (each.ts + MINUTE_MS) as MarketMs);
+    } catch (error) {
+      if (error instanceof ProblemError && error.kind === "not-found") {
+        return [];
+      }
+      throw error;
     }
   }
 

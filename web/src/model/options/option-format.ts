@@ -14,14 +14,15 @@ export function formatIndian(value: number, decimals = 0): string {
   return value < 0 && /[1-9]/.test(text) ? `${MINUS}${text}` : text;
 }
 
-/** `45.62 L`, `1.234 Cr`: four digits of a quantity; smaller ones as they are. */
-export function formatCompact(quantity: number): string {
+/** `45.62 L`, `1.234 Cr`: so many digits of a quantity, four unless said; smaller ones as they are. */
+export function formatCompact(quantity: number, digits = 4): string {
   const size = Math.abs(quantity);
   if (size < LAKH) {
     return formatIndian(quantity);
   }
   const [scaled, unit] = size < CRORE ? [quantity / LAKH, "L"] : [quantity / CRORE, "Cr"];
-  const decimals = Math.abs(scaled) < 10 ? 3 : Math.abs(scaled) < 100 ? 2 : 1;
+  const whole = Math.abs(scaled) < 10 ? 1 : Math.abs(scaled) < 100 ? 2 : 3;
+  const decimals = Math.max(0, digits - whole);
   return `${formatIndian(scaled, decimals)} ${unit}`;
 }
 

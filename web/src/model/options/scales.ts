@@ -11,6 +11,11 @@ export function roundUp(value: number): number {
   return step * power;
 }
 
+/** Whether premiums are such that their columns need room for four digits before the point. */
+export function hasWidePremiums(chain: ChainStore): boolean {
+  return SIDES.some((side) => chain[side].numbers.ltp.some((each) => (each ?? 0) >= 1_000));
+}
+
 /** What the longest bar of open interest stands for, on both sides alike; 0 where none is known. */
 export function findScale(chain: ChainStore): number {
   const greatest = (side: Side): number =>

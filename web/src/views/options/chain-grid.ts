@@ -12,7 +12,7 @@ import {
 import type { ChainSink } from "../../model/options/chain-view.svelte.ts";
 import { moveCursor, type Place } from "../../model/options/grid-cursor.ts";
 import { formatKnown } from "../../model/options/option-format.ts";
-import { findScale } from "../../model/options/scales.ts";
+import { findScale, hasWidePremiums } from "../../model/options/scales.ts";
 import {
   type Face,
   findCell,
@@ -88,6 +88,7 @@ export class ChainGrid implements ChainSink {
     }
     this.#drawBars(chain);
     this.#markMoney(chain);
+    this.#options.host.dataset["premiums"] = hasWidePremiums(chain) ? "wide" : "";
     if (!keepsView) {
       this.goToMoney(false);
     }

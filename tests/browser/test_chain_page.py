@@ -1,0 +1,263 @@
+"""The pages of options: what moves, what keys do, what a past minute looks like."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import pytest
+from playwright.async_api import expect
+
+from tests.api.test_serving import start
+from tests.browser.conftest import PHONE, WIDE, find_faults
+from tests.eventually import eventually
+
+PAGES = ("/chain", "/smile", "/oi", "/pcr", "/monitor")
+#: What U6 allows.
+SEEN_WITHIN_MS = 3_000
+#: What U3 asks for.
+TRACE_S = 60.0
+ROWS = 200
+UPDATES_S = 10
+
+
+@pytest.fixture(scope="module")
+async def market(data_dirs, built_page):
+    """Run a market that has recorded a few minutes, and give its program."""
+    del built_page
+    async with start("demo", "--data-dir", data_dirs(), "--speed", "60x") as program:
+
+        async def has_minutes():
+            query = {"underlying": "NIFTY"}
+            found = await program.client.get("/api/v1/fo/metrics", params=query)
+            return found.json()["count"] >= 5
+
+        await eventually(has_minutes, timeout_s=60.0)
+        yield program
+
+
+@pytest.fixture(scope="module")
+def address(market):
+    return str(market.client.base_url).rstrip("/")
+
+
+def cells(page, column, side="calls"):
+    """Return the places of one column of the chain."""
+    return page.locator(f".chain-grid .body [data-side={side}][data-column={column}]")
+
+
+def money(page, column="strike"):
+    """Return the place of one column in the row at the money."""
+    return page.locator(f".chain-grid [data-money=at] [data-column={column}]").first
+
+
+async def wait_for_chain(page):
+    await expect(page.locator("section.chain")).to_have_attribute("data-phase", "ready")
+    await expect(money(page, "ltp")).not_to_have_text("—")
+
+
+async def observe(page, kind):
+    """Note what the browser reports of a kind, from now on."""
+    await page.evaluate(
+        """(kind) => {
+            window.reported = [];
+            new PerformanceObserver((list) => {
+                for (const each of list.getEntries())
+                    window.reported.push(each.value ?? each.duration);
+            }).observe({type: kind});
+        }""",
+        kind,
+    )
+
+
+async def count_moves(page, wanted):
+    """Wait until the chain has been so many times another one than before."""
+    seen = set()
+
+    async def has_moved():
+        seen.add(await page.locator("[data-figure=Spot]").inner_text())
+        return len(seen) >= wanted
+
+    await eventually(has_moved, timeout_s=60.0)
+
+
+@pytest.mark.promise("U8")
+async def test_chain_moves_and_nothing_else_does(address, open_tab):
+    page = await open_tab(f"{address}/chain")
+    await wait_for_chain(page)
+    await observe(page, "layout-shift")
+    # The rows are made once: what moves is written into them.
+    await page.evaluate(
+        "() => document.querySelectorAll('.chain-grid .body > *').forEach(e => e.kept = true)"
+    )
+    before = await cells(page, "ltp").all_inner_texts()
+
+    await count_moves(page, 12)
+
+    assert await cells(page, "ltp").all_inner_texts() != before
+    assert await page.evaluate("() => window.reported") == []
+    assert await page.evaluate(
+        "() => [...document.querySelectorAll('.chain-grid .body > *')].every(e => e.kept)"
+    )
+
+
+async def test_chain_is_what_the_server_says(market, address, open_tab):
+    page = await open_tab(f"{address}/chain")
+    await wait_for_chain(page)
+    await market.client.post("/api/v1/replay", json={"action": "pause"})
+    try:
+        await expect(page.locator("header .condition")).to_have_text("Paused")
+        query = {"underlying": "NIFTY"}
+        body = (await market.client.get("/api/v1/fo/chain", params=query)).json()
+        for side in ("calls", "puts"):
+            prices = ["—" if each is None else f"{each:.2f}" for each in body[side]["ltp"]]
+            await expect(cells(page, "ltp", side)).to_have_text(prices)
+            vols = ["—" if each is None else f"{each * 100:.2f}" for each in body[side]["iv"]]
+            await expect(cells(page, "iv", side)).to_have_text(vols)
+        strike = body["figures"]["atm_strike"]
+        await expect(money(page)).to_have_text(f"{strike:,.0f}")
+        ratio = f"{body['figures']['pcr_oi']:.2f}"
+        await expect(page.locator("[data-figure='PCR OI']")).to_have_text(ratio)
+    finally:
+        await market.client.post("/api/v1/replay", json={"action": "play"})
+
+
+@pytest.mark.promise("U4")
+@pytest.mark.promise("U9")
+async def test_chain_by_keyboard_says_of_each_number_when_it_was(address, open_tab):
+    page = await open_tab(f"{address}/chain")
+    await wait_for_chain(page)
+    reader = page.get_by_test_id("reader")
+    strike = await money(page).inner_text()
+
+    await page.get_by_role("button", name="At the money").focus()
+    await page.keyboard.press("Enter")
+    await expect(money(page)).to_be_focused()
+    await page.keyboard.press("ArrowLeft")
+    await expect(reader).to_contain_text(f"{strike} CE last traded price")
+    await expect(reader).to_contain_text("traded ")
+    await expect(reader).to_contain_text("IST, age ")
+    for _ in range(2):
+        await page.keyboard.press("ArrowRight")
+    await expect(reader).to_contain_text(f"{strike} PE last traded price")
+    await page.keyboard.press("ArrowDown")
+    await expect(reader).not_to_contain_text(strike)
+    await page.keyboard.press("End")
+    await page.keyboard.press("Home")
+    await expect(reader).to_contain_text(" PE last traded price")
+    await expect(page.locator(":focus")).to_have_attribute("data-column", "ltp")
+
+    expiries = page.get_by_role("radiogroup", name="Expiry").get_by_role("radio")
+    await expect(expiries.nth(0)).to_be_checked()
+    await page.keyboard.press("]")
+    await expect(expiries.nth(1)).to_be_checked()
+    await wait_for_chain(page)
+    await page.keyboard.press("[")
+    await expect(expiries.nth(0)).to_be_checked()
+
+    await page.get_by_role("radio", name="Greeks").press("Space")
+    await expect(cells(page, "gamma").first).to_be_visible()
+    await expect(cells(page, "bid").first).to_be_hidden()
+
+
+async def test_past_minute_is_the_one_that_was_recorded(market, address, open_tab):
+    page = await open_tab(f"{address}/chain")
+    await wait_for_chain(page)
+    slider = page.get_by_role("slider", name="As of which recorded minute")
+    await expect(slider).to_be_enabled()
+    await expect(page.locator(".word")).to_have_text("Live")
+
+    await slider.focus()
+    await page.keyboard.press("Home")
+    await expect(page.locator(".word")).to_have_text("As it was")
+    await page.keyboard.press("ArrowRight")
+    query = {"underlying": "NIFTY"}
+    row = (await market.client.get("/api/v1/fo/metrics", params=query)).json()["items"][1]
+    print(page.url, row)
+    await asyncio.sleep(2)
+    print(page.url, await page.locator("[data-field=as-of]").inner_text())
+    await expect(page.locator("[data-figure=Spot]")).to_have_text(f"{row['spot']:,.2f}")
+    ratio = f"{row['pcr_oi']:.2f}"
+    await expect(page.locator("[data-figure='PCR OI']")).to_have_text(ratio)
+    assert "as_of=" in page.url
+
+    # It stands, whatever the market does meanwhile; and a bookmark of it is it.
+    kept = await cells(page, "ltp").all_inner_texts()
+    await page.reload()
+    await wait_for_chain(page)
+    assert await cells(page, "ltp").all_inner_texts() == kept
+    await page.get_by_role("button", name="Back to live").press("Enter")
+    await expect(page.locator(".word")).to_have_text("Live")
+    await count_moves(page, 3)
+
+
+@pytest.mark.promise("U5")
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("viewport", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("route", PAGES)
+async def test_axe_finds_nothing_and_a_phone_is_wide_enough(
+    address, open_tab, axe_source, theme, viewport, route
+):
+    page = await open_tab(address + route, color_scheme=theme, viewport=viewport)
+    for section in await page.locator("[data-phase]").all():
+        await expect(section).to_have_attribute("data-phase", "ready")
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    if route == "/chain":
+        await wait_for_chain(page)
+
+    assert await find_faults(page, axe_source) == []
+    width = await page.evaluate("() => document.documentElement.scrollWidth")
+    assert width <= viewport["width"]
+
+
+@pytest.mark.promise("U6")
+@pytest.mark.parametrize("route", ["/chain", "/monitor"])
+async def test_lost_feed_shows_on_every_part(data_dirs, open_tab, route):
+    async with start("demo", "--data-dir", data_dirs()) as program:
+        page = await open_tab(f"{program.client.base_url}{route}", is_outage_expected=True)
+        await expect(page.locator("[data-phase=ready]").first).to_be_visible()
+
+        program.process.send_signal(signal.SIGSTOP)
+        await page.wait_for_function(
+            """() => {
+                const parts = [...document.querySelectorAll("[data-condition]")];
+                return parts.length > 2 && parts.every(
+                    (each) => ["disconnected", "stalled"].includes(each.dataset.condition));
+            }""",
+            timeout=SEEN_WITHIN_MS,
+        )
+        program.process.send_signal(signal.SIGCONT)
+        await expect(page.locator("header .condition")).to_have_text("Playing")
+
+
+@pytest.mark.soak
+@pytest.mark.promise("U3")
+async def test_two_hundred_rows_at_ten_updates_a_second_stay_smooth(data_dirs, open_tab):
+    variables = {
+        "STRIKEWIRE_SIMULATED_UNDERLYINGS": "NIFTY",
+        "STRIKEWIRE_SIMULATED_STRIKES": "100",
+        "STRIKEWIRE_CHAIN_INTERVAL_S": "0.1",
+    }
+    arguments = ("demo", "--data-dir", data_dirs(), "--speed", "20x")
+    async with start(*arguments, **variables) as program:
+        page = await open_tab(f"{program.client.base_url}/chain", is_outage_expected=True)
+        await wait_for_chain(page)
+        assert await page.locator(".chain-grid .body > *").count() >= ROWS
+        await observe(page, "longtask")
+        await page.evaluate(
+            """() => {
+                window.changes = [];
+                new MutationObserver((records) => {
+                    const rows = new Set(records.map(
+                        (each) => each.target.parentElement.closest("[role=row]")));
+                    window.changes.push(rows.size);
+                }).observe(document.querySelector(".chain-grid .body"),
+                           {characterData: true, subtree: true});
+            }"""
+        )
+        await asyncio.sleep(TRACE_S)
+        changes, tasks = await page.evaluate("() => [window.changes, window.reported]")
+        # Not each update changes each row: far from the money little moves by a digit.
+        assert len(changes) >= 0.8 * UPDATES_S * TRACE_S
+        assert sum(changes) >= 0.5 * ROWS * UPDATES_S * TRACE_S
+        assert tasks == []
