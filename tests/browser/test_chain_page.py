@@ -173,9 +173,6 @@ async def test_past_minute_is_the_one_that_was_recorded(market, address, open_ta
     await page.keyboard.press("ArrowRight")
     query = {"underlying": "NIFTY"}
     row = (await market.client.get("/api/v1/fo/metrics", params=query)).json()["items"][1]
-    print(page.url, row)
-    await asyncio.sleep(2)
-    print(page.url, await page.locator("[data-field=as-of]").inner_text())
     await expect(page.locator("[data-figure=Spot]")).to_have_text(f"{row['spot']:,.2f}")
     ratio = f"{row['pcr_oi']:.2f}"
     await expect(page.locator("[data-figure='PCR OI']")).to_have_text(ratio)
