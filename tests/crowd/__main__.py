@@ -115,7 +115,7 @@ class Crowd:
             self._ledger.counts[deed] += 1
             if deed == "stall":
                 member.stall()
-                await asyncio.sleep(rng.uniform(0.0, 20.0))
+                await asyncio.sleep(rng.uniform(0.0, 45.0))
                 member.go_on()
             elif deed == "cut":
                 member.cut()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 from strikewire.live.database_watch import DatabaseWatch
@@ -65,6 +66,8 @@ def show_server_metrics(
         catalogue.TASK_RESTARTS,
         lambda: [((task.name,), task.restarts) for task in supervisor.reports()],
     )
+    loop = asyncio.get_running_loop()
+    metrics.sample_value(catalogue.LOOP_TASKS, lambda: len(asyncio.all_tasks(loop)))
     streams = runtime.bar_streams
     metrics.sample_value(catalogue.STREAM_TOPICS, lambda: streams.topic_count)
     metrics.sample_value(catalogue.STREAM_LISTENERS, lambda: streams.listener_count)

@@ -112,6 +112,11 @@ TASK_UP: Final = SampledFamily(
 TASK_RESTARTS: Final = SampledFamily(
     "strikewire_task_restarts", "Times a supervised task was started again.", "counter", ("task",)
 )
+LOOP_TASKS: Final = SampledFamily(
+    "strikewire_event_loop_tasks",
+    "Tasks of the event loop, requests and sockets included.",
+    "gauge",
+)
 UPTIME: Final = SampledFamily(
     "strikewire_uptime_seconds", "Seconds since the program started.", "gauge"
 )
@@ -184,8 +189,8 @@ STREAM_DELIVERY_SECONDS: Final = SampledHistogram(
 #: Every sampled family, for the documentation and the test that compares it.
 SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
-    CACHE_BYTES, TASK_UP, TASK_RESTARTS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS, BARS,
-    JOURNAL_BYTES, RECORDER_QUEUE, CHAIN_ROWS, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS,
+    CACHE_BYTES, TASK_UP, TASK_RESTARTS, LOOP_TASKS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS,
+    BARS, JOURNAL_BYTES, RECORDER_QUEUE, CHAIN_ROWS, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS,
     STREAM_MESSAGES, STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED, STREAM_DROPPED,
     STREAM_SLOW_CLIENTS, STREAM_BACKLOG, STREAM_BACKLOG_MAX, STREAM_DELIVERY_SECONDS,
 )  # fmt: skip
