@@ -37,7 +37,7 @@ class Document:
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> Self | None:
         """Return the document that a message tells the whole of; None when it tells of none."""
-        return cls(body["state"], rev=body["rev"]) if "state" in body else None
+        return cls(body["state"], rev=body["rev"]) if "rev" in body else None
 
     def describe(self) -> dict[str, Any]:
         """Return what a message says that tells the whole."""

@@ -114,3 +114,8 @@ def test_change_after_one_that_is_missing_is_not_taken_in():
     assert document.describe() == {"rev": 5, "state": {"spot": 2.0}}
     assert document.follow({"type": "state", "rev": 9, "state": {"spot": 4.0}})
     assert document.describe() == {"rev": 9, "state": {"spot": 4.0}}
+
+
+def test_body_with_a_member_named_state_is_no_document_without_a_number():
+    assert Document.read({"type": "snapshot", "mode": "replay", "state": "playing"}) is None
+    assert Document.read({"type": "snapshot", "rev": 3, "state": {"a": 1}}).rev == 3
