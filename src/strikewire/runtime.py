@@ -16,6 +16,7 @@ from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.bar_streams import BarStreams
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
+from strikewire.live.charts import Charts
 from strikewire.live.contract_board import ContractBoard
 from strikewire.live.contract_directory import ContractDirectory
 from strikewire.live.coverage import CoverageReader
@@ -56,6 +57,7 @@ class Runtime:
     contracts : underlyings and their expiries.
     contract_board : futures, and the books of contracts.
     bar_streams : snapshots and changes of bars, for sockets.
+    charts : whatever has bars, computed things too.
     chain_history : chains now, and at any recorded minute.
     market : what is heard, and whether it moves.
     chains : live chains; None when nobody hears ticks.
@@ -81,6 +83,7 @@ class Runtime:
     instruments: InstrumentDirectory
     contracts: ContractDirectory
     contract_board: ContractBoard
+    charts: Charts
     history: BarHistory
     quotes: QuoteBoard
     coverage: CoverageReader

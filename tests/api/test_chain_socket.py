@@ -11,6 +11,7 @@ from websockets.asyncio.client import connect
 
 from strikewire.bootstrap import SimulationRequest
 from strikewire.client import Stream
+from strikewire.core.instants import MINUTE_NS, parse_rfc3339
 from tests.api.conftest import make_database, make_settings, serve
 from tests.api.test_replay import command
 from tests.eventually import eventually
@@ -155,6 +156,20 @@ async def test_who_comes_back_is_told_the_minutes_and_the_chain(market):
         await back.reach(wanted)
     async with listen(market, topic, epoch="of nobody", seq=0) as stranger:
         assert stranger.first["type"] == "snapshot"
+
+
+async def test_minute_is_what_rest_says_of_its_end(market):
+    topic = await find_topic(market)
+    async with listen(market, topic) as follower:
+        await follower.read_until(lambda: len(follower.minutes) == 3)
+    for message in follower.minutes:
+        minute = message["minute"]
+        assert parse_rfc3339(minute["as_of"]) == parse_rfc3339(message["ts"]) + MINUTE_NS
+        told = (await ask_rest(market, expiry=minute["expiry"], as_of=minute["as_of"])).json()
+        for name in ("strikes", "calls", "puts"):
+            del told[name]
+        assert minute == told
+        assert minute["source"] == "minute"
 
 
 async def test_chain_nobody_listens_to_is_not_valued(market):

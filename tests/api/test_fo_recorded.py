@@ -1,4 +1,4 @@
-"""A recorded day through the whole program: chains at any minute, as they were told then."""
+"""A recorded day through the whole program: chains at any minute, as told then, and as charts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ import pytest
 from sqlalchemy import text
 
 from strikewire.bootstrap import ReplayRequest
-from strikewire.core.instants import MINUTE_NS, format_rfc3339, from_datetime, parse_rfc3339
+from strikewire.core.instants import (
+    MINUTE_NS,
+    SECOND_NS,
+    format_rfc3339,
+    from_datetime,
+    parse_rfc3339,
+)
 from strikewire.core.instruments import InstrumentKind
 from strikewire.live.chain_payload import build_chain
 from strikewire.reference.symbols import Grammar, parse_tradingsymbol
@@ -32,6 +38,16 @@ MINUTES = 375
 #: Ten, twelve and fifteen o'clock in Bombay.
 HOURS = [OPEN_NS + minute * MINUTE_NS for minute in (45, 165, 345)]
 DAY = {"from": format_rfc3339(OPEN_NS), "to": format_rfc3339(OPEN_NS + MINUTES * MINUTE_NS)}
+END_S = (OPEN_NS + MINUTES * MINUTE_NS) // SECOND_NS
+#: What is charted, and the column it is recorded in.
+CHARTED = {
+    "PCR": "pcr_oi",
+    "PCRVOL": "pcr_volume",
+    "MAXPAIN": "max_pain",
+    "ATMIV": "atm_iv",
+    "STRADDLE": "straddle",
+    "GEX": "gex",
+}
 
 
 class Told:
@@ -336,3 +352,107 @@ async def test_many_at_once_are_answered_alike(played):
     )
 
     assert all(each == answers[0] for each in answers)
+
+
+async def ask_for(service, path, **params):
+    answer = await service.client.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def get_history(service, symbol, resolution="1", **params):
+    return await ask_for(
+        service, "/udf/history", symbol=symbol, resolution=resolution,
+        **({"from": OPEN_NS // SECOND_NS, "to": END_S} | params),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("label", CHARTED)
+@pytest.mark.parametrize("of", ["BANKNIFTY", "BANKNIFTY:2023-01-05"])
+async def test_history_is_what_was_recorded_of_each_minute(played, label, of):
+    service, _ = played
+    async with service.runtime.database.read() as session:
+        rows = await load_metrics(session)
+    wanted = {
+        int(row["ts"].timestamp()): row[CHARTED[label]]
+        for row in rows
+        if not math.isnan(row[CHARTED[label]])
+    }
+    told = await get_history(service, f"CALC:{of}.{label}")
+    assert dict(zip(told["t"], told["c"], strict=True)) == {
+        second: value for second, value in wanted.items() if second < END_S
+    }
+    assert told["o"] == told["h"] == told["l"] == told["c"]
+    assert len(told["t"]) > 300
+
+
+async def test_wider_bars_are_rolled_up_from_the_minutes(played):
+    service, _ = played
+    minutes = await get_history(service, "CALC:BANKNIFTY.PCR")
+    wide = await get_history(service, "CALC:BANKNIFTY.PCR", "15")
+    values = dict(zip(minutes["t"], minutes["c"], strict=True))
+    assert len(wide["t"]) == 25
+    for at, *bar in zip(*(wide[name] for name in "tohlc"), strict=True):
+        mine = [value for second, value in values.items() if at <= second < at + 900]
+        assert bar == [mine[0], max(mine), min(mine), mine[-1]]
+    day = await get_history(
+        service, "CALC:BANKNIFTY.PCR", "1D", **{"from": END_S - 86_400, "to": END_S}
+    )
+    assert day["c"] == minutes["c"][-1:]
+
+
+async def test_bucket_is_what_the_series_of_moneyness_say(played):
+    service, _ = played
+    told = await ask_for(service, f"{FO}/moneyness", **CHAIN, **DAY, measure="iv", depth=2)
+    wanted = [row["call_otm1"] for row in told["items"] if row["call_otm1"] is not None]
+    history = await get_history(service, "CALC:BANKNIFTY.OTM1.CE.IV")
+    assert history["c"] == wanted
+    assert len(wanted) > 300
+
+
+async def test_symbol_is_found_and_described(played):
+    service, _ = played
+    for query in ("CALC:BANKNIFTY.P", "pcr banknifty", "BANKNIFTY PCR"):
+        found = await ask_for(service, "/udf/search", query=query, limit=20)
+        assert "CALC:BANKNIFTY.PCR" in [each["ticker"] for each in found]
+    symbol = await ask_for(service, "/udf/symbols", symbol="calc:nfo:banknifty.pcr")
+    assert (symbol["ticker"], symbol["name"]) == ("CALC:BANKNIFTY.PCR", "BANKNIFTY.PCR")
+    future = await ask_for(service, "/udf/symbols", symbol="NFO:BANKNIFTY-I")
+    assert (symbol["session"], symbol["exchange"]) == (future["session"], "CALC")
+    assert symbol["pricescale"] == 10_000
+    assert symbol["description"] == "Put-call ratio by open interest of BANKNIFTY"
+    one = await ask_for(service, "/udf/symbols", symbol=f"CALC:BANKNIFTY:{EXPIRY}.MAXPAIN")
+    assert one["description"] == "Max pain of BANKNIFTY 5 Jan 2023"
+
+
+async def test_last_bars_quotes_and_rest_agree(played):
+    service, _ = played
+    history = await get_history(service, "CALC:BANKNIFTY.STRADDLE")
+    last = await get_history(service, "CALC:BANKNIFTY.STRADDLE", countback=3)
+    assert last["c"] == history["c"][-3:]
+    rest = await ask_for(
+        service, "/api/v1/bars", symbol="CALC:BANKNIFTY.STRADDLE", limit=100, **DAY
+    )
+    assert [bar["close"] for bar in rest["bars"]] == history["c"][:100]
+    assert rest["next"] is not None
+    assert rest["bars"][0]["volume"] is None
+    (quote,) = (await ask_for(service, "/udf/quotes", symbols="CALC:BANKNIFTY.STRADDLE"))["d"]
+    assert quote["v"]["lp"] == history["c"][-1]
+    before = await get_history(
+        service, "CALC:BANKNIFTY.STRADDLE",
+        **{"from": END_S + 3_600, "to": END_S + 7_200},
+    )  # fmt: skip
+    assert before == {"s": "no_data", "nextTime": history["t"][-1]}
+
+
+@pytest.mark.parametrize(
+    "symbol",
+    ["CALC:BANKNIFTY.NOTHING", "CALC:NOBODY.PCR", "CALC:BANKNIFTY:2023-01-04.PCR", "CALC:"],
+)
+async def test_what_is_not_there_is_said(played, symbol):
+    service, _ = played
+    for path in ("/udf/symbols", "/udf/history"):
+        told = await ask_for(service, path, symbol=symbol, resolution="1", to=END_S, countback=1)
+        assert told["s"] == "error"
+    answer = await service.client.get("/api/v1/bars", params={"symbol": symbol})
+    assert answer.status_code == 404

@@ -40,9 +40,11 @@ from strikewire.core.errors import DependencyError
 from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.view import UpdateSink
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
+from strikewire.live.calc_history import CalcHistory
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
 from strikewire.live.chain_streams import ChainStreams, ChainStreamsConfig
+from strikewire.live.charts import Charts
 from strikewire.live.contract_board import ContractBoard
 from strikewire.live.contract_directory import ContractDirectory, ContractDirectoryConfig
 from strikewire.live.coverage import CoverageReader
@@ -93,9 +95,7 @@ _RULES: Final = "market rules"
 _IDENTITY: Final = "identity"
 _IDEMPOTENCY: Final = "idempotency keys"
 _SESSION: Final = "session"
-_STREAMS: Final = "bar streams"
 _CHAINS: Final = "chain refresh"
-_STATUS: Final = "market status"
 # What is not stored by then is in the journal, and is stored at the next start.
 _STOP_SESSION_S: Final = 4.0
 
@@ -195,7 +195,7 @@ async def build_runtime(
             open_bars=NoOpenBars() if playing is None else _make_open_bars(playing.session),
             clock=market_clock,
         )
-        _start_bars(bar_streams, history, playing, supervisor)
+        bar_streams.bind(history=history, view=view)
         _follow_rules(rules, playing, bar_streams)
         market = MarketBoard(
             config=MarketBoardConfig(),
@@ -204,7 +204,6 @@ async def build_runtime(
             epoch=run_id,
             figures=figures,
         )
-        supervisor.start(_STATUS, market.run)
         chain_history = ChainHistory(
             database=database,
             store=ChainRowStore(),
@@ -222,6 +221,17 @@ async def build_runtime(
         )
         contract_board = ContractBoard(
             contracts=contracts, instruments=directory, history=chain_history, view=view
+        )
+        charts = Charts(
+            instruments=directory,
+            history=history,
+            calc=CalcHistory(
+                contracts=contracts,
+                chains=chain_history,
+                board=None if playing is None else board,
+                find_calendar=rules.calendar,
+                clock=market_clock,
+            ),
         )
         runtime = Runtime(
             version=__version__,
@@ -242,8 +252,9 @@ async def build_runtime(
             instruments=directory,
             contracts=contracts,
             contract_board=contract_board,
+            charts=charts,
             history=history,
-            quotes=QuoteBoard(history=history, view=view, find_calendar=rules.calendar),
+            quotes=QuoteBoard(history=charts, view=view, find_calendar=rules.calendar),
             coverage=CoverageReader(
                 database=database,
                 store=CoverageStore(),
@@ -371,14 +382,6 @@ def _follow_rules(rules: RuleBook, playing: ReplayRun | None, streams: BarStream
     if playing is not None:
         rules.listen(playing.session.reload_calendars)
     rules.listen(streams.reload_calendars)
-
-
-def _start_bars(
-    streams: BarStreams, history: BarHistory, playing: ReplayRun | None, supervisor: Supervisor
-) -> None:
-    """Have bars published as they form."""
-    streams.bind(history=history, view=None if playing is None else playing.session.engine)
-    supervisor.start(_STREAMS, streams.run)
 
 
 def _start_board(board: ChainBoard, playing: ReplayRun, supervisor: Supervisor) -> None:

@@ -26,6 +26,8 @@ from strikewire.stream.relay_store import RelayStore
 
 _RELAY: Final = "relay"
 _MARKET: Final = "relayed market"
+_BARS: Final = "bar streams"
+_STATUS: Final = "market status"
 _MONITORS: Final = "monitor streams"
 _LOOK_S: Final = 1.0
 
@@ -79,10 +81,12 @@ class Redis:
 
 
 def build_hub(own: OwnTopics, redis: Redis, supervisor: Supervisor) -> Hub:
-    """Build the hub, and start what relays its topics, or follows those of another program.
+    """Build the hub, and start its sources, and what relays them or follows another program's.
 
     With Redis, a program that hears a market is heard by all; one that hears none repeats it.
     """
+    supervisor.start(_BARS, own.bars.run)
+    supervisor.start(_STATUS, own.market.run)
     supervisor.start(_MONITORS, own.monitors.run)
     sources: dict[str, TopicSource] = {
         topics.BARS.name: own.bars,

@@ -12,6 +12,8 @@ from strikewire.core.bars import Timeframe
 from strikewire.core.instants import from_date, to_datetime
 from strikewire.core.instruments import Instrument
 from strikewire.engine.view import EngineView, Quote
+from strikewire.live.calc_history import CalcInstrument
+from strikewire.live.charts import Charts
 from strikewire.live.history import BarHistory, BarRange
 from strikewire.reference.sessions import SessionCalendar
 
@@ -49,7 +51,7 @@ class QuoteBoard:
     def __init__(
         self,
         *,
-        history: BarHistory,
+        history: BarHistory | Charts,
         view: EngineView | None,
         find_calendar: Callable[[str], SessionCalendar],
     ) -> None:
@@ -66,7 +68,9 @@ class QuoteBoard:
         """
         found = await self._history.load(instrument, _TWO_DAYS)
         days = found.to_array()
-        quote = self._view.find_quote(instrument.id) if self._view is not None else None
+        quote = None
+        if self._view is not None and not isinstance(instrument, CalcInstrument):
+            quote = self._view.find_quote(instrument.id)
         if not len(days):
             return None if quote is None else _quote_without_bars(quote, previous_close=np.nan)
         today = days[-1]

@@ -28,6 +28,8 @@ from strikewire.auth.scopes import Scope
 from strikewire.core.errors import InvalidInputError, NotFoundError
 from strikewire.core.instants import DAY_NS, SECOND_NS, from_date, to_date
 from strikewire.core.instruments import Instrument
+from strikewire.live.calc_symbols import CALC
+from strikewire.live.charts import find_venue
 from strikewire.live.history import BarRange
 from strikewire.runtime import Runtime
 from strikewire.store.instrument_search import SearchFilter
@@ -104,7 +106,7 @@ class QuotesQuery(UdfQuery):
 
 async def get_config(request: Request, _query: UdfQuery) -> Response:
     """Say what this data feed can do."""
-    return _json(protocol.build_config(get_runtime(request).rules.venues))
+    return _json(protocol.build_config([*get_runtime(request).rules.venues, CALC]))
 
 
 async def get_time(request: Request, _query: UdfQuery) -> Response:
@@ -130,10 +132,10 @@ def _describe_session(
 async def get_symbol(request: Request, query: SymbolQuery) -> Response:
     """Describe a symbol."""
     runtime = get_runtime(request)
-    instrument = await runtime.instruments.get(query.symbol)
+    instrument = await runtime.charts.get(query.symbol)
     today_ns = runtime.market_clock.now_ns() // DAY_NS * DAY_NS
     spec = instrument.spec
-    session = _describe_session(runtime, spec.exchange, expiry=spec.expiry)
+    session = _describe_session(runtime, find_venue(instrument), expiry=spec.expiry)
     body = protocol.build_symbol(instrument, session=session, today_ns=today_ns)
     return _json(orjson.dumps(body))
 
@@ -161,7 +163,7 @@ async def search(request: Request, query: SearchQuery) -> Response:
     if query.type and not kinds:
         return _json(b"[]")
     runtime = get_runtime(request)
-    found, _ = await runtime.instruments.search(
+    found = await runtime.charts.search(
         query.query,
         wanted=SearchFilter(
             kinds=kinds or None,
@@ -169,7 +171,6 @@ async def search(request: Request, query: SearchQuery) -> Response:
             today=to_date(runtime.market_clock.now_ns()),
         ),
         limit=min(query.limit, _MAX_SEARCH),
-        offset=0,
     )
     return _json(protocol.build_search(found))
 
@@ -179,10 +180,10 @@ async def get_history(request: Request, query: HistoryQuery) -> Response:
     runtime = get_runtime(request)
     timeframe = protocol.parse_resolution(query.resolution)
     wanted = _read_range(query)
-    instrument = await runtime.instruments.get(query.symbol)
-    found = await runtime.history.load(instrument, wanted.with_timeframe(timeframe))
+    instrument = await runtime.charts.get(query.symbol)
+    found = await runtime.charts.load(instrument, wanted.with_timeframe(timeframe))
     if not len(found):
-        next_ns = await runtime.history.find_before(instrument, wanted.with_timeframe(timeframe))
+        next_ns = await runtime.charts.find_before(instrument, wanted.with_timeframe(timeframe))
         return _json(protocol.build_no_data(next_ns), _FRESH)
     if query.countback is None and len(found) > _MAX_BARS:
         msg = f"at most {_MAX_BARS} bars are given at once; ask for a shorter stretch"
@@ -228,7 +229,7 @@ async def _check_marks(request: Request, query: MarksQuery) -> None:
     if query.from_s > query.to_s:
         msg = f"from must not be after to, was {query.from_s} and {query.to_s}"
         raise InvalidInputError(msg)
-    await get_runtime(request).instruments.get(query.symbol)
+    await get_runtime(request).charts.get(query.symbol)
 
 
 async def list_quotes(request: Request, query: QuotesQuery) -> Response:
@@ -241,7 +242,7 @@ async def list_quotes(request: Request, query: QuotesQuery) -> Response:
     rows: list[dict[str, Any]] = []
     for name in names:
         try:
-            instrument: Instrument = await runtime.instruments.get(name)
+            instrument: Instrument = await runtime.charts.get(name)
         except NotFoundError as error:
             rows.append({"s": "error", "n": name, "errmsg": error.message, "v": {}})
             continue

@@ -98,8 +98,8 @@ async def list_bars(request: Request, query: BarsQuery) -> Response:
     """Answer with the bars of one instrument."""
     media_type = choose_media_type(request.headers.get("accept"), MEDIA_TYPES)
     runtime = get_runtime(request)
-    instrument = await runtime.instruments.get(query.symbol)
-    found = await runtime.history.load(
+    instrument = await runtime.charts.get(query.symbol)
+    found = await runtime.charts.load(
         instrument,
         BarRange(
             timeframe=query.timeframe,

@@ -1,0 +1,57 @@
+"""Numbers by minute, computed of what was recorded of chains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from strikewire.core.instants import MINUTE_NS
+from strikewire.engine.chains.layout import ChainKey
+from strikewire.engine.chains.records import make_metric_rows, make_strike_rows
+from strikewire.engine.chains.table import ChainTable
+from strikewire.engine.chains.valuation import compute_variances
+from strikewire.live.calc_symbols import Bucket, Figure
+from strikewire.live.series_payloads import list_bucket_columns, list_index_columns
+
+Rows = npt.NDArray[np.void]
+Series = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
+
+
+def compute_series(
+    what: Figure | Bucket, keys: Sequence[ChainKey], metrics: Rows, strikes: Rows
+) -> Series:
+    """Return stamps, int64 (n,), and numbers, float64 (n,), NaN where unknown.
+
+    Parameters
+    ----------
+    metrics : EXPIRY_METRICS_DTYPE, whose `expiry_id` is a place in `keys`: of one chain, but of
+        all that may be taken for the volatility index.
+    strikes : STRIKE_BAR_DTYPE of the same chain; asked for buckets only.
+    """
+    if isinstance(what, Bucket):
+        columns = list_bucket_columns(strikes, metrics, measure=what.measure, depth=what.depth)
+        return _read(columns["ts"], columns[what.column])
+    if what.name == "vix":
+        columns = list_index_columns(metrics, keys)
+        return _read(columns["ts"], columns["value"])
+    if what.name == "basis":
+        return metrics["ts_ns"], metrics["future"] - metrics["spot"]
+    return metrics["ts_ns"], metrics[what.name]
+
+
+def compute_now(what: Figure | Bucket, table: ChainTable) -> tuple[int, float]:
+    """Return the minute a live table stands in, and the number as it is so far."""
+    keys = table.layout.keys
+    ids = np.arange(len(keys), dtype=np.int32)
+    metrics = make_metric_rows(table, compute_variances(table), ids)
+    strikes = make_strike_rows(table, ids)
+    minute_ns = table.as_of_ns // MINUTE_NS * MINUTE_NS
+    metrics["ts_ns"] = strikes["ts_ns"] = minute_ns
+    _, values = compute_series(what, keys, metrics, strikes)
+    return minute_ns, float(values[0])
+
+
+def _read(stamps: object, values: object) -> Series:
+    return np.asarray(stamps).astype(np.int64), np.asarray(values, np.float64)
