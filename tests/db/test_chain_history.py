@@ -13,7 +13,7 @@ import pytest
 from strikewire.core.bars import Timeframe
 from strikewire.core.clock import ManualClock
 from strikewire.core.errors import NothingRecordedError
-from strikewire.core.instants import MINUTE_NS, SECOND_NS
+from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import Instrument, InstrumentKind, InstrumentSpec
 from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch
 from strikewire.engine.chains.layout import ChainKey
@@ -49,13 +49,13 @@ def list_specs() -> list[InstrumentSpec]:
     ]
 
 
-def make_feed(instruments: Sequence[Instrument]) -> ReplayFeed:
+def make_feed(instruments: Sequence[Instrument], open_ns: int) -> ReplayFeed:
     """Return a feed in which everybody ticks every ten seconds, with books, some of them late."""
     rng = np.random.default_rng(3)
     rounds, count = 6 * MINUTES, len(instruments)
     ticks = np.zeros((rounds, count), TICK_DTYPE)
     ticks["instrument_id"] = [int(each.id) for each in instruments]
-    ticks["ts_recv_ns"] = (OPEN + 10 * SECOND_NS * np.arange(rounds))[:, None]
+    ticks["ts_recv_ns"] = (open_ns + 10 * SECOND_NS * np.arange(rounds))[:, None]
     ticks["ts_event_ns"] = ticks["ts_recv_ns"]
     # Every seventh is told twelve seconds late, now and then over a minute's end.
     ticks["ts_event_ns"].reshape(-1)[::7] -= 12 * SECOND_NS
@@ -71,7 +71,9 @@ def make_feed(instruments: Sequence[Instrument]) -> ReplayFeed:
     flat = ticks.reshape(-1)
     depth["bid_price"][:, 0], depth["ask_price"][:, 0] = flat["ltp"] - 0.5, flat["ltp"] + 0.5
     depth["bid_quantity"][:, 0] = depth["ask_quantity"][:, 0] = 25
-    source = make_tick_source(TickBatch(flat, depth), session_key="chains", description="chains")
+    source = make_tick_source(
+        TickBatch(flat, depth), session_key=f"chains-{open_ns}", description="chains"
+    )
     return ReplayFeed(source, speed=MAX_SPEED)
 
 
@@ -96,8 +98,10 @@ def told() -> Told:
     return Told()
 
 
-async def play(desk: Desk, instruments: Sequence[Instrument], told: Told) -> Session:
-    session = await desk.open(make_feed(instruments))
+async def play(
+    desk: Desk, instruments: Sequence[Instrument], told: Told, open_ns: int = OPEN
+) -> Session:
+    session = await desk.open(make_feed(instruments, open_ns))
     session.listen(told)
     await session.resume(instruments)
     await session.run()
@@ -247,6 +251,30 @@ async def test_second_replay_changes_no_record(
         [KEY], OPEN, OPEN + 60 * MINUTE_NS
     )
     assert found.tobytes() == wanted.tobytes()
+
+
+async def test_another_days_recording_knows_how_the_day_before_ended(
+    desk: Desk, instruments: list[Instrument], told: Told
+) -> None:
+    await play(desk, instruments, told)
+    friday = told.minutes[-1]
+    monday = Told()
+
+    await play(desk, instruments, monday, open_ns=OPEN + 3 * DAY_NS)
+
+    first = monday.minutes[0]
+    assert friday.table is not None
+    assert first.table is not None
+    for found, ended in (
+        (first.table.calls, friday.table.calls),
+        (first.table.puts, friday.table.puts),
+    ):
+        np.testing.assert_array_equal(found.changes, found.ltps - ended.ltps)
+        np.testing.assert_array_equal(found.oi_changes, found.oi - ended.oi)
+    assert np.isnan(friday.table.calls.changes).all(), "nothing was stored of the days before"
+    (row,), (last,) = first.futures, friday.futures
+    assert row["change"] == row["close"] - last["close"]
+    assert row["oi_change"] == row["oi"] - last["oi"]
 
 
 async def test_books_of_a_minute_are_to_be_had(
