@@ -35,6 +35,7 @@ from strikewire.store.chain_contracts import load_chain, load_futures
 from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.database import Database, ReadSession
 
+#: In the place of an id of the store's, where rows are of one chain.
 _OWN: Final = np.zeros(1, np.int32)
 
 

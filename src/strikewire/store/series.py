@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import (
     Column,
     ColumnElement,
+    CursorResult,
     FromClause,
     LargeBinary,
     MetaData,
@@ -127,7 +128,7 @@ async def add_rows(session: WriteSession, series: Series, rows: npt.NDArray[np.v
         [column.name for column in stage.columns], select(stage).order_by(*key)
     )
     result = await session.execute(insert.on_conflict_do_nothing())
-    return int(getattr(result, "rowcount", 0))
+    return cast("CursorResult[Any]", result).rowcount
 
 
 async def load_rows(

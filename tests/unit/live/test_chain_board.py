@@ -101,6 +101,7 @@ def test_several_are_valued_together_and_strangers_left_out(desk: Watched) -> No
     table = desk.board.compute([OTHER, KEY])
 
     assert table.layout.keys == (KEY,)
+    assert len(desk.board.compute([OTHER]).layout) == 0
 
 
 async def test_wanted_chain_is_told_when_something_of_it_moved(desk: Watched) -> None:
