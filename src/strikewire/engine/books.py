@@ -66,6 +66,34 @@ class Books:
         """
         if not len(self._books):
             return np.zeros(len(slots), DEPTH_DTYPE), np.zeros(len(slots), np.int64)
+        rows, which, ts_ns = self._find(slots, before_ns)
+        return self._books[rows, which], ts_ns
+
+    def read_best(
+        self, slots: npt.NDArray[np.int32], before_ns: int | None = None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Return the best bids and offers of many slots, and when each was told; as `read`.
+
+        A book is 216 bytes, of which this copies 16.
+
+        Returns
+        -------
+        bids, asks : float64 (n,), NaN where there is no book.
+        ts_ns : int64 (n,), 0 where there is none.
+        """
+        if not len(self._books):
+            nothing = np.full(len(slots), np.nan)
+            return nothing, nothing, np.zeros(len(slots), np.int64)
+        rows, which, ts_ns = self._find(slots, before_ns)
+        bids = self._books["bid_price"][rows, which, 0]
+        asks = self._books["ask_price"][rows, which, 0]
+        bids[ts_ns == 0] = asks[ts_ns == 0] = np.nan
+        return bids, asks, ts_ns
+
+    def _find(
+        self, slots: npt.NDArray[np.int32], before_ns: int | None
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+        """Return row and place of each slot's book, and its time; 0 where there is none."""
         rows = np.where(slots < len(self._books), slots, -1)
         which = np.zeros(len(rows), np.intp)
         if before_ns is not None:
@@ -74,7 +102,7 @@ class Books:
         ts_ns[rows < 0] = 0
         if before_ns is not None:
             ts_ns[ts_ns >= before_ns] = 0
-        return self._books[rows, which], ts_ns
+        return rows, which, ts_ns
 
     def pack(
         self, used: int

@@ -312,7 +312,7 @@ class Engine:
         """
         columns, ts_ns, slots = _make_columns(len(ids))
         reads_nb.read_quotes_nb(self._state, ids, columns, ts_ns, slots)
-        return _to_quotes(columns, ts_ns, *self._books.read(slots))
+        return _to_quotes(columns, ts_ns, *self._books.read_best(slots))
 
     def read_closed(self, ids: npt.NDArray[np.int32], minute_ns: int) -> QuoteColumns:
         """Return how many instruments stood at the end of a minute that has just closed.
@@ -323,7 +323,7 @@ class Engine:
         """
         columns, ts_ns, slots = _make_columns(len(ids))
         reads_nb.read_closed_nb(self._state, minute_ns // MINUTE_NS, ids, columns, ts_ns, slots)
-        return _to_quotes(columns, ts_ns, *self._books.read(slots, minute_ns + MINUTE_NS))
+        return _to_quotes(columns, ts_ns, *self._books.read_best(slots, minute_ns + MINUTE_NS))
 
     def read_books(
         self, ids: npt.NDArray[np.int32], minute_ns: int
@@ -390,10 +390,10 @@ def _make_columns(
 def _to_quotes(
     columns: npt.NDArray[np.float64],
     ts_ns: npt.NDArray[np.int64],
-    books: npt.NDArray[np.void],
+    bids: npt.NDArray[np.float64],
+    asks: npt.NDArray[np.float64],
     book_ns: npt.NDArray[np.int64],
 ) -> QuoteColumns:
-    is_known = book_ns > 0
     return QuoteColumns(
         ts_ns=ts_ns,
         ltps=columns[reads_nb.LTP],
@@ -401,8 +401,8 @@ def _to_quotes(
         oi=columns[reads_nb.OI],
         closes_before=columns[reads_nb.CLOSE_OF_SESSION_BEFORE],
         oi_before=columns[reads_nb.OI_OF_SESSION_BEFORE],
-        bids=np.where(is_known, books["bid_price"][:, 0], np.nan),
-        asks=np.where(is_known, books["ask_price"][:, 0], np.nan),
+        bids=bids,
+        asks=asks,
         book_ns=book_ns,
     )
 
