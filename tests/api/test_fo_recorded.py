@@ -14,6 +14,7 @@ import orjson
 import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
+from websockets.asyncio.client import connect
 
 from strikewire.bootstrap import ReplayRequest
 from strikewire.core.instants import (
@@ -50,11 +51,29 @@ CHARTED = {
 }
 
 
+async def map_json(client):
+    async for message in client:
+        yield json.loads(message)
+
+
 class Told:
-    """Keeps what the stream of chains is told at the end of each minute."""
+    """Keeps what is told at the end of each minute: inside, and on the stream."""
 
     def __init__(self) -> None:
         self.tables = {}
+        self.minutes = []
+        self.is_following = False
+
+    async def follow(self, service):
+        """Listen to the chain on a socket, until cancelled."""
+        url = service.url.replace("http", "ws") + "/ws/fo/stream"
+        async with connect(url, proxy=None) as client:
+            topic = "chain:BANKNIFTY:2023-01-05"
+            await client.send(json.dumps({"action": "subscribe", "topic": topic}))
+            async for message in map_json(client):
+                self.is_following |= message["type"] == "snapshot"
+                if message["type"] == "minute":
+                    self.minutes.append(message)
 
     def on_chains(self, table) -> None:
         """Take nothing in: only minutes count."""
@@ -84,14 +103,16 @@ def file(shared_data):
 
 
 @pytest.fixture(scope="module")
-async def played(postgres_url, data_dirs, file):
-    """Play the day to its end; give the service, and what was told at each minute."""
+async def day(postgres_url, data_dirs, file):
+    """Play the day to its end; give the service, and what was told meanwhile."""
     async with make_database(postgres_url) as url:
         settings = make_settings(url, data_dir=data_dirs())
         async with serve(settings, replay=ReplayRequest(path=file, speed=1.0)) as service:
             await command(service, action="pause")
             told = Told()
             service.runtime.chains.listen(told)
+            streamed = asyncio.create_task(told.follow(service), name="stream of the chain")
+            await eventually(lambda: told.is_following, timeout_s=60.0)
             await command(service, action="speed", speed="max")
             await command(service, action="play")
 
@@ -104,8 +125,17 @@ async def played(postgres_url, data_dirs, file):
                     return len(await load_metrics(session)) == len(told.tables)
 
             await eventually(is_over, timeout_s=120.0)
-            await eventually(is_stored, timeout_s=60.0)
-            yield service, told.tables
+            await eventually(is_stored, timeout_s=120.0)
+            await eventually(lambda: len(told.minutes) == len(told.tables))
+            streamed.cancel()
+            yield service, told
+
+
+@pytest.fixture(scope="module")
+async def played(day):
+    """Give the service, and what was told inside at each minute."""
+    service, told = day
+    return service, told.tables
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +208,17 @@ async def test_as_of_any_minute_answers_what_was_told_then(played, rng):
         # Until the next minute is over, nothing newer is known.
         as_of = format_rfc3339(end_ns + int(rng.integers(0, MINUTE_NS)) // 1_000 * 1_000)
         assert await get(service, "chain", as_of=as_of, **CHAIN) == read(tables[end_ns])
+
+
+async def test_as_of_answers_what_the_stream_said_at_each_minute(day):
+    service, told = day
+
+    assert [parse_rfc3339(each["ts"]) + MINUTE_NS for each in told.minutes] == sorted(told.tables)
+    for message in told.minutes[::15]:
+        as_of = format_rfc3339(parse_rfc3339(message["ts"]) + MINUTE_NS)
+        chain = await get(service, "chain", as_of=as_of, **CHAIN)
+        assert {name: chain[name] for name in message["minute"]} == message["minute"]
+        assert message["minute"]["figures"]["pcr_oi"] is not None
 
 
 async def test_every_minute_of_the_day_has_its_figures(played):
