@@ -23,7 +23,7 @@ HOOKS = Path(__file__).with_name("contract_hooks.py")
 #: Of all operations; what is left needs a state that a stranger cannot bring about.
 REACHED_MIN = 0.9
 #: What operations of options and futures have to be asked with.
-OF_THE_MARKET = {"underlying": "NIFTY", "symbol": "NSE:NIFTY 50"}
+OF_THE_MARKET = {"underlying": "NIFTY", "symbol": "NFO:NIFTY26NOVFUT"}
 
 
 @pytest.fixture
