@@ -10,6 +10,8 @@ export interface Column {
   /** In a sentence. */
   readonly words: string;
   readonly format: (value: number) => string;
+  /** Characters that are kept for it, so that a digit more or less moves nothing. */
+  readonly width: number;
   /** In a sentence, where there is room for all digits; the same unless it is said. */
   readonly spell?: (value: number) => string;
   /** Whether it is coloured by its sign. */
@@ -31,6 +33,7 @@ const gamma = (value: number): string => formatPrice(value, 5).replace("0.", "."
 export const COLUMNS: readonly Column[] = [
   {
     name: "oi",
+    width: 6,
     title: "OI",
     words: "open interest",
     format: compact,
@@ -39,6 +42,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "oi_change",
+    width: 7,
     title: "OI chg",
     words: "change of open interest since the session before",
     format: (value) => withPlus(value, compact(value)),
@@ -48,6 +52,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "volume",
+    width: 6,
     title: "Volume",
     words: "volume of the session",
     format: compact,
@@ -57,6 +62,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "iv",
+    width: 5,
     title: "IV",
     words: "implied volatility",
     format: formatPercent,
@@ -65,6 +71,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "delta",
+    width: 5,
     title: "Delta",
     words: "delta",
     format: (value) => formatIndian(value, 2),
@@ -73,6 +80,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "gamma",
+    width: 6,
     title: "Gamma",
     words: "gamma",
     format: gamma,
@@ -81,6 +89,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "theta",
+    width: 5,
     title: "Theta",
     words: "theta",
     format: (value) => formatIndian(value, 1),
@@ -89,16 +98,34 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "vega",
+    width: 5,
     title: "Vega",
     words: "vega",
     format: rupees,
     spell: (value) => `${rupees(value)} rupees a volatility point`,
     ...plain,
   },
-  { name: "bid", title: "Bid", words: "best bid", format: premium, spell: rupees, ...plain },
-  { name: "ask", title: "Ask", words: "best offer", format: premium, spell: rupees, ...plain },
+  {
+    name: "bid",
+    width: 6,
+    title: "Bid",
+    words: "best bid",
+    format: premium,
+    spell: rupees,
+    ...plain,
+  },
+  {
+    name: "ask",
+    width: 6,
+    title: "Ask",
+    words: "best offer",
+    format: premium,
+    spell: rupees,
+    ...plain,
+  },
   {
     name: "change",
+    width: 6,
     title: "Chg",
     words: "change of the price since the close of the session before",
     format: (value) => formatSigned(value, 2),
@@ -107,6 +134,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     name: "ltp",
+    width: 6,
     title: "LTP",
     words: "last traded price",
     format: premium,

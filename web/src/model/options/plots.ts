@@ -115,7 +115,7 @@ export function plotTerms(terms: readonly Term[]): Plot {
     marks: [],
     xTitle: "days",
     formatX: (days) => formatIndian(days, days < 10 ? 1 : 0),
-    formatY: (y) => `${formatPercent(y, 1)} %`,
+    formatY: (y) => `${formatPercent(y)} %`,
   };
 }
 

@@ -1,6 +1,7 @@
 import "./chain-grid.css";
 
 import type { MachineClock } from "../../helpers/instant.ts";
+import { UNKNOWN } from "../../model/format.ts";
 import { type ColumnSet, isShown, ROW } from "../../model/options/chain-columns.ts";
 import {
   type Cell,
@@ -11,7 +12,6 @@ import {
 } from "../../model/options/chain-store.ts";
 import type { ChainSink } from "../../model/options/chain-view.svelte.ts";
 import { moveCursor, type Place } from "../../model/options/grid-cursor.ts";
-import { formatKnown } from "../../model/options/option-format.ts";
 import { findScale, hasWidePremiums } from "../../model/options/scales.ts";
 import {
   type Face,
@@ -25,6 +25,8 @@ import {
 
 /** As high as the style sheet has a row. */
 const ROW_PX = 24;
+/** As wide as a digit. */
+const FIGURE_SPACE = "\u2007";
 /** What a picture may take of writing; what is left goes with the next. */
 const WRITING_MS = 6;
 
@@ -129,6 +131,7 @@ export class ChainGrid implements ChainSink {
     const row = Math.max(0, this.#moneyRow);
     const { scroller } = this.#options;
     scroller.scrollTop = Math.max(0, (row + 1.5) * ROW_PX - scroller.clientHeight / 2);
+    scroller.scrollLeft = (scroller.scrollWidth - scroller.clientWidth) / 2;
     this.#moveTo({ ...this.#cursor, row }, focuses);
   }
 
@@ -169,7 +172,8 @@ export class ChainGrid implements ChainSink {
   }
 
   #write({ element, text, bar, column }: Face, value: number | null): void {
-    const written = formatKnown(value, column.format);
+    const written =
+      value === null ? UNKNOWN : column.format(value).padStart(column.width, FIGURE_SPACE);
     if (text.data !== written) {
       text.data = written;
     }
@@ -271,10 +275,7 @@ export class ChainGrid implements ChainSink {
   };
 
   readonly #onFocus = (event: FocusEvent): void => {
-    const found = this.#locate(event.target);
-    if (found !== null) {
-      this.#moveTo(found, false);
-    }
+    this.#moveTo(this.#locate(event.target) ?? this.#cursor, false);
     this.#options.onPick(findCell(event.target));
   };
 
