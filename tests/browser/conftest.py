@@ -30,8 +30,13 @@ _OPTIONS = (
     "--disable-sync",
     "--disable-gpu",
 )
-#: The console's words for a request that was refused on purpose.
-_OUTAGE = ("net::ERR_CONNECTION_REFUSED", "WebSocket connection to")
+#: The console's words for requests of a page whose program has ended on purpose.
+_OUTAGE = (
+    "net::ERR_CONNECTION_REFUSED",
+    "net::ERR_CONNECTION_RESET",
+    "net::ERR_EMPTY_RESPONSE",
+    "WebSocket connection to",
+)
 
 
 @pytest.fixture(scope="session")

@@ -30,9 +30,9 @@ async def market(data_dirs, built_page):
         async def has_minutes():
             query = {"underlying": "NIFTY"}
             found = await program.client.get("/api/v1/fo/metrics", params=query)
-            return found.json()["count"] >= 5
+            return found.status_code == 200 and found.json()["count"] >= 5
 
-        await eventually(has_minutes, timeout_s=60.0)
+        await eventually(has_minutes, timeout_s=120.0)
         yield program
 
 
