@@ -41,6 +41,7 @@ from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.view import UpdateSink
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.calc_history import CalcHistory
+from strikewire.live.calc_streams import CalcStreams
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
 from strikewire.live.chain_streams import ChainStreams, ChainStreamsConfig
@@ -266,6 +267,13 @@ async def build_runtime(
             hub=build_hub(
                 OwnTopics(
                     bars=bar_streams,
+                    calc=CalcStreams(
+                        run_id=run_id,
+                        calc=charts.calc,
+                        board=None if playing is None else board,
+                        find_calendar=rules.calendar,
+                        figures=figures,
+                    ),
                     chains=ChainStreams(
                         config=ChainStreamsConfig(),
                         run_id=run_id,

@@ -11,6 +11,7 @@ from typing import Final
 
 from strikewire.core.errors import DependencyError, StrikewireError
 from strikewire.live.bar_streams import BarStreams
+from strikewire.live.calc_streams import CalcStreams, ChartedBars
 from strikewire.live.chain_streams import ChainStreams
 from strikewire.live.market_status import MarketBoard
 from strikewire.live.monitor_streams import MonitorStreams
@@ -27,6 +28,7 @@ from strikewire.stream.relay_store import RelayStore
 _RELAY: Final = "relay"
 _MARKET: Final = "relayed market"
 _BARS: Final = "bar streams"
+_CALC: Final = "computed bars"
 _STATUS: Final = "market status"
 _MONITORS: Final = "monitor streams"
 _LOOK_S: Final = 1.0
@@ -42,6 +44,7 @@ class OwnTopics:
     """
 
     bars: BarStreams
+    calc: CalcStreams
     chains: ChainStreams
     market: MarketBoard
     monitors: MonitorStreams
@@ -85,11 +88,13 @@ def build_hub(own: OwnTopics, redis: Redis, supervisor: Supervisor) -> Hub:
 
     With Redis, a program that hears a market is heard by all; one that hears none repeats it.
     """
+    bars = ChartedBars(bars=own.bars, calc=own.calc)
     supervisor.start(_BARS, own.bars.run)
+    supervisor.start(_CALC, own.calc.run)
     supervisor.start(_STATUS, own.market.run)
     supervisor.start(_MONITORS, own.monitors.run)
     sources: dict[str, TopicSource] = {
-        topics.BARS.name: own.bars,
+        topics.BARS.name: bars,
         topics.CHAIN.name: own.chains,
         topics.MARKET.name: own.market,
         topics.MONITOR.name: own.monitors,
@@ -108,7 +113,7 @@ def build_hub(own: OwnTopics, redis: Redis, supervisor: Supervisor) -> Hub:
     elsewhere = source.of_kind(topics.MARKET, _take_as_it_is)
     supervisor.start(_MARKET, lambda: _follow_market(own.market, elsewhere))
     sources |= {
-        topics.BARS.name: source.of_kind(topics.BARS, own.bars.canonicalize),
+        topics.BARS.name: source.of_kind(topics.BARS, bars.canonicalize),
         topics.CHAIN.name: source.of_kind(topics.CHAIN, own.chains.canonicalize),
         topics.MONITOR.name: source.of_kind(topics.MONITOR, own.monitors.canonicalize),
     }

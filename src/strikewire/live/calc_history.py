@@ -53,7 +53,7 @@ class CalcInstrument(Instrument):
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class Turn:
     """A chain, and when a number is computed of it: `[begins_ns, ends_ns)`."""
 
     key: ChainKey
@@ -152,7 +152,7 @@ class CalcHistory:
         ------
         DependencyError : the store was needed and did not answer.
         """
-        turns = await self._list_turns(instrument)
+        turns = await self.list_turns(instrument)
         width = wanted.timeframe
         now_ns = self._clock.now_ns()
         first_ns = turns[0].ends_ns - _LONGEST_NS
@@ -178,7 +178,7 @@ class CalcHistory:
     async def _load_last(
         self,
         instrument: CalcInstrument,
-        turns: Sequence[_Turn],
+        turns: Sequence[Turn],
         span: tuple[int, int],
         wanted: BarRange,
     ) -> npt.NDArray[np.void]:
@@ -192,7 +192,13 @@ class CalcHistory:
             look_ns *= 4
         return found[-wanted.limit :]
 
-    async def _list_turns(self, instrument: CalcInstrument) -> list[_Turn]:
+    async def list_turns(self, instrument: CalcInstrument) -> list[Turn]:
+        """Return the chains it is computed of by turns, nearest expiry first.
+
+        Raises
+        ------
+        DependencyError : the store was needed and did not answer.
+        """
         key = UnderlyingKey(instrument.venue, instrument.spec.underlying or "")
         _, listed = await self._contracts.find(str(key))
         is_basis = instrument.calc.label == "BASIS"
@@ -202,22 +208,22 @@ class CalcHistory:
             days = [instrument.calc.expiry]
         ends_ns = self._contracts.find_cutoffs(key, days)
         return [
-            _Turn(ChainKey(key.exchange, key.underlying, day), begins_ns, end_ns)
+            Turn(ChainKey(key.exchange, key.underlying, day), begins_ns, end_ns)
             for day, begins_ns, end_ns in zip(days, [_START_NS, *ends_ns], ends_ns, strict=False)
         ]
 
     async def _load_bars(
         self,
         instrument: CalcInstrument,
-        turns: Sequence[_Turn],
+        turns: Sequence[Turn],
         span: tuple[int, int],
         timeframe: Timeframe,
     ) -> npt.NDArray[np.void]:
         series = await self._load_series(instrument.calc, turns, span)
-        bars = _make_bars(series)
+        bars = make_calc_bars(series)
         now = self._find_now(instrument.calc, turns, span)
         if now is not None and (not len(bars) or now[0] > bars["ts_ns"][-1]):
-            forming = _make_bars((np.array([now[0]]), np.array([now[1]])))
+            forming = make_calc_bars((np.array([now[0]]), np.array([now[1]])))
             forming["flags"] = BarFlag.PARTIAL
             bars = np.concatenate([bars, forming])
         calendar = self._find_calendar(instrument.venue)
@@ -227,7 +233,7 @@ class CalcHistory:
         )  # fmt: skip
 
     async def _load_series(
-        self, calc: CalcSymbol, turns: Sequence[_Turn], span: tuple[int, int]
+        self, calc: CalcSymbol, turns: Sequence[Turn], span: tuple[int, int]
     ) -> Series:
         if calc.is_of_several:
             keys = _list_index_keys(turns, *span)
@@ -247,21 +253,25 @@ class CalcHistory:
         return np.concatenate(stamps), np.concatenate([np.zeros(0), *(each for _, each in parts)])
 
     def _find_now(
-        self, calc: CalcSymbol, turns: Sequence[_Turn], span: tuple[int, int]
+        self, calc: CalcSymbol, turns: Sequence[Turn], span: tuple[int, int]
     ) -> tuple[int, float] | None:
         """Return the minute that has not ended, and the number so far."""
         now_ns = self._clock.now_ns()
         if self._board is None or span[1] < now_ns:
             return None
-        if calc.is_of_several:
-            keys = _list_index_keys(turns, now_ns, now_ns)
-        else:
-            keys = [each.key for each in turns if each.begins_ns <= now_ns < each.ends_ns]
+        keys = list_keys_at(calc, turns, now_ns)
         heard = [key for key in keys if self._board.find(key) is not None]
         return compute_now(calc.what, self._board.compute(heard)) if heard else None
 
 
-def _list_index_keys(turns: Sequence[_Turn], from_ns: int, to_ns: int) -> list[ChainKey]:
+def list_keys_at(calc: CalcSymbol, turns: Sequence[Turn], at_ns: int) -> list[ChainKey]:
+    """Return the chains whose turn it is at an instant: one, but several for the index."""
+    if calc.is_of_several:
+        return _list_index_keys(turns, at_ns, at_ns)
+    return [each.key for each in turns if each.begins_ns <= at_ns < each.ends_ns]
+
+
+def _list_index_keys(turns: Sequence[Turn], from_ns: int, to_ns: int) -> list[ChainKey]:
     """Return the chains that the index of a span may be made of: those around its horizon."""
     return [
         each.key
@@ -270,7 +280,8 @@ def _list_index_keys(turns: Sequence[_Turn], from_ns: int, to_ns: int) -> list[C
     ]
 
 
-def _make_bars(series: Series) -> npt.NDArray[np.void]:
+def make_calc_bars(series: Series) -> npt.NDArray[np.void]:
+    """Return BAR_DTYPE (m,): of each number that is known, a minute in which it never moved."""
     stamps_ns, values = series
     is_known = np.isfinite(values)
     bars = np.zeros(int(is_known.sum()), BAR_DTYPE)

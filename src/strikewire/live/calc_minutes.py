@@ -41,16 +41,33 @@ def compute_series(
     return metrics["ts_ns"], metrics[what.name]
 
 
+def compute_one(
+    what: Figure | Bucket,
+    table: ChainTable,
+    variances: npt.NDArray[np.float64],
+    places: Sequence[int],
+) -> float:
+    """Return the number that some chains of a table make; NaN where it is unknown.
+
+    Parameters
+    ----------
+    variances : float64 (e,), of the table's expiries.
+    places : of one chain, but of all that may be taken for the volatility index.
+    """
+    numbers = np.arange(len(places), dtype=np.int32)
+    metrics = make_metric_rows(table, variances, np.zeros(len(table.layout), np.int32))[places]
+    metrics["expiry_id"] = numbers
+    strikes = make_strike_rows(table.pick(places[0]), numbers[:1])
+    keys = [table.layout.keys[place] for place in places]
+    _, values = compute_series(what, keys, metrics, strikes)
+    return float(values[0])
+
+
 def compute_now(what: Figure | Bucket, table: ChainTable) -> tuple[int, float]:
     """Return the minute a live table stands in, and the number as it is so far."""
-    keys = table.layout.keys
-    ids = np.arange(len(keys), dtype=np.int32)
-    metrics = make_metric_rows(table, compute_variances(table), ids)
-    strikes = make_strike_rows(table, ids)
+    places = range(len(table.layout))
     minute_ns = table.as_of_ns // MINUTE_NS * MINUTE_NS
-    metrics["ts_ns"] = strikes["ts_ns"] = minute_ns
-    _, values = compute_series(what, keys, metrics, strikes)
-    return minute_ns, float(values[0])
+    return minute_ns, compute_one(what, table, compute_variances(table), places)
 
 
 def _read(stamps: object, values: object) -> Series:

@@ -20,7 +20,8 @@ class Charts:
     ) -> None:
         self._instruments = instruments
         self._history = history
-        self._calc = calc
+        #: The history of what is computed.
+        self.calc = calc
 
     async def get(self, symbol: str) -> Instrument:
         """Return what a symbol names: `CALC:...` is computed, anything else is registered.
@@ -30,7 +31,7 @@ class Charts:
         NotFoundError : nothing does.
         DependencyError : the store was needed and did not answer.
         """
-        return await (self._calc if is_calc(symbol) else self._instruments).get(symbol)
+        return await (self.calc if is_calc(symbol) else self._instruments).get(symbol)
 
     async def search(self, text: str, *, wanted: SearchFilter, limit: int) -> list[Instrument]:
         """Return what matches, best first: instruments, and behind them what is computed.
@@ -45,7 +46,7 @@ class Charts:
             found, _ = await self._instruments.search(text, wanted=wanted, limit=limit, offset=0)
         is_any = wanted.kinds is None and (exchanges is None or CALC in exchanges)
         if is_any and len(found) < limit:
-            found += await self._calc.search(text, limit - len(found))
+            found += await self.calc.search(text, limit - len(found))
         return found
 
     async def load(self, instrument: Instrument, wanted: BarRange) -> BarSeries:
@@ -57,7 +58,7 @@ class Charts:
         NotFoundError : the venue has no market rules.
         """
         if isinstance(instrument, CalcInstrument):
-            return await self._calc.load(instrument, wanted)
+            return await self.calc.load(instrument, wanted)
         return await self._history.load(instrument, wanted)
 
     async def find_before(self, instrument: Instrument, wanted: BarRange) -> int | None:
@@ -67,7 +68,7 @@ class Charts:
         if wanted.from_ns is None:
             return None
         before = replace(wanted, from_ns=None, to_ns=wanted.from_ns, limit=1, is_from_end=True)
-        found = (await self._calc.load(instrument, before)).to_array()
+        found = (await self.calc.load(instrument, before)).to_array()
         return int(found["ts_ns"][-1]) if len(found) else None
 
 
