@@ -51,7 +51,10 @@ SATURATED_ROUNDS: Final = 60
 #: Rounds that may be on their way: 16 KB per client, less than what makes a transport congested.
 WINDOW: Final = 16
 _SIZE: Final = 1_024
-_STAMP: Final = b'{"at":'
+_STAMP: Final = b'"at":"'
+_STAMP_DIGITS: Final = 20
+#: As the program serves, but for the pings, which the raw clients do not answer.
+_OPTIONS: Final = {**SOCKET_OPTIONS, "ws_ping_interval": None}
 _HANDSHAKE: Final = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -106,9 +109,9 @@ async def start_ours() -> Site:
 
     async def tell() -> None:
         at = time.perf_counter_ns()
-        channel.publish("bar", lambda: {"at": f"{at:020d}", "x": "x" * (_SIZE - 130)})
+        channel.publish("bar", lambda: {"at": f"{at:020d}", "x": "x" * (_SIZE - 91)})
 
-    port = await serve(app, SOCKET_OPTIONS)
+    port = await serve(app, _OPTIONS)
     return Site(port, tell, lambda: len(channel.listeners))
 
 
@@ -129,7 +132,7 @@ async def start_plain() -> Site:
         for send in sends:
             await send({"type": "websocket.send", "text": text})
 
-    port = await serve(app, {**SOCKET_OPTIONS, "ws": "websockets-sansio"})
+    port = await serve(app, {**_OPTIONS, "ws": "websockets-sansio"})
     return Site(port, tell, lambda: len(sends))
 
 
@@ -158,7 +161,7 @@ async def start_ceiling() -> Site:
 async def serve(app: Any, options: dict[str, Any]) -> int:
     """Start uvicorn; returns its port."""
     config = uvicorn.Config(
-        app, port=0, lifespan="off", log_config=None, access_log=False, **options
+        app, port=0, lifespan="off", log_config=None, log_level="critical", **options
     )
     server = uvicorn.Server(config)
     asyncio.get_running_loop().create_task(server.serve())
@@ -215,8 +218,9 @@ class Client(asyncio.Protocol):
         now_ns = time.perf_counter_ns()
         place = data.find(_STAMP)
         while place >= 0:
-            stamp = data[place + len(_STAMP) :][:22].strip(b'"')[:20]
-            if len(stamp) == 20:
+            begin = place + len(_STAMP)
+            stamp = data[begin : begin + _STAMP_DIGITS]
+            if len(stamp) == _STAMP_DIGITS:
                 self._latencies_ns.append(now_ns - int(stamp))
             if self._on_message is not None:
                 self._on_message()
