@@ -31,10 +31,13 @@ class ContractDirectoryConfig:
     ----------
     max_underlyings : the least recently asked for is forgotten first.
     ttl_s : another program may import a dump with new contracts.
+    max_labelled : so many pairs of an underlying and a day keep the labels of the expiries;
+        likewise.
     """
 
     max_underlyings: int = 2_000
     ttl_s: float = 60.0
+    max_labelled: int = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,10 @@ class ContractDirectory:
         self._clock = clock
         self._ttl_ns = int(config.ttl_s * SECOND_NS)
         self._known: OrderedDict[str, tuple[int, UnderlyingKey, list[ListedExpiry]]] = OrderedDict()
+        self._labelled_by = rules.current
+        self._labels: OrderedDict[
+            tuple[UnderlyingKey, date], tuple[tuple[date, ...], list[ExpiryLabel]]
+        ] = OrderedDict()
 
     async def list_underlyings(self, *, as_of_ns: int) -> list[ListedUnderlying]:
         """Return every underlying, with what was not over at an instant, by the UTC day.
@@ -132,11 +139,8 @@ class ContractDirectory:
         ------
         NotFoundError : the venue has no market rules.
         """
-        on = self.find_day(key, as_of_ns)
         by_day = {each.day: each for each in listed}
-        labels = label_expiries(
-            self._rules.current, key.exchange, key.underlying, list(by_day), on=on
-        )
+        labels = self._find_labels(key, tuple(by_day), on=self.find_day(key, as_of_ns))
         cutoffs_ns = self.find_cutoffs(key, [label.day for label in labels])
         return [
             LabelledExpiry(by_day[label.day], label, cutoff_ns)
@@ -161,3 +165,24 @@ class ContractDirectory:
         """
         cutoffs_ns: list[int] = find_cutoffs(self._rules.calendar(key.exchange), days).tolist()
         return cutoffs_ns
+
+    def _find_labels(
+        self, key: UnderlyingKey, days: tuple[date, ...], *, on: date
+    ) -> list[ExpiryLabel]:
+        """Return the labels of listed days: milliseconds for each, so they are kept.
+
+        Until the rules are others, or other days are listed.
+        """
+        rules = self._rules.current
+        if rules is not self._labelled_by:
+            self._labelled_by = rules
+            self._labels.clear()
+        place = key, on
+        known = self._labels.get(place)
+        if known is None or known[0] != days:
+            labels = label_expiries(rules, key.exchange, key.underlying, days, on=on)
+            known = self._labels[place] = days, labels
+        self._labels.move_to_end(place)
+        if len(self._labels) > self._config.max_labelled:
+            self._labels.popitem(last=False)
+        return known[1]
