@@ -13,7 +13,7 @@ import pytest
 from strikewire.core.bars import Timeframe
 from strikewire.core.clock import ManualClock
 from strikewire.core.errors import NothingRecordedError
-from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS
+from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS, to_datetime
 from strikewire.core.instruments import Instrument, InstrumentKind, InstrumentSpec
 from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch
 from strikewire.engine.chains.layout import ChainKey
@@ -22,6 +22,7 @@ from strikewire.engine.chains.table import ChainTable
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.feeds.tick_source import make_tick_source
 from strikewire.live.chain_history import ChainHistory
+from strikewire.live.daily_vols import list_days
 from strikewire.live.session import Session
 from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.database import Database
@@ -202,6 +203,36 @@ async def test_what_waits_for_the_store_is_known_already(
     assert len(strikes) == MINUTES * len(STRIKES)
     assert futures["ts_ns"].tolist() == [OPEN + (MINUTES - 1) * MINUTE_NS]
     assert len(await stored.metrics([KEY], OPEN, OPEN + 60 * MINUTE_NS)) == 10
+
+
+@pytest.mark.parametrize(("from_store", "from_memory"), [(17, 17), (10, 8), (0, 0)])
+async def test_day_ends_with_its_newest_minute_wherever_that_is(
+    desk: Desk, instruments: list[Instrument], told: Told, from_store: int, from_memory: int
+) -> None:
+    await play(desk, instruments, told)
+    async with desk.database.write() as session:
+        connection = await session.connection()
+        await connection.exec_driver_sql(
+            f"DELETE FROM fo_expiry_metrics WHERE ts >= '{to_datetime(OPEN)}'"
+            f"::timestamptz + {from_store} * interval '1 minute'"
+        )
+        if not from_store:
+            await connection.exec_driver_sql("DELETE FROM fo_expiries")
+    history = make_history(desk.database, OPEN + 60 * MINUTE_NS, told.minutes[from_memory:])
+    days = list_days(RULES.calendar("NFO"), OPEN + 60 * MINUTE_NS, 3)
+    # What ends on the day before has no such day.
+    keys = [ChainKey("NFO", "BANKNIFTY", date(2022, 12, 29)), KEY]
+
+    for minutes in (MINUTES, 9):
+        (row,) = await history.last_metrics(
+            keys, days, reach_ns=30 * DAY_NS, as_of_ns=OPEN + minutes * MINUTE_NS
+        )
+        table = told.minutes[minutes - 1].table
+        assert table is not None
+        assert (row["expiry_id"], row["ts_ns"]) == (1, OPEN + (minutes - 1) * MINUTE_NS)
+        assert row["atm_iv"] == table.figures.atm_vols[0]
+    for reach_ns, as_of_ns in ((DAY_NS, OPEN + 60 * MINUTE_NS), (30 * DAY_NS, OPEN)):
+        assert not len(await history.last_metrics(keys, days, reach_ns=reach_ns, as_of_ns=as_of_ns))
 
 
 @pytest.mark.parametrize(("timeframe", "width"), [(Timeframe.M5, 5), (Timeframe.M15, 15)])

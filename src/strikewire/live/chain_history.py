@@ -28,7 +28,9 @@ from strikewire.engine.chains.records import (
 )
 from strikewire.engine.chains.table import ChainTable
 from strikewire.live.chain_board import ChainBoard
-from strikewire.live.chain_rollups import keep_last, roll_futures
+from strikewire.live.chain_rollups import keep_last, keep_last_of_days, roll_futures
+from strikewire.live.daily_vols import TradingDays
+from strikewire.reference.cutoffs import find_cutoffs
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.reference.underlyings import find_spot_symbol
 from strikewire.store.chain_contracts import load_chain, load_futures
@@ -171,6 +173,50 @@ class ChainHistory:
             rows["expiry_id"] = place
             series.append(keep_last(rows, timeframe, self._find_calendar(key.exchange)))
         return np.concatenate(series)
+
+    async def last_metrics(
+        self, keys: Sequence[ChainKey], days: TradingDays, *, reach_ns: int, as_of_ns: int
+    ) -> npt.NDArray[np.void]:
+        """Return the metrics with which chains ended each day, of the day of `as_of_ns` by then.
+
+        EXPIRY_METRICS_DTYPE (n,), by chain and time, where `expiry_id` is the chain's place in
+        `keys`.
+
+        Parameters
+        ----------
+        keys : of one venue.
+        days : of the venue, at least one.
+        reach_ns : a day is told of those chains that were not over at its beginning and end no
+            later than so long after it.
+        """
+        until_ns = self._find_until(as_of_ns)
+        pending = self._list_pending(until_ns)
+        spans_ns = [(first, min(end, until_ns)) for first, end in days.spans_ns.tolist()]
+        ends_ns = find_cutoffs(
+            self._find_calendar(keys[0].exchange), [key.expiry for key in keys]
+        ).tolist()
+        lives_ns = [(end_ns - reach_ns, end_ns) for end_ns in ends_ns]
+        async with self._database.read() as session:
+            ids = await self._store.find_ids(session, [key.name for key in keys])
+            places = {ids[key.name]: at for at, key in enumerate(keys) if key.name in ids}
+            stored = await self._store.load_last_metrics(
+                session, {each: lives_ns[place] for each, place in places.items()}, spans_ns
+            )
+        stored["expiry_id"] = [places[each] for each in stored["expiry_id"].tolist()]
+        fresh = [
+            make_metric_rows(
+                each.table.pick(at), each.variances[at : at + 1], np.full(1, place, np.int32)
+            )
+            for place, key in enumerate(keys)
+            for each, at in _find_in(pending, key)
+            if each.table is not None
+        ]
+        rows = keep_last_of_days(np.concatenate([stored, *fresh]), days)
+        # Of what is pending all there is was taken.
+        firsts_ns = days.spans_ns[days.find(rows["ts_ns"]), 0]
+        since_ns, till_ns = np.array(lives_ns)[rows["expiry_id"]].T
+        kept: npt.NDArray[np.void] = rows[(firsts_ns >= since_ns) & (firsts_ns < till_ns)]
+        return kept
 
     async def strikes(
         self, key: ChainKey, from_ns: int, to_ns: int, timeframe: Timeframe = Timeframe.M1

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.bars import Timeframe
+from strikewire.live.daily_vols import TradingDays
 from strikewire.reference.sessions import SessionCalendar
 
 
@@ -30,6 +31,24 @@ def keep_last(
     is_kept = rows["ts_ns"] == newest_ns
     kept: npt.NDArray[np.void] = rows[is_kept]
     kept["ts_ns"] = buckets_ns[is_kept]
+    return kept
+
+
+def keep_last_of_days(rows: npt.NDArray[np.void], days: TradingDays) -> npt.NDArray[np.void]:
+    """Return each chain's newest row of each day, by chain and time.
+
+    Parameters
+    ----------
+    rows : EXPIRY_METRICS_DTYPE (n,), in any order, the same one more than once or not.
+    days : those outside of them are dropped.
+    """
+    places = days.find(rows["ts_ns"])
+    rows = rows[(places >= 0) & (rows["ts_ns"] < days.spans_ns[places, 1])]
+    if not len(rows):
+        return rows
+    rows = rows[np.lexsort((rows["ts_ns"], rows["expiry_id"]))]
+    firsts = _find_firsts(rows["expiry_id"], days.find(rows["ts_ns"]))
+    kept: npt.NDArray[np.void] = rows[np.append(firsts[1:], len(rows)) - 1]
     return kept
 
 

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ARRAY, Integer, Select, Table, any_, bindparam, func, select, true, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    DateTime,
+    Integer,
+    Select,
+    Table,
+    and_,
+    any_,
+    bindparam,
+    func,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from strikewire.core.chain_rows import (
@@ -153,6 +167,31 @@ class ChainRowStore:
         query = _select_span(fo_expiry_metrics, "expiry_id", expiry_ids, (from_ns, to_ns))
         return await load_rows(session, _METRICS, query)
 
+    async def load_last_metrics(
+        self,
+        session: ReadSession,
+        lives_ns: Mapping[int, tuple[int, int]],
+        spans_ns: Sequence[tuple[int, int]],
+    ) -> npt.NDArray[np.void]:
+        """Return the newest row of each chain in each span, by chain and time.
+
+        Cost: one look into one partition's index for each chain and span, some 10 us where nothing
+        is read from the disk. A year of an underlying with weekly options is 8,000 of them, less
+        than a tenth of a second.
+
+        Parameters
+        ----------
+        lives_ns : of each chain, by id, `[from, to)`: it is looked for in the spans that begin
+            then.
+        spans_ns : `[from, to)`, none over another.
+
+        Returns
+        -------
+        EXPIRY_METRICS_DTYPE (n,): where nothing was recorded there is no row.
+        """
+        query = _select_last_of_spans(fo_expiry_metrics, lives_ns, spans_ns)
+        return await load_rows(session, _METRICS, query)
+
     async def load_strikes(
         self, session: ReadSession, expiry_ids: Sequence[int], from_ns: int, to_ns: int
     ) -> npt.NDArray[np.void]:
@@ -196,6 +235,43 @@ def _select_newest(table: Table, ids: Sequence[int], until_ns: int) -> Select[An
         .lateral()
     )
     return select(one).select_from(wanted.join(one, true()))
+
+
+def _select_last_of_spans(
+    table: Table, lives_ns: Mapping[int, tuple[int, int]], spans_ns: Sequence[tuple[int, int]]
+) -> Select[Any]:
+    """Select the newest row of each chain in each span of its life; as `_select_newest`."""
+    ids = bindparam(None, list(lives_ns), type_=ARRAY(Integer))
+    chains = (
+        func.unnest(ids, *_bind_spans(lives_ns.values()))
+        .table_valued("id", "first", "end", name="chains")
+        .render_derived()
+    )
+    spans = (
+        func.unnest(*_bind_spans(spans_ns))
+        .table_valued("first", "end", name="spans")
+        .render_derived()
+    )
+    is_alive = and_(spans.c.first >= chains.c.first, spans.c.first < chains.c.end)
+    one = (
+        select(table)
+        .where(
+            table.c.expiry_id == chains.c.id,
+            table.c.ts >= spans.c.first,
+            table.c.ts < spans.c.end,
+        )
+        .order_by(table.c.ts.desc())
+        .limit(1)
+        .lateral()
+    )
+    return select(one).select_from(chains.join(spans, is_alive).join(one, true()))
+
+
+def _bind_spans(spans_ns: Collection[tuple[int, int]]) -> Iterator[BindParameter[Any]]:
+    """Return all firsts, and all ends."""
+    for side in range(2):
+        bounds = [make_bound(span[side]) for span in spans_ns]
+        yield bindparam(None, bounds, type_=ARRAY(DateTime(timezone=True)))
 
 
 def _is_one_of(table: Table, key: str, ids: Sequence[int]) -> Any:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from strikewire.api.routes import Routes
-from strikewire.api.v1.fo import chain, contracts, depth, futures, series, volatility
+from strikewire.api.v1.fo import (
+    chain,
+    contracts,
+    depth,
+    futures,
+    series,
+    volatility,
+    volatility_rank,
+)
 
 
 def add_routes(routes: Routes) -> None:
@@ -11,6 +19,7 @@ def add_routes(routes: Routes) -> None:
     contracts.add_routes(routes)
     chain.add_routes(routes)
     volatility.add_routes(routes)
+    volatility_rank.add_routes(routes)
     series.add_routes(routes)
     futures.add_routes(routes)
     depth.add_routes(routes)
