@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
-from strikewire.core.errors import InvalidInputError, StrikewireError
+from strikewire.core.errors import StrikewireError
 from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument
 from strikewire.engine.view import EngineView, Update
-from strikewire.live.bar_topic import SNAPSHOT_BARS, BarTopic
+from strikewire.live.bar_topic import SNAPSHOT_BARS, BarTopic, split_subject
 from strikewire.live.history import BarHistory, BarRange
 from strikewire.observability.logs import get_logger
 from strikewire.reference.sessions import SessionCalendar
@@ -196,12 +196,7 @@ class BarStreams:
         return f"{instrument.symbol}:{timeframe.value}"
 
     async def _parse(self, subject: str) -> tuple[Instrument, Timeframe]:
-        symbol, _, width = subject.rpartition(":")
-        try:
-            timeframe = Timeframe(width)
-        except ValueError:
-            msg = f"bars:SYMBOL:TIMEFRAME was wanted, with one of {', '.join(Timeframe)}"
-            raise InvalidInputError(msg, topic=f"bars:{subject}") from None
+        symbol, timeframe = split_subject(subject)
         return await self._find_instrument(symbol), timeframe
 
     def _open(self, instrument: Instrument, timeframe: Timeframe) -> BarTopic:

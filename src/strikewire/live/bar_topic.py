@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from strikewire.analytics.rollups import roll_up
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe, name_statuses
-from strikewire.core.errors import NotFoundError
+from strikewire.core.errors import InvalidInputError, NotFoundError
 from strikewire.core.instants import MINUTE_NS, format_rfc3339
 from strikewire.core.instruments import Instrument
 from strikewire.live.history import overlay
@@ -29,6 +29,21 @@ SNAPSHOT_BARS: Final = 300
 _AMENDABLE: Final = 16
 _NO_BARS: Final = np.zeros(0, BAR_DTYPE)
 _NUMBERS: Final = ("open", "high", "low", "close", "volume", "oi")
+
+
+def split_subject(subject: str) -> tuple[str, Timeframe]:
+    """Return the name and the width of `SYMBOL:TIMEFRAME`.
+
+    Raises
+    ------
+    InvalidInputError : there is no such timeframe.
+    """
+    symbol, _, width = subject.rpartition(":")
+    try:
+        return symbol, Timeframe(width)
+    except ValueError:
+        msg = f"bars:SYMBOL:TIMEFRAME was wanted, with one of {', '.join(Timeframe)}"
+        raise InvalidInputError(msg, topic=f"bars:{subject}") from None
 
 
 class BarTopic:

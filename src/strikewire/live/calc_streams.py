@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
-from strikewire.core.errors import InvalidInputError, StrikewireError
+from strikewire.core.errors import StrikewireError
 from strikewire.engine.chains.layout import ChainKey
 from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.chains.table import ChainTable
 from strikewire.live.bar_streams import BarStreams
-from strikewire.live.bar_topic import SNAPSHOT_BARS, BarTopic
+from strikewire.live.bar_topic import SNAPSHOT_BARS, BarTopic, split_subject
 from strikewire.live.calc_history import (
     CalcHistory,
     CalcInstrument,
@@ -207,12 +207,7 @@ class CalcStreams:
         return f"{instrument.symbol}:{timeframe}"
 
     async def _parse(self, subject: str) -> tuple[CalcInstrument, Timeframe]:
-        symbol, _, width = subject.rpartition(":")
-        try:
-            timeframe = Timeframe(width)
-        except ValueError:
-            msg = f"bars:SYMBOL:TIMEFRAME was wanted, with one of {', '.join(Timeframe)}"
-            raise InvalidInputError(msg, topic=f"bars:{subject}") from None
+        symbol, timeframe = split_subject(subject)
         return await self._calc.get(symbol), timeframe
 
     async def _make(self, instrument: CalcInstrument, timeframe: Timeframe) -> _CalcTopic:
