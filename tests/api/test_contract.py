@@ -156,7 +156,7 @@ async def hold_to_its_document(service, folder: Path, *options: str) -> None:
 
 async def test_program_does_what_its_document_says(simulated, tmp_path):
     await hold_to_its_document(
-        simulated, tmp_path, "--max-examples", "15", "--generation-deterministic"
+        simulated, tmp_path, "--max-examples", "8", "--generation-deterministic"
     )
 
 

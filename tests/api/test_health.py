@@ -72,10 +72,12 @@ async def test_health_says_everything(client):
         ("market rules", "running"),
         ("idempotency keys", "running"),
         ("identity", "running"),
-        ("bar streams", "running"),
-        ("market status", "running"),
         ("key uses", "running"),
         ("credential watch", "running"),
+        ("bar streams", "running"),
+        ("computed bars", "running"),
+        ("market status", "running"),
+        ("monitor streams", "running"),
     ]
     assert body["uptime_s"] >= 0
     assert body["version"]
