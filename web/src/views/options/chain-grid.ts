@@ -14,6 +14,7 @@ import type { ChainSink } from "../../model/options/chain-view.svelte.ts";
 import { moveCursor, type Place } from "../../model/options/grid-cursor.ts";
 import { findScale, hasWidePremiums } from "../../model/options/scales.ts";
 import {
+  align,
   type Face,
   findCell,
   hideOthers,
@@ -25,8 +26,6 @@ import {
 
 /** As high as the style sheet has a row. */
 const ROW_PX = 24;
-/** As wide as a digit. */
-const FIGURE_SPACE = "\u2007";
 /** What a picture may take of writing; what is left goes with the next. */
 const WRITING_MS = 6;
 
@@ -172,8 +171,7 @@ export class ChainGrid implements ChainSink {
   }
 
   #write({ element, text, bar, column }: Face, value: number | null): void {
-    const written =
-      value === null ? UNKNOWN : column.format(value).padStart(column.width, FIGURE_SPACE);
+    const written = value === null ? UNKNOWN : align(column.format(value), column.width);
     if (text.data !== written) {
       text.data = written;
     }
