@@ -67,18 +67,19 @@ async def test_health_says_everything(client):
     assert answer.status_code == 200
     assert body["status"] == "healthy"
     assert body["dependencies"] == {"db": "connected", "redis": "disabled"}
-    assert [(task["name"], task["state"]) for task in body["tasks"]] == [
-        ("database watch", "running"),
-        ("market rules", "running"),
-        ("idempotency keys", "running"),
-        ("identity", "running"),
-        ("key uses", "running"),
-        ("credential watch", "running"),
-        ("bar streams", "running"),
-        ("computed bars", "running"),
-        ("market status", "running"),
-        ("monitor streams", "running"),
-    ]
+    assert {task["name"] for task in body["tasks"]} == {
+        "database watch",
+        "market rules",
+        "idempotency keys",
+        "identity",
+        "key uses",
+        "credential watch",
+        "bar streams",
+        "computed bars",
+        "market status",
+        "monitor streams",
+    }
+    assert {task["state"] for task in body["tasks"]} == {"running"}
     assert body["uptime_s"] >= 0
     assert body["version"]
     assert {"hits", "misses", "bytes"} <= set(body["cache"]["pages"])
