@@ -20,8 +20,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 # Peers whose pins exclude each other and ours, each in an environment of its own.
-PEERS := fast-vollib iv-engine quantlib vollib
+PEERS := fast-vollib iv-engine kite quantlib vollib
 PEER_STAMPS := $(PEERS:%=$(VENV)/bench/%/.installed)
+# The broker's own client is a peer of tests too.
+KITE_CLIENT := $(VENV)/bench/kite/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 PYTEST := $(BIN)/python -m pytest
@@ -83,17 +85,18 @@ check-units: warm web
 check-web: web
 	cd web && npm run --silent check && npm run --silent lint && npm run --silent test
 
-test: $(STAMP) warm web
+test: $(STAMP) $(KITE_CLIENT) warm web
 	$(BIN)/coverage erase
 	NUMBA_DISABLE_JIT=1 HYPOTHESIS_PROFILE=nojit $(BIN)/coverage run -m pytest $(KERNEL_TESTS) -n $(WORKERS)
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --durations 10
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-bench: $(BENCH_STAMP) $(if $(filter options,$(or $(ONLY),options)),$(PEER_STAMPS))
+bench: $(BENCH_STAMP) $(if $(filter options,$(or $(ONLY),options)),$(PEER_STAMPS)) \
+		$(if $(filter decode,$(ONLY)),$(KITE_CLIENT))
 	$(BIN)/python -m benchmarks $(ONLY)
 
-soak: $(STAMP) warm
+soak: $(STAMP) $(KITE_CLIENT) warm
 	HYPOTHESIS_PROFILE=soak $(PYTEST) -m soak $(if $(SEED),--seed $(SEED)) -s
 
 # Says nothing when web/ is as it was at the last build.
