@@ -1,6 +1,6 @@
 import type { ApiKey, KeyOwner, KeysClient, NewKey } from "../client/keys.ts";
 import type { Scope } from "../client/identity.ts";
-import { formatProblem } from "./problem-words.ts";
+import { Errand } from "./errand.svelte.ts";
 
 /** What no key is ever given: it would let a key make keys, passwords or accounts. */
 const NEVER_GIVEN: readonly Scope[] = ["keys:write", "self:write", "users:write"];
@@ -39,28 +39,27 @@ export interface ShownKey {
 }
 
 /** Somebody's API keys. */
-export class KeyList {
+export class KeyList extends Errand {
   keys: readonly ApiKey[] = $state.raw([]);
   total: number | null = $state.raw(null);
   includesRevoked = $state.raw(false);
-  problem: string | null = $state.raw(null);
-  isBusy = $state.raw(false);
   shown: ShownKey | null = $state.raw(null);
   readonly owner: KeyOwner;
   readonly #client: KeysClient;
 
   constructor(client: KeysClient, owner: KeyOwner) {
+    super();
     this.#client = client;
     this.owner = owner;
   }
 
   load(includesRevoked: boolean): Promise<boolean> {
     this.includesRevoked = includesRevoked;
-    return this.#run(() => this.#loadFirst());
+    return this.run(() => this.#loadFirst());
   }
 
   loadMore(): Promise<boolean> {
-    return this.#run(async () => {
+    return this.run(async () => {
       const { owner, includesRevoked, keys } = this;
       const page = await this.#client.loadPage(owner, includesRevoked, keys.length);
       this.keys = [...keys, ...page.items];
@@ -70,7 +69,7 @@ export class KeyList {
 
   /** Returns whether there is such a key now. */
   create(form: KeyForm): Promise<boolean> {
-    return this.#run(async () => {
+    return this.run(async () => {
       const { name, key } = await this.#client.create(makeKeyWish(form, this.owner));
       this.shown = key === null ? null : { name, text: key };
       await this.#loadFirst();
@@ -78,7 +77,7 @@ export class KeyList {
   }
 
   revoke(key: ApiKey): Promise<boolean> {
-    return this.#run(async () => {
+    return this.run(async () => {
       await this.#client.revoke(key.id);
       await this.#loadFirst();
     });
@@ -92,19 +91,5 @@ export class KeyList {
     const page = await this.#client.loadPage(this.owner, this.includesRevoked, 0);
     this.keys = page.items;
     this.total = page.total;
-  }
-
-  async #run(work: () => Promise<void>): Promise<boolean> {
-    this.isBusy = true;
-    this.problem = null;
-    try {
-      await work();
-      return true;
-    } catch (error) {
-      this.problem = formatProblem(error);
-      return false;
-    } finally {
-      this.isBusy = false;
-    }
   }
 }

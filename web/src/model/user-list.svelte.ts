@@ -1,6 +1,6 @@
 import type { Role } from "../client/identity.ts";
 import type { NewUser, PasswordLink, User, UserChange, UsersClient } from "../client/users.ts";
-import { formatProblem } from "./problem-words.ts";
+import { Errand } from "./errand.svelte.ts";
 
 export const ROLES: readonly Role[] = ["viewer", "trader", "admin"];
 
@@ -12,22 +12,21 @@ export interface ShownLink {
 }
 
 /** Who has an account, and changing that. */
-export class UserList {
+export class UserList extends Errand {
   users: readonly User[] = $state.raw([]);
   total: number | null = $state.raw(null);
   query = $state.raw("");
-  problem: string | null = $state.raw(null);
-  isBusy = $state.raw(false);
   link: ShownLink | null = $state.raw(null);
   readonly #client: UsersClient;
 
   constructor(client: UsersClient) {
+    super();
     this.#client = client;
   }
 
   find(query: string): Promise<boolean> {
     this.query = query;
-    return this.#run(async () => {
+    return this.run(async () => {
       const page = await this.#client.loadPage(query, 0);
       this.users = page.items;
       this.total = page.total;
@@ -35,7 +34,7 @@ export class UserList {
   }
 
   loadMore(): Promise<boolean> {
-    return this.#run(async () => {
+    return this.run(async () => {
       const page = await this.#client.loadPage(this.query, this.users.length);
       this.users = [...this.users, ...page.items];
       this.total = page.total;
@@ -44,7 +43,7 @@ export class UserList {
 
   /** Returns whether there is such an account now. */
   add(user: NewUser): Promise<boolean> {
-    return this.#run(async () => {
+    return this.run(async () => {
       const { setup_link: link, ...added } = await this.#client.add(user);
       this.users = [...this.users, added];
       this.total = (this.total ?? 0) + 1;
@@ -62,7 +61,7 @@ export class UserList {
   }
 
   makePasswordLink(user: User): Promise<boolean> {
-    return this.#run(async () => {
+    return this.run(async () => {
       this.#show(user.login, await this.#client.makePasswordLink(user.id));
     });
   }
@@ -77,23 +76,9 @@ export class UserList {
   }
 
   #change(user: User, change: UserChange): Promise<boolean> {
-    return this.#run(async () => {
+    return this.run(async () => {
       const changed = await this.#client.change(user.id, change);
       this.users = this.users.map((each) => (each.id === changed.id ? changed : each));
     });
-  }
-
-  async #run(work: () => Promise<void>): Promise<boolean> {
-    this.isBusy = true;
-    this.problem = null;
-    try {
-      await work();
-      return true;
-    } catch (error) {
-      this.problem = formatProblem(error);
-      return false;
-    } finally {
-      this.isBusy = false;
-    }
   }
 }
