@@ -9,7 +9,7 @@ import httpx
 from strikewire.auth.accounts import NewUser
 from strikewire.auth.audit import Actor
 from strikewire.auth.scopes import Role
-from tests.api.conftest import make_settings
+from tests.api.conftest import make_database, make_settings, serve
 
 #: In whose name tests change accounts past the API.
 OPERATOR = Actor("operator")
@@ -21,6 +21,13 @@ FAST = {"password_time_cost": 1, "password_memory_kib": 8 * 1024, "password_para
 def make_people_settings(url, **given):
     """Make settings under which nobody but who is signed in may do anything, and as often."""
     return make_settings(url, **{"demo_principal": False, "rate_limit": False, **FAST, **given})
+
+
+@asynccontextmanager
+async def serve_people(postgres_url, **given):
+    """Serve a database of its own under such settings, as yet without an account."""
+    async with make_database(postgres_url) as url, serve(make_people_settings(url, **given)) as it:
+        yield it
 
 
 async def add_user(service, login, *roles, password=PASSWORD, **given):

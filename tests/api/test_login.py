@@ -24,6 +24,7 @@ from tests.api.people import (
     issue_tokens,
     log_in,
     make_people_settings,
+    serve_people,
 )
 from tests.eventually import eventually
 
@@ -77,10 +78,7 @@ async def test_cookie_is_out_of_reach_of_scripts_and_other_sites(desk):
 
 
 async def test_cookie_is_secure_where_browsers_come_by_https(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, public_url="https://desk.example.com")) as service,
-    ):
+    async with serve_people(postgres_url, public_url="https://desk.example.com") as service:
         await add_user(service, "asha")
         cookie = (await log_in(service, "asha")).headers["set-cookie"]
         value = cookie.split(";")[0]
@@ -129,10 +127,7 @@ async def test_wrong_name_and_wrong_password_are_told_alike(desk):
 async def test_time_of_a_login_tells_nothing_about_who_exists(postgres_url):
     # As slow as in earnest, so that what is told apart is not lost in the noise.
     slow = {"password_memory_kib": 32 * 1024, "password_time_cost": 3}
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, **slow)) as service,
-    ):
+    async with serve_people(postgres_url, **slow) as service:
         await add_user(service, "asha")
         took = {"asha": [], "nobody": [], "not a login name": []}
         for _ in range(9):
@@ -150,10 +145,7 @@ async def test_time_of_a_login_tells_nothing_about_who_exists(postgres_url):
 
 @pytest.mark.promise("S9")
 async def test_others_are_answered_while_a_password_is_hashed(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, password_time_cost=100)) as service,
-    ):
+    async with serve_people(postgres_url, password_time_cost=100) as service:
         await add_user(service, "asha")
         login = asyncio.create_task(log_in(service, "asha"))
         answered = 0
@@ -169,10 +161,7 @@ async def test_others_are_answered_while_a_password_is_hashed(postgres_url):
 @pytest.mark.promise("S9")
 async def test_more_logins_than_can_wait_are_sent_away(postgres_url):
     narrow = {"password_workers": 1, "password_queue": 2, "password_time_cost": 30}
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, **narrow)) as service,
-    ):
+    async with serve_people(postgres_url, **narrow) as service:
         await add_user(service, "asha")
         answers = await asyncio.gather(*(log_in(service, "asha", "wrong") for _ in range(12)))
         after = await log_in(service, "asha")
@@ -280,10 +269,7 @@ async def test_without_the_token_the_cookie_changes_nothing(desk):
 
 async def test_page_of_a_listed_origin_is_as_good_as_ours_and_no_better(postgres_url):
     origin = "https://charts.example.com"
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, cors_origins=origin)) as service,
-    ):
+    async with serve_people(postgres_url, cors_origins=origin) as service:
         await add_user(service, "asha")
         async with browse(service, "asha") as client:
             token = client.headers.pop("X-CSRF-Token")
@@ -353,10 +339,7 @@ async def test_session_of_somebody_else_is_not_found(desk):
 
 @pytest.mark.promise("S5")
 async def test_changed_password_ends_every_other_login(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url)) as service,
-    ):
+    async with serve_people(postgres_url) as service:
         await add_user(service, "asha")
         tokens = await issue_tokens(service, "asha")
         other = (await log_in(service, "asha")).headers["set-cookie"].split(";")[0]
@@ -410,10 +393,7 @@ async def test_changed_role_acts_on_the_next_request(desk):
 
 
 async def test_guessing_is_slowed_down_by_name_and_by_address(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, rate_limit=True)) as service,
-    ):
+    async with serve_people(postgres_url, rate_limit=True) as service:
         await add_user(service, "asha")
         guesses = [await log_in(service, "asha", f"guess {n}") for n in range(12)]
         body = {"refresh_token": "swr_" + "x" * 43}

@@ -9,8 +9,7 @@ from websockets.asyncio.client import connect
 
 from strikewire.api.ws.close_codes import CloseCode
 from strikewire.auth.scopes import Role
-from tests.api.conftest import make_database, serve
-from tests.api.people import add_user, bearer, browse, issue_tokens, make_people_settings
+from tests.api.people import add_user, bearer, browse, issue_tokens, serve_people
 from tests.api.test_socket_identity import get_refusal, hear_close, introduce, read
 
 AUTH = "/api/v1/auth"
@@ -18,10 +17,7 @@ AUTH = "/api/v1/auth"
 
 @pytest.fixture(scope="module")
 async def desk(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, socket_recheck_s=0.2)) as service,
-    ):
+    async with serve_people(postgres_url, socket_recheck_s=0.2) as service:
         await add_user(service, "asha", Role.TRADER)
         yield service
 

@@ -12,7 +12,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from strikewire.auth.scopes import Role
-from tests.api.conftest import make_database, serve
 from tests.api.people import (
     OPERATOR,
     add_user,
@@ -20,7 +19,7 @@ from tests.api.people import (
     get_me,
     issue_tokens,
     log_in,
-    make_people_settings,
+    serve_people,
 )
 
 REFRESH = "/api/v1/auth/refresh"
@@ -28,10 +27,7 @@ REFRESH = "/api/v1/auth/refresh"
 
 @pytest.fixture(scope="module")
 async def desk(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url)) as service,
-    ):
+    async with serve_people(postgres_url) as service:
         await add_user(service, "asha", Role.TRADER)
         await add_user(service, "root", Role.ADMIN)
         yield service
@@ -192,10 +188,7 @@ async def test_disabled_account_is_out_everywhere_and_stays_out(desk):
 
 
 async def test_access_token_expires(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, access_token_ttl_s=30)) as service,
-    ):
+    async with serve_people(postgres_url, access_token_ttl_s=30) as service:
         await add_user(service, "asha")
         tokens = await issue_tokens(service, "asha")
 

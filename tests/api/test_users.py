@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from strikewire.auth.scopes import Role
-from tests.api.conftest import make_database, serve
 from tests.api.people import (
     OPERATOR,
     PASSWORD,
@@ -18,7 +17,7 @@ from tests.api.people import (
     get_me,
     issue_tokens,
     log_in,
-    make_people_settings,
+    serve_people,
 )
 from tests.eventually import eventually
 
@@ -28,10 +27,7 @@ SETUP = "/api/v1/auth/setup"
 
 @pytest.fixture(scope="module")
 async def desk(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url)) as service,
-    ):
+    async with serve_people(postgres_url) as service:
         await add_user(service, "root", Role.ADMIN)
         yield service
 
@@ -210,10 +206,7 @@ async def test_last_administrator_stays(desk, root):
 
 
 async def test_two_administrators_cannot_lock_each_other_out(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url)) as service,
-    ):
+    async with serve_people(postgres_url) as service:
         users = [await add_user(service, login, Role.ADMIN) for login in ("one", "two")]
         async with browse(service, "one") as one, browse(service, "two") as two:
             answers = await asyncio.gather(
@@ -246,10 +239,7 @@ async def test_new_link_makes_the_old_one_worthless(desk, root):
 
 
 async def test_first_administrator_is_made_by_the_link_and_only_once(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url)) as service,
-    ):
+    async with serve_people(postgres_url) as service:
         links = service.runtime.people.setup_links
         stale = await links.make_first(actor=OPERATOR)
         link = await links.make_first(actor=OPERATOR)
@@ -268,10 +258,7 @@ async def test_first_administrator_is_made_by_the_link_and_only_once(postgres_ur
 
 
 async def test_link_expires(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url)) as service,
-    ):
+    async with serve_people(postgres_url) as service:
         link = await service.runtime.people.setup_links.make_first(actor=OPERATOR)
         async with service.runtime.database.write() as session:
             connection = await session.connection()
@@ -296,10 +283,7 @@ async def test_made_up_link_is_refused(desk, token):
 
 
 async def test_demo_principal_ends_with_the_first_account(postgres_url):
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, demo_principal=True)) as service,
-    ):
+    async with serve_people(postgres_url, demo_principal=True) as service:
         before = await service.client.get("/api/v1/auth/me")
         added = await add_user(service, "root", Role.ADMIN)
 
@@ -316,10 +300,7 @@ async def test_demo_principal_ends_with_the_first_account(postgres_url):
 
 async def test_demo_principal_of_the_demo_goes_on_beside_users(postgres_url):
     settings = {"demo_principal": True, "demo_beside_users": True}
-    async with (
-        make_database(postgres_url) as url,
-        serve(make_people_settings(url, **settings)) as service,
-    ):
+    async with serve_people(postgres_url, **settings) as service:
         await add_user(service, "root", Role.ADMIN)
         me = await service.client.get("/api/v1/auth/me")
         changed = await service.client.put(
