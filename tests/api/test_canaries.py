@@ -34,6 +34,8 @@ SECRETS = {
     "database_url": f"postgresql://desk:{PASSWORD}@127.0.0.1:1/nowhere",
     "master_api_key": MASTER_KEY,
     "redis_url": f"redis://:{CANARY}-redis@127.0.0.1:1/0",
+    "kite_api_key": f"{CANARY}-kite-key",
+    "kite_api_secret": f"{CANARY}-kite-secret",
     "secret_keys": CANARY_KEYS,
 }
 #: What everybody may bring who asks.

@@ -112,6 +112,9 @@ def _find_request(
     """Return what is to be played: the file, else what the settings say."""
     if file is not None:
         return ReplayRequest(path=file, speed=speed)
+    if settings.feed == "kite":
+        msg = "STRIKEWIRE_FEED: this version knows the settings of the feed kite, and not the feed"
+        raise SettingsError(msg)
     return SimulationRequest(speed=speed) if settings.feed == "simulated" else None
 
 

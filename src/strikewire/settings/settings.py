@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -19,12 +18,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from strikewire.api.config import ApiConfig
 from strikewire.auth.demo import DemoIdentity
 from strikewire.auth.key_ring import GivenKeys, KeyFile, KeySource, parse_key_ring
-from strikewire.core.errors import InvalidInputError, SettingsError
+from strikewire.core.errors import SettingsError
 from strikewire.core.instants import SECOND_NS
 from strikewire.core.users import User
 from strikewire.engine.chains.valuation import ChainTerms
 from strikewire.engine.engine import EngineConfig
-from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
 from strikewire.live.chain_board import ChainBoardConfig
 from strikewire.live.directory import DirectoryConfig
 from strikewire.live.recorder import RecorderConfig
@@ -32,6 +30,7 @@ from strikewire.live.recordings import RecordingConfig
 from strikewire.live.session import SessionConfig
 from strikewire.observability.logs import LogConfig
 from strikewire.resilience.failpoints import Failpoints
+from strikewire.settings.feeds import FeedSettings
 from strikewire.settings.identity import IdentitySettings
 from strikewire.settings.keys import KeySettings
 from strikewire.settings.manners import MannersSettings
@@ -49,7 +48,7 @@ _DATABASE_SCHEMES: Final = ("postgresql", "postgresql+asyncpg", "postgresql+psyc
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
 
-class Settings(IdentitySettings, KeySettings, MannersSettings):
+class Settings(FeedSettings, IdentitySettings, KeySettings, MannersSettings):
     """Every setting there is. No secret has a default."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -113,24 +112,6 @@ class Settings(IdentitySettings, KeySettings, MannersSettings):
         "Redis, as redis://, rediss:// or unix://: programs that serve repeat the streams of the "
         "one that hears a market.",
         customary="REDIS_URL",
-    )
-
-    feed: Literal["none", "simulated"] = setting(
-        "none", "Where ticks come from when the command line does not say it."
-    )
-    simulated_seed: int = setting(1, "Which simulated market; the same seed is the same market.")
-    simulated_start_day: date = setting(
-        SimulationConfig().start_day, "The simulated market's first day, or the next session."
-    )
-    simulated_sessions: int = setting(5, "How many days the simulated market lasts.")
-    simulated_underlyings: str = setting(
-        ",".join(DEFAULT_UNDERLYINGS), "What it trades: plain names of indices, with commas."
-    )
-    simulated_strikes: int = setting(
-        6, "Strikes each side of the money that each of its expiries lists in the morning."
-    )
-    simulated_instruments: int | None = setting(
-        None, "So many instruments in place of that, each ticking every second: for load."
     )
 
     secret_keys: SecretStr | None = setting(
@@ -313,28 +294,6 @@ class Settings(IdentitySettings, KeySettings, MannersSettings):
     def to_chain_board(self) -> ChainBoardConfig:
         """Return how often live chains are valued."""
         return ChainBoardConfig(interval_s=self.chain_interval_s)
-
-    def to_simulation(self) -> SimulationConfig:
-        """Return what a simulated market is made from.
-
-        Raises
-        ------
-        SettingsError : an underlying is not simulated, or a number cannot be.
-        """
-        names = [name for name in self.simulated_underlyings.split(",") if name.strip()]
-        try:
-            return SimulationConfig(
-                seed=self.simulated_seed,
-                start_day=self.simulated_start_day,
-                sessions=self.simulated_sessions,
-                underlyings=load_underlyings(names),
-                strikes_each_side=self.simulated_strikes,
-                instruments=self.simulated_instruments,
-                is_even=self.simulated_instruments is not None,
-            )
-        except InvalidInputError as error:
-            msg = f"STRIKEWIRE_SIMULATED_...: {error.message}"
-            raise SettingsError(msg, **error.details) from error
 
     def collect_secrets(self) -> frozenset[str]:
         """Return every secret the settings hold, and of a URL its password: to be blanked."""

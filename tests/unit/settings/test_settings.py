@@ -9,7 +9,14 @@ from strikewire.core.errors import SettingsError
 from strikewire.settings import Settings, list_variables, load_settings
 
 ROOT = Path(__file__).resolve().parents[3]
-SECRETS = {"database_url", "master_api_key", "redis_url", "secret_keys"}
+SECRETS = {
+    "database_url",
+    "kite_api_key",
+    "kite_api_secret",
+    "master_api_key",
+    "redis_url",
+    "secret_keys",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,140 @@
+"""The settings of feeds: which one is heard, the simulated market, and the broker."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings
+
+from strikewire.auth.demo import is_loopback
+from strikewire.core.errors import InvalidInputError, SettingsError
+from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
+from strikewire.settings.sources import Seconds, setting
+
+#: The schemes each of the broker's URLs may have: across a network, and on this machine.
+_SCHEMES: Final = {
+    "kite_rest_url": ("https", "http"),
+    "kite_login_url": ("https", "http"),
+    "kite_socket_url": ("wss", "ws"),
+}
+
+
+class FeedSettings(BaseSettings):
+    """What belongs to feeds; a part of `Settings`."""
+
+    feed: Literal["none", "simulated", "kite"] = setting(
+        "none", "Where ticks come from when the command line does not say it."
+    )
+
+    simulated_seed: int = setting(1, "Which simulated market; the same seed is the same market.")
+    simulated_start_day: date = setting(
+        SimulationConfig().start_day, "The simulated market's first day, or the next session."
+    )
+    simulated_sessions: int = setting(5, "How many days the simulated market lasts.")
+    simulated_underlyings: str = setting(
+        ",".join(DEFAULT_UNDERLYINGS), "What it trades: plain names of indices, with commas."
+    )
+    simulated_strikes: int = setting(
+        6, "Strikes each side of the money that each of its expiries lists in the morning."
+    )
+    simulated_instruments: int | None = setting(
+        None, "So many instruments in place of that, each ticking every second: for load."
+    )
+
+    kite_api_key: SecretStr | None = setting(
+        None, "The key of an application at the broker; the feed kite needs one."
+    )
+    kite_api_secret: SecretStr | None = setting(None, "The secret that belongs to the key.")
+    kite_rest_url: str = setting("https://api.kite.trade", "Where the broker's REST interface is.")
+    kite_login_url: str = setting(
+        "https://kite.zerodha.com/connect/login", "The page on which the broker's users log in."
+    )
+    kite_socket_url: str = setting("wss://ws.kite.trade", "Where the broker's ticks come from.")
+    kite_underlyings: str = setting(
+        "NIFTY,BANKNIFTY",
+        "Indices that are heard with their futures and options: plain names, with commas.",
+    )
+    kite_symbols: str = setting(
+        "", "Further instruments that are heard: symbols as NSE:RELIANCE, with commas."
+    )
+    kite_sockets: int = setting(3, "How many sockets the broker lets a key have.", ge=1, le=100)
+    kite_socket_instruments: int = setting(
+        3_000, "How many instruments the broker lets a socket have.", ge=1, le=100_000
+    )
+    kite_heartbeat_s: Seconds = setting(
+        5.0,
+        "How long a connection that says nothing, not even its heartbeat, is believed, seconds.",
+    )
+    kite_mute_s: Seconds = setting(
+        10.0,
+        "How long a socket may bring heartbeats and no tick while the market is open, seconds; "
+        "longer where its instruments are traded rarely.",
+    )
+    kite_stale_s: Seconds = setting(
+        5.0,
+        "How long an instrument may be silent in its session before it is called stale, seconds; "
+        "besides twice the longest pause it lately had.",
+    )
+
+    @field_validator(*_SCHEMES)
+    @classmethod
+    def _check_broker_url(cls, value: str, info: ValidationInfo) -> str:
+        across, near = _SCHEMES[str(info.field_name)]
+        parts = urlsplit(value)
+        is_near = parts.scheme == near and is_loopback(parts.hostname or "")
+        if not parts.hostname or not (parts.scheme == across or is_near):
+            msg = f"a URL of {across}:// was wanted, or of {near}:// on this machine"
+            raise ValueError(msg)
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _check_kite(self) -> Self:
+        if self.feed != "kite":
+            return self
+        for name in ("kite_api_key", "kite_api_secret"):
+            if getattr(self, name) is None:
+                msg = f"STRIKEWIRE_{name.upper()}: the feed kite needs it, and it is not set"
+                raise ValueError(msg)
+        if not (self.list_kite_underlyings() or self.list_kite_symbols()):
+            msg = (
+                "STRIKEWIRE_KITE_UNDERLYINGS or STRIKEWIRE_KITE_SYMBOLS: the feed kite needs "
+                "something to hear, and both are empty"
+            )
+            raise ValueError(msg)
+        return self
+
+    def list_kite_underlyings(self) -> tuple[str, ...]:
+        """Return the plain names of the indices that are heard with their derivatives."""
+        return _split(self.kite_underlyings)
+
+    def list_kite_symbols(self) -> tuple[str, ...]:
+        """Return the further instruments that are heard, as they were written."""
+        return _split(self.kite_symbols)
+
+    def to_simulation(self) -> SimulationConfig:
+        """Return what a simulated market is made from.
+
+        Raises
+        ------
+        SettingsError : an underlying is not simulated, or a number cannot be.
+        """
+        try:
+            return SimulationConfig(
+                seed=self.simulated_seed,
+                start_day=self.simulated_start_day,
+                sessions=self.simulated_sessions,
+                underlyings=load_underlyings(_split(self.simulated_underlyings)),
+                strikes_each_side=self.simulated_strikes,
+                instruments=self.simulated_instruments,
+                is_even=self.simulated_instruments is not None,
+            )
+        except InvalidInputError as error:
+            msg = f"STRIKEWIRE_SIMULATED_...: {error.message}"
+            raise SettingsError(msg, **error.details) from error
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
