@@ -37,11 +37,21 @@ class Supervisor:
     Parameters
     ----------
     rng : jitters the waits.
+    patience_s : a task that has not ended so long after it was cancelled is cancelled again. Until
+        Python 3.12 `asyncio.wait_for`, which libraries use, may lose a cancellation that comes
+        while its wait ends (cpython issue 86296); a task that lost its only one would never end.
     """
 
-    def __init__(self, *, rng: np.random.Generator, backoff: BackoffConfig | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        rng: np.random.Generator,
+        backoff: BackoffConfig | None = None,
+        patience_s: float = 3.0,
+    ) -> None:
         self._rng = rng
         self._backoff = backoff or BackoffConfig()
+        self._patience_s = patience_s
         self._entries: dict[str, _Entry] = {}
 
     def start(
@@ -74,7 +84,12 @@ class Supervisor:
         if entry is None or entry.task is None:
             return
         entry.task.cancel()
-        await asyncio.gather(entry.task, return_exceptions=True)
+        while True:
+            _, pending = await asyncio.wait({entry.task}, timeout=self._patience_s)
+            if not pending:
+                return
+            _log.warning("task goes on: cancelled again", task=name)
+            entry.task.cancel()
 
     def reports(self) -> tuple[TaskReport, ...]:
         """Say how every task is."""

@@ -77,6 +77,27 @@ async def test_tasks_are_stopped_newest_first():
     assert stopped == ["second", "first"]
 
 
+async def test_task_that_loses_its_cancellation_is_cancelled_again():
+    losses = []
+
+    async def lose_the_first():
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                losses.append(None)
+                if len(losses) == 2:
+                    raise
+
+    supervisor = Supervisor(rng=np.random.default_rng(7), backoff=QUICK, patience_s=0.01)
+    async with supervisor:
+        supervisor.start("work", lose_the_first)
+        await asyncio.sleep(0)
+
+    assert len(losses) == 2
+    assert supervisor.find_state("work") is TaskState.FINISHED
+
+
 def test_delay_doubles_up_to_its_cap_and_never_vanishes():
     config = BackoffConfig(first_s=1.0, max_s=8.0)
     rng = np.random.default_rng(7)
