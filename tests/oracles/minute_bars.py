@@ -83,3 +83,11 @@ def _make_session_bars(ticks: list[Tick]) -> list[Bar]:
 
 def _none(value: float) -> float | None:
     return None if math.isnan(value) else value
+
+
+def find_partial(bars: list[Bar], deaf: list[tuple[int, int]]) -> list[bool]:
+    """Return which bars lie, with any part of their minute, in a stretch that was not heard."""
+    return [
+        any(bar.ts_ns < to_ns and from_ns < bar.ts_ns + MINUTE_NS for from_ns, to_ns in deaf)
+        for bar in bars
+    ]

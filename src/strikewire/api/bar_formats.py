@@ -9,7 +9,7 @@ import numpy.typing as npt
 import orjson
 
 from strikewire.api.table_formats import Columns
-from strikewire.core.bars import BarFlag, Source, name_statuses
+from strikewire.core.bars import TRAVELLING_FLAGS, BarFlag, Source, name_statuses
 from strikewire.core.instants import format_rfc3339
 
 _NUMBERS: Final = ("open", "high", "low", "close", "volume", "oi")
@@ -17,7 +17,7 @@ _NUMBERS: Final = ("open", "high", "low", "close", "volume", "oi")
 
 def name_flags(flags: int) -> list[str]:
     """Return the names of a bar's flags, as the API says them."""
-    return [str(flag.name).lower() for flag in BarFlag(flags)]
+    return [str(flag.name).lower() for flag in BarFlag(flags) & ~TRAVELLING_FLAGS]
 
 
 def name_sources(bars: npt.NDArray[np.void]) -> list[str]:

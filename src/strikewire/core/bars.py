@@ -25,7 +25,7 @@ class Source(IntEnum):
 
 
 class BarFlag(IntFlag):
-    """What is special about a bar. Stored, except AMENDED, which only travels."""
+    """What is special about a bar. Stored, except AMENDED and FORMING, which only travel."""
 
     #: The minute was not over, or the feed was deaf for a part of it.
     PARTIAL = 1
@@ -33,7 +33,14 @@ class BarFlag(IntFlag):
     AFTER_CLOSE = 2
     #: This bar was published before, and a tick inside the lateness window changed it.
     AMENDED = 4
+    #: The minute is not over, and the engine will write the bar again. Never without PARTIAL.
+    FORMING = 8
+    #: The broker's candle, in the place of ticks that it was found to differ from.
+    RECONCILED = 16
 
+
+#: What is said of a bar on its way, and is no part of it.
+TRAVELLING_FLAGS: Final = BarFlag.AMENDED | BarFlag.FORMING
 
 BAR_DTYPE: Final = np.dtype(
     [
@@ -92,3 +99,33 @@ def name_statuses(bars: npt.NDArray[np.void]) -> list[str]:
         is_partial, "partial", np.where(bars["revision"] > 0, "revised", "complete")
     )
     return [str(each) for each in statuses]
+
+
+def find_outranked(new: npt.NDArray[np.void], old: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
+    """Return bool (n,): which new bars have to leave the old one of their key as it is.
+
+    Ticks that were not all heard do not replace a candle or a file, nor do any ticks replace what
+    was reconciled; a candle replaces neither a file nor ticks that were all heard, unless it is
+    one that was reconciled. In every other case the later one counts (docs/decisions/0021).
+
+    Parameters
+    ----------
+    new, old : BAR_DTYPE (n,), row for row of one instrument and minute.
+    """
+    is_partial = (new["flags"] & BarFlag.PARTIAL) != 0
+    is_forming = (new["flags"] & BarFlag.FORMING) != 0
+    is_whole = (old["flags"] & BarFlag.PARTIAL) == 0
+    is_reconciled = (old["flags"] & BarFlag.RECONCILED) != 0
+    outranked_ticks = (
+        (new["source"] == Source.TICKS)
+        & (old["source"] != Source.TICKS)
+        & is_whole
+        & (is_partial | is_reconciled)
+        & ~is_forming
+    )
+    outranked_candles = (
+        (new["source"] == Source.BROKER)
+        & ((new["flags"] & BarFlag.RECONCILED) == 0)
+        & ((old["source"] != Source.BROKER) & is_whole)
+    )
+    return np.asarray(outranked_ticks | outranked_candles)

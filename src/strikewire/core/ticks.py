@@ -1,12 +1,13 @@
-"""Ticks: one update of one instrument, sixty-four bytes each, in batches.
+"""Ticks: one update of one instrument, sixty-four bytes each, in batches; and where none came.
 
 A feed turns whatever it hears into one `TickBatch` per frame. No Python object is made per tick.
+What it did not hear it tells as a `Deafness`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import Final
 
 import numpy as np
@@ -84,3 +85,51 @@ class TickBatch:
     def last_seq(self) -> int:
         """The highest journal sequence in the batch; 0 when it is empty."""
         return int(self.ticks["seq"].max()) if len(self.ticks) else 0
+
+
+class DeafReason(IntEnum):
+    """Why a feed heard nothing; stored as a small integer, shown by name."""
+
+    #: The connection was gone.
+    DISCONNECTED = 1
+    #: The connection was up, and nothing came over it.
+    MUTE = 2
+    #: A frame came, was no good, and was not believed.
+    QUARANTINED = 3
+    #: The program was not running.
+    DOWN = 4
+
+    @property
+    def label(self) -> str:
+        """The name people and payloads use, in lower case."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deafness:
+    """A stretch of time in which a feed heard nothing of some instruments, whatever happened.
+
+    It is told before the first batch that has a tick of theirs again.
+
+    Parameters
+    ----------
+    instrument_ids : int32 (n,), whose ticks are missing.
+    from_ns, to_ns : `[from, to)`, by the exchange's time as well as the feed knows it.
+
+    Raises
+    ------
+    ValueError : it is nobody's, or does not last.
+    """
+
+    instrument_ids: npt.NDArray[np.int32]
+    from_ns: int
+    to_ns: int
+    reason: DeafReason
+
+    def __post_init__(self) -> None:
+        if not len(self.instrument_ids) or self.from_ns >= self.to_ns:
+            msg = (
+                "a stretch of somebody's was wanted, found "
+                f"[{self.from_ns}, {self.to_ns}) of {len(self.instrument_ids)} instruments"
+            )
+            raise ValueError(msg)

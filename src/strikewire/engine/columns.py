@@ -68,13 +68,14 @@ RECENT_DTYPE: Final = np.dtype(
         ("oi_volume", "<f8"),
         ("oi_seq", "<i8"),
         ("tick_count", "<i4"),
-        ("state", "u1"),  # DIRTY | PUBLISHED | COUNTED
+        ("state", "u1"),  # DIRTY | PUBLISHED | COUNTED | DEAF
         ("source", "u1"),  # core.bars.Source
     ],
     align=True,
 )
 
-#: What is remembered of bars that left the ring. Touched once a minute: no part of a slot's row.
+#: What is remembered of bars that left the ring, and of the last stretch in which nothing was
+#: heard. Touched once a minute: no part of a slot's row.
 ENDING_DTYPE: Final = np.dtype(
     [
         ("minute", "<i8"),  # of the last bar that was evicted; NO_MINUTE: none was
@@ -82,6 +83,8 @@ ENDING_DTYPE: Final = np.dtype(
         ("oi", "<f8"),  # the last one told
         ("close_before", "<f8"),  # of the last bar of the session before; NaN: not known
         ("oi_before", "<f8"),
+        ("deaf_from_ns", "<i8"),  # `[from, to)`; 0: there was none
+        ("deaf_to_ns", "<i8"),
     ],
     align=True,
 )
@@ -89,6 +92,7 @@ ENDING_DTYPE: Final = np.dtype(
 DIRTY: Final = 1  # changed since it was last published
 PUBLISHED: Final = 2  # published at least once: the next time is an amendment
 COUNTED: Final = 4  # counted as a closed bar
+DEAF: Final = 8  # not all of its minute was heard
 
 
 class Counter:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import Instrument, InstrumentId
-from strikewire.core.ticks import TICK_DTYPE, TickBatch
+from strikewire.core.ticks import TICK_DTYPE, Deafness, TickBatch
 from strikewire.engine import kernels, reads_nb
 from strikewire.engine.books import Books
 from strikewire.engine.columns import (
@@ -227,6 +227,22 @@ class Engine:
         touched = self._touched[:n_touched]
         n = self._close(int(state.marks[AS_OF]), touched, n)
         return self._make_update(state.slots["instrument_id"][touched], n)
+
+    def mark_deaf(self, deafness: Deafness) -> Update:
+        """Flag the bars of a stretch in which some were not heard as partial; return what changed.
+
+        Before the batch that follows it. Closed bars are published again, as amendments. Marking
+        the same stretch twice changes nothing; instruments that are not registered are passed over.
+        """
+        self._seq += 1
+        # An id twice would be a slot twice, of which there is no more room than for each once.
+        ids = np.unique(deafness.instrument_ids)
+        stretch = deafness.from_ns, deafness.to_ns
+        n_touched = kernels.mark_deaf_nb(
+            self._state, ids, stretch, self._lateness_ns, self._touched
+        )
+        n = self._close(int(self._state.marks[AS_OF]), self._touched[:n_touched], 0)
+        return self._make_update(np.zeros(0, np.int32), n)
 
     def advance(self, now_ns: int) -> Update:
         """Close every bar whose minute is over at an instant: nobody may have traded since."""

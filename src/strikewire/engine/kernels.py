@@ -24,6 +24,7 @@ from strikewire.core.ticks import TickFlag
 from strikewire.engine.columns import (
     AS_OF,
     COUNTED,
+    DEAF,
     DIRTY,
     NO_MINUTE,
     NO_SESSION,
@@ -55,6 +56,7 @@ _SOURCE_FILE: Final = int(Source.FILE)
 _PARTIAL: Final = int(BarFlag.PARTIAL)
 _AFTER_CLOSE: Final = int(BarFlag.AFTER_CLOSE)
 _AMENDED: Final = int(BarFlag.AMENDED)
+_FORMING: Final = int(BarFlag.FORMING)
 
 #: No exchange stamps a tick before 2000: a subscription's first packet may carry epoch 0.
 _EARLIEST_NS: Final = 946_684_800_000_000_000
@@ -145,6 +147,8 @@ def _walk_nb(
             n += 1
             flags = 0
             if is_open:
+                flags |= _PARTIAL | _FORMING
+            if bar["state"] & DEAF:
                 flags |= _PARTIAL
             if minute * _MINUTE >= head["close_ns"]:
                 flags |= _AFTER_CLOSE
@@ -219,7 +223,11 @@ def _start_bar_nb(state: State, slot: int, minute: int, out: npt.NDArray[np.void
     bar["oi"] = np.nan
     bar["oi_ns"] = 0
     bar["tick_count"] = 0
-    bar["state"] = 0
+    ending = state.endings[slot]
+    is_deaf = (
+        ending["deaf_from_ns"] < (minute + 1) * _MINUTE and minute * _MINUTE < ending["deaf_to_ns"]
+    )
+    bar["state"] = DEAF if is_deaf else 0
     return n
 
 
@@ -394,6 +402,45 @@ def apply_ticks_nb(
 
     state.marks[AS_OF] = as_of_ns
     return n_touched, n
+
+
+@compiled
+def mark_deaf_nb(
+    state: State,
+    ids: npt.NDArray[np.int32],
+    stretch: tuple[int, int],
+    lateness_ns: int,
+    touched: npt.NDArray[np.int32],
+) -> int:
+    """Flag the bars of a stretch in which some were not heard; write their slots, return how many.
+
+    Bars that are still to be made in it are flagged when they are: late ticks may make one, and
+    the first tick behind the stretch may lie in its last minute. Of two stretches that lie closer
+    than ticks may be late, what is between them counts as well.
+    """
+    from_ns, to_ns = stretch
+    places = state.recent.shape[1]
+    n_touched = 0
+    for i in range(len(ids)):
+        if not 0 <= ids[i] < len(state.slot_of_id) or state.slot_of_id[ids[i]] < 0:
+            continue
+        slot = state.slot_of_id[ids[i]]
+        ending = state.endings[slot]
+        if from_ns > ending["deaf_to_ns"] + lateness_ns:
+            ending["deaf_from_ns"] = from_ns
+            ending["deaf_to_ns"] = to_ns
+        else:
+            ending["deaf_from_ns"] = min(ending["deaf_from_ns"], from_ns)
+            ending["deaf_to_ns"] = max(ending["deaf_to_ns"], to_ns)
+        for place in range(places):
+            bar = state.recent[slot, place]
+            minute_ns = bar["minute"] * _MINUTE
+            is_in = minute_ns < to_ns and from_ns < minute_ns + _MINUTE
+            if bar["minute"] != NO_MINUTE and is_in and not bar["state"] & DEAF:
+                bar["state"] |= DEAF | DIRTY
+        touched[n_touched] = slot
+        n_touched += 1
+    return n_touched
 
 
 @compiled

@@ -101,7 +101,7 @@ class EngineView(Protocol):
     def recent_bars(self, instrument_id: InstrumentId) -> npt.NDArray[np.void]:
         """Return BAR_DTYPE (n,): the bars that ticks can still change, oldest first.
 
-        The last one is the forming bar, flagged PARTIAL while its minute is not over.
+        The last one is the forming bar, flagged FORMING while its minute is not over.
         """
         ...
 

@@ -14,7 +14,7 @@ import numpy as np
 from strikewire.analytics.options import warm as options
 from strikewire.core.instants import DAY_NS, HOUR_NS, MINUTE_NS
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind, InstrumentSpec
-from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch
+from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, Deafness, DeafReason, TickBatch
 from strikewire.engine.engine import Engine, EngineConfig
 from strikewire.reference.sessions import SessionCalendar
 
@@ -39,6 +39,7 @@ def compile_kernels() -> None:
     ticks["instrument_id"] = instrument.id
     ticks["ts_event_ns"] = _DAY_NS
     engine.apply(TickBatch(ticks, np.zeros(1, DEPTH_DTYPE)))
+    engine.mark_deaf(Deafness(np.ones(1, np.int32), _DAY_NS, _DAY_NS + 1, DeafReason.MUTE))
     engine.recent_bars(instrument.id)
     engine.read_quotes(np.ones(1, np.int32))
     engine.read_closed(np.ones(1, np.int32), _DAY_NS)

@@ -1,11 +1,11 @@
-"""What every feed is: an endless, or at least long, sequence of tick batches."""
+"""What every feed is: a long sequence of tick batches, and of what it did not hear."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from strikewire.core.ticks import TickBatch
+from strikewire.core.ticks import Deafness, TickBatch
 
 
 class Feed(Protocol):
@@ -31,8 +31,11 @@ class Feed(Protocol):
         """The instant at which it begins: of a recording its first frame's, of a market's now."""
         ...
 
-    def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch]:
-        """Yield the batches that follow tick `after_seq` (0: from the start), in delivery order."""
+    def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch | Deafness]:
+        """Yield the batches that follow tick `after_seq` (0: from the start), in delivery order.
+
+        A stretch in which the feed was deaf comes before the first tick that was heard behind it.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -14,7 +14,7 @@ import xxhash
 
 from strikewire.core.errors import FileLayoutError, JournalError
 from strikewire.core.instants import SECOND_NS
-from strikewire.core.ticks import TickBatch
+from strikewire.core.ticks import Deafness, TickBatch
 from strikewire.feeds.bar_ticks import BarTicks
 from strikewire.journal import JournalReader, inspect
 
@@ -36,7 +36,8 @@ class TickSource:
     first_ns, last_ns : receive times of the first and the last frame; 0 without ticks.
     total : the number of the last tick.
     read : returns the frames behind a tick, in delivery order, never empty, with the frame that
-        tick lies in cut. A frame is delivered at the receive time of its last tick.
+        tick lies in cut. A frame is delivered at the receive time of its last tick, a stretch that
+        was not heard at its end.
     is_slow : reading takes so long that it is done in a thread, ahead of need. One thread at a
         time; two iterators are not read at once.
     """
@@ -46,7 +47,7 @@ class TickSource:
     first_ns: int
     last_ns: int
     total: int
-    read: Callable[[int], Iterator[TickBatch]]
+    read: Callable[[int], Iterator[TickBatch | Deafness]]
     is_slow: bool = False
 
 
@@ -127,12 +128,14 @@ def make_journal_source(directory: Path, *, is_damage_skipped: bool = False) -> 
         )
         raise JournalError(msg)
 
-    def read(after_seq: int) -> Iterator[TickBatch]:
+    def read(after_seq: int) -> Iterator[TickBatch | Deafness]:
         # A reader each: it keeps what it went past, and two passes may overlap.
         again = JournalReader(directory, is_damage_skipped=is_damage_skipped)
         for record in again.records(after_seq=after_seq):
             if record.batch is not None:
                 yield record.batch
+            elif record.deafness is not None:
+                yield record.deafness
 
     return TickSource(
         session_key=reader.session_key,

@@ -19,8 +19,11 @@ import xxhash
 
 from strikewire.core.errors import JournalError
 from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE
+from strikewire.journal.deafness import compute_deafness_bytes
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+#: Format 1 had no DEAF records, and is the same otherwise.
+_READABLE_VERSIONS: Final = (1, 2)
 SEGMENT_SUFFIX: Final = ".swj"
 #: A record's length and offset are 32-bit; a frame of a million ticks with depth is 280 MB.
 MAX_SEGMENT_BYTES: Final = 2**32 - 1
@@ -57,6 +60,11 @@ class RecordKind(IntEnum):
     CLOCK = 2
     #: The recording is complete: the source had nothing more.
     END = 3
+    #: The feed heard nothing of some instruments for a while.
+    DEAF = 4
+
+
+_KINDS: Final = frozenset(RecordKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +77,37 @@ class SegmentHeader:
     session_key : the recording it belongs to.
     source : what was heard, for people.
     after_seq : the last tick before this segment: shows that an earlier segment is cut or gone.
+    version : of the format it is written in.
     """
 
     segment: int
     session_key: str
     source: str
     after_seq: int
+    version: int = FORMAT_VERSION
 
 
 class RecordHeader(NamedTuple):
     """A record's fixed part. `length` is in bytes, with the header; a CLOCK or END has no payload.
 
     A TICKS record holds the ticks `first_seq` to `last_seq`; the others stand behind tick
-    `last_seq`, and `first_seq` says the same. A tuple: one is made for each record of a journal.
+    `last_seq`, and `first_seq` says the same. `row_count` is of ticks, of a DEAF record of
+    instruments. A tuple: one is made for each record of a journal.
     """
 
     kind: RecordKind
     has_depth: bool
     length: int
-    tick_count: int
+    row_count: int
     first_seq: int
     last_seq: int
     ts_recv_ns: int
     payload_checksum: int
+
+    @property
+    def tick_count(self) -> int:
+        """How many ticks the record holds."""
+        return self.row_count if self.kind == RecordKind.TICKS else 0
 
 
 def check_session_key(session_key: str) -> str:
@@ -139,8 +155,9 @@ def list_segments(directory: Path) -> list[tuple[int, Path]]:
     return segments
 
 
-def compute_payload_bytes(count: int, *, has_depth: bool) -> int:
-    """Return the bytes of `count` ticks, with their books if there are any."""
+def _compute_payload_bytes(kind: int, count: int, *, has_depth: bool) -> int:
+    if kind == RecordKind.DEAF:
+        return compute_deafness_bytes(count)
     return count * (TICK_DTYPE.itemsize + (DEPTH_DTYPE.itemsize if has_depth else 0))
 
 
@@ -175,7 +192,7 @@ def pack_segment_header(header: SegmentHeader) -> bytes:
         msg = f"a segment's header is at most {_MAX_HEADER_BYTES} bytes, would be {length}"
         raise JournalError(msg)
     head = _SEGMENT_HEAD.pack(
-        _SEGMENT_MAGIC, FORMAT_VERSION, length, len(metadata), header.segment, 0
+        _SEGMENT_MAGIC, header.version, length, len(metadata), header.segment, 0
     )[:_SEGMENT_CHECKED_BYTES]
     body = metadata.ljust(length - _SEGMENT_HEAD.size, b"\0")
     return head + _CHECKSUM.pack(xxhash.xxh3_64_intdigest(head + body)) + body
@@ -196,8 +213,9 @@ def parse_segment_header(data: bytes, *, name: str) -> tuple[SegmentHeader, int]
         msg = f"{name} is not a segment of a journal"
         raise JournalError(msg)
     _, version, length, metadata_length, segment, checksum = _SEGMENT_HEAD.unpack_from(data)
-    if version != FORMAT_VERSION:
-        msg = f"{name} has journal format {version}, this program reads {FORMAT_VERSION}"
+    if version not in _READABLE_VERSIONS:
+        readable = " and ".join(map(str, _READABLE_VERSIONS))
+        msg = f"{name} has journal format {version}, this program reads {readable}"
         raise JournalError(msg)
     is_sized = _SEGMENT_HEAD.size + metadata_length <= length <= min(len(data), _MAX_HEADER_BYTES)
     body = data[_SEGMENT_HEAD.size : length]
@@ -214,6 +232,7 @@ def parse_segment_header(data: bytes, *, name: str) -> tuple[SegmentHeader, int]
         session_key=metadata["session_key"],
         source=metadata["source"],
         after_seq=metadata["after_seq"],
+        version=version,
     )
     return header, length
 
@@ -230,7 +249,7 @@ def pack_record_header_into(
         header.has_depth,
         0,
         header.length,
-        header.tick_count,
+        header.row_count,
         header.first_seq,
         header.last_seq,
         header.ts_recv_ns,
@@ -278,14 +297,14 @@ def find_record_header(
         return None
     # Behind a good checksum these can only fail for a file that somebody forged or a newer program
     # wrote without a new version. Either way it is not a record of ours.
-    ticks = last_seq - first_seq + 1 if kind == RecordKind.TICKS else 0
+    payload_bytes = _compute_payload_bytes(kind, count, has_depth=bool(has_depth))
     is_ours = (
-        kind in (RecordKind.TICKS, RecordKind.CLOCK, RecordKind.END)
+        kind in _KINDS
         and has_depth in (0, 1)
         and zero == 0
-        and count == ticks
-        and (kind == RecordKind.TICKS) == (count > 0)
-        and length == RECORD_HEAD_BYTES + compute_payload_bytes(count, has_depth=bool(has_depth))
+        and (kind in (RecordKind.TICKS, RecordKind.DEAF)) == (count > 0)
+        and last_seq - first_seq == (count - 1 if kind == RecordKind.TICKS else 0)
+        and length == RECORD_HEAD_BYTES + payload_bytes
     )
     if not is_ours:
         return None
@@ -293,7 +312,7 @@ def find_record_header(
         kind=RecordKind(kind),
         has_depth=bool(has_depth),
         length=length,
-        tick_count=count,
+        row_count=count,
         first_seq=first_seq,
         last_seq=last_seq,
         ts_recv_ns=ts_recv_ns,

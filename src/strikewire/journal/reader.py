@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from strikewire.core.errors import JournalError
-from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch
+from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, Deafness, TickBatch
+from strikewire.journal.deafness import parse_deafness
 from strikewire.journal.format import RecordKind
 from strikewire.journal.scan import Damage, FoundRecord, load_segment_headers, walk
 
@@ -15,8 +16,9 @@ from strikewire.journal.scan import Damage, FoundRecord, load_segment_headers, w
 class Record(NamedTuple):
     """One record of a journal.
 
-    `batch` is the frame of a TICKS record, its arrays read-only views of the bytes read; None for
-    the others. `ts_recv_ns` is the receive time of the frame's last tick, and a CLOCK's instant.
+    `batch` is the frame of a TICKS record, its arrays read-only views of the bytes read, and
+    `deafness` what a DEAF record tells; None for the others. `ts_recv_ns` is the receive time of
+    the frame's last tick, a CLOCK's instant, and where a deaf stretch ends.
     """
 
     kind: RecordKind
@@ -24,6 +26,7 @@ class Record(NamedTuple):
     last_seq: int
     ts_recv_ns: int
     batch: TickBatch | None
+    deafness: Deafness | None = None
 
 
 class JournalReader:
@@ -58,8 +61,8 @@ class JournalReader:
     def records(self, *, after_seq: int = 0) -> Iterator[Record]:
         """Yield the records behind tick `after_seq`, in order; a frame it lies in is cut.
 
-        A CLOCK directly behind tick `after_seq` is yielded: whoever had that tick may or may not
-        have had the clock, and telling it twice does nothing. The torn tail of a crash, or the
+        A CLOCK or a DEAF directly behind tick `after_seq` is yielded: whoever had that tick may or
+        may not have had it, and telling it twice does nothing. The torn tail of a crash, or the
         half-written one of a running writer, ends the records without a word.
 
         Raises
@@ -93,7 +96,11 @@ class JournalReader:
 def _make_record(found: FoundRecord, after_seq: int) -> Record:
     header = found.header
     if header.kind != RecordKind.TICKS:
-        return Record(header.kind, header.first_seq, header.last_seq, header.ts_recv_ns, None)
+        deafness = None
+        if header.kind == RecordKind.DEAF:
+            deafness = parse_deafness(found.payload, header.row_count)
+        place = header.kind, header.first_seq, header.last_seq, header.ts_recv_ns
+        return Record(*place, None, deafness)
     known = max(after_seq + 1 - header.first_seq, 0)
     split = header.tick_count * TICK_DTYPE.itemsize
     ticks = found.payload[:split].view(TICK_DTYPE)[known:]

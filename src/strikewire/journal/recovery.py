@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from strikewire.core.errors import JournalError
-from strikewire.journal.format import RecordKind, list_segments
+from strikewire.journal.format import FORMAT_VERSION, RecordKind, list_segments
 from strikewire.journal.scan import Damage, FoundRecord, FoundSegment, TornTail, walk
 
 #: What a crash between making a segment and naming it leaves behind.
@@ -34,6 +34,7 @@ class RecoveredJournal:
     last_clock_ns : the latest CLOCK; 0 without one.
     last_segment, first_offset, end_offset : the last segment's number, and where in it the records
         start and the next one goes; 0 without segments.
+    format_version : of the last segment.
     """
 
     directory: Path
@@ -51,6 +52,7 @@ class RecoveredJournal:
     last_segment: int = 0
     first_offset: int = 0
     end_offset: int = 0
+    format_version: int = FORMAT_VERSION
 
     @property
     def is_intact(self) -> bool:
@@ -108,6 +110,7 @@ def inspect(directory: Path) -> RecoveredJournal:
         last_segment=segment.header.segment if segment else 0,
         first_offset=segment.offset if segment else 0,
         end_offset=end_offset,
+        format_version=segment.header.version if segment else FORMAT_VERSION,
     )
 
 

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from strikewire.core.errors import JournalError
-from strikewire.journal.format import SegmentHeader, name_segment, pack_segment_header
+from strikewire.journal.format import (
+    FORMAT_VERSION,
+    SegmentHeader,
+    name_segment,
+    pack_segment_header,
+)
 from strikewire.journal.recovery import UNNAMED_SUFFIX, RecoveredJournal
 
 # macOS has no fdatasync.
@@ -44,8 +49,10 @@ class SegmentFile:
         self.segment = recovered.last_segment
         self.offset = recovered.end_offset
         self._first_offset = recovered.first_offset
-        if not self.segment:
-            self._fd = self._begin(1, after_seq=0)
+        is_older = recovered.format_version != FORMAT_VERSION and not recovered.is_complete
+        if not self.segment or is_older:
+            # A program that writes the older format may still read what it wrote itself.
+            self._fd = self._begin(self.segment + 1, after_seq=recovered.last_seq)
             return
         try:
             self._fd = os.open(directory / name_segment(self.segment), os.O_WRONLY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,14 +14,14 @@ import numpy.typing as npt
 import xxhash
 
 from strikewire.core.errors import JournalError
-from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch
+from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, Deafness, TickBatch
+from strikewire.journal.deafness import pack_deafness
 from strikewire.journal.format import (
     MAX_SEGMENT_BYTES,
     RECORD_HEAD_BYTES,
     RecordHeader,
     RecordKind,
     check_session_key,
-    compute_payload_bytes,
     pack_record_header_into,
 )
 from strikewire.journal.recovery import RecoveredJournal, repair, take_lock
@@ -162,7 +163,14 @@ class JournalWriter:
         """
         new = self._cut(batch)
         if len(new):
-            self._put(RecordKind.TICKS, new, ts_recv_ns=int(new.ticks["ts_recv_ns"][-1]))
+            parts = [new.ticks, *(() if new.depth is None else (new.depth,))]
+            self._put(
+                RecordKind.TICKS,
+                [rows.view(np.uint8).data for rows in parts],
+                count=len(new),
+                has_depth=new.depth is not None,
+                ts_recv_ns=int(new.ticks["ts_recv_ns"][-1]),
+            )
             self._last_seq += len(new)
         return len(new)
 
@@ -177,9 +185,23 @@ class JournalWriter:
         """
         if now_ns <= self._last_clock_ns:
             return False
-        self._put(RecordKind.CLOCK, _NOTHING, ts_recv_ns=now_ns)
+        self._put(RecordKind.CLOCK, [], ts_recv_ns=now_ns)
         self._last_clock_ns = now_ns
         return True
+
+    def append_deafness(self, deafness: Deafness) -> None:
+        """Add that nothing was heard of some instruments for a while.
+
+        Raises
+        ------
+        JournalError : as in `append`.
+        """
+        self._put(
+            RecordKind.DEAF,
+            [memoryview(pack_deafness(deafness))],
+            count=len(deafness.instrument_ids),
+            ts_recv_ns=deafness.to_ns,
+        )
 
     def flush(self) -> JournalPosition:
         """Hand everything buffered to the operating system, in one write; return what is safe.
@@ -223,7 +245,7 @@ class JournalWriter:
             return
         try:
             if complete and not self._is_complete:
-                self._put(RecordKind.END, _NOTHING, ts_recv_ns=self._last_clock_ns)
+                self._put(RecordKind.END, [], ts_recv_ns=self._last_clock_ns)
                 self._is_complete = True
             self.sync()
         finally:
@@ -265,30 +287,37 @@ class JournalWriter:
             depth=None if depth is None else np.ascontiguousarray(depth[known:]),
         )
 
-    def _put(self, kind: RecordKind, batch: TickBatch, *, ts_recv_ns: int) -> None:
+    def _put(
+        self,
+        kind: RecordKind,
+        payload: Sequence[memoryview],
+        *,
+        ts_recv_ns: int,
+        count: int = 0,
+        has_depth: bool = False,
+    ) -> None:
         """Copy a record into the buffer, after a flush or into a new segment if it needs one."""
         if self._is_complete or not self._file.is_open:
             state = "complete" if self._is_complete else "closed"
             msg = f"the journal in {self._directory} is {state}: nothing can be added"
             raise JournalError(msg)
-        has_depth = batch.depth is not None
-        length = RECORD_HEAD_BYTES + compute_payload_bytes(len(batch), has_depth=has_depth)
+        length = RECORD_HEAD_BYTES + sum(part.nbytes for part in payload)
         self._make_room(length)
         start = self._filled
         at = start + RECORD_HEAD_BYTES
         with memoryview(self._buffer) as buffer:
-            for rows in (batch.ticks, batch.depth):
-                if rows is not None and len(rows):
-                    buffer[at : at + rows.nbytes] = rows.view(np.uint8).data
-                    at += rows.nbytes
+            for part in payload:
+                buffer[at : at + part.nbytes] = part
+                at += part.nbytes
             checksum = xxhash.xxh3_64_intdigest(buffer[start + RECORD_HEAD_BYTES : at])
+        is_ticks = kind == RecordKind.TICKS
         header = RecordHeader(
             kind=kind,
             has_depth=has_depth,
             length=length,
-            tick_count=len(batch),
-            first_seq=self._last_seq + (kind == RecordKind.TICKS),
-            last_seq=self._last_seq + len(batch),
+            row_count=count,
+            first_seq=self._last_seq + is_ticks,
+            last_seq=self._last_seq + (count if is_ticks else 0),
             ts_recv_ns=ts_recv_ns,
             payload_checksum=checksum,
         )

@@ -113,7 +113,7 @@ class BarStreams:
             topics = self._by_instrument[instrument_id]
             self._dirty.add(instrument_id)
             # A session that breaks off flushes what is still forming: that is no closed bar.
-            closed = bars[(bars["flags"] & BarFlag.PARTIAL) == 0]
+            closed = bars[(bars["flags"] & BarFlag.FORMING) == 0]
             if len(closed):
                 for topic in topics:
                     topic.take(closed, update.as_of_ns)

@@ -213,7 +213,7 @@ class BarTopic:
 
     def _see_recent(self) -> npt.NDArray[np.void]:
         recent = self._find_recent()
-        closed = recent[(recent["flags"] & BarFlag.PARTIAL) == 0]
+        closed = recent[(recent["flags"] & BarFlag.FORMING) == 0]
         if len(closed):
             self._closed_ns = max(self._closed_ns, int(closed["ts_ns"][-1]) + MINUTE_NS)
         return recent

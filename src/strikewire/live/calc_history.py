@@ -224,7 +224,7 @@ class CalcHistory:
         now = self._find_now(instrument.calc, turns, span)
         if now is not None and (not len(bars) or now[0] > bars["ts_ns"][-1]):
             forming = make_calc_bars((np.array([now[0]]), np.array([now[1]])))
-            forming["flags"] = BarFlag.PARTIAL
+            forming["flags"] = BarFlag.PARTIAL | BarFlag.FORMING
             bars = np.concatenate([bars, forming])
         calendar = self._find_calendar(instrument.venue)
         return roll_up(

@@ -84,7 +84,7 @@ class _CalcTopic:
         if len(self._closed) and stamp_ns <= int(self._closed["ts_ns"][-1]):
             return
         self._forming = make_calc_bars((np.array([stamp_ns]), np.array([value])))
-        self._forming["flags"] = BarFlag.PARTIAL
+        self._forming["flags"] = BarFlag.PARTIAL | BarFlag.FORMING
         self.bars.publish_forming(table.as_of_ns)
 
 

@@ -2,6 +2,7 @@
 
     frame ─► journal ─► engine ─► sinks, in their order; and where a minute closed, its record
 
+What the feed did not hear goes the same way, and is on disk before a tick behind it is published.
 Live and replay are this one path. Nothing on it reads a clock or draws a random number.
 """
 
@@ -13,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from strikewire.core.errors import EngineStateError, JournalError, NotFoundError
-from strikewire.core.instants import MINUTE_NS
+from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import Instrument
-from strikewire.core.ticks import TickBatch
+from strikewire.core.ticks import Deafness, TickBatch
 from strikewire.engine.chains.minutes import MinuteCloser
 from strikewire.engine.chains.reader import ChainReader, SessionBefore
 from strikewire.engine.chains.records import MinuteSink
@@ -162,12 +163,14 @@ class Session:
         self._chains.register(instruments)
         self._closer.begin()
         await self._seed_chains()
-        if recovered.last_seq > 0:
+        if recovered.size_bytes > 0:
             for record in JournalReader(self._journal.directory).records(after_seq=committed_seq):
                 if record.batch is not None:
                     self._publish(self._engine.apply(record.batch))
                 elif record.kind == RecordKind.CLOCK:
                     self._publish(self._engine.advance(record.ts_recv_ns))
+                elif record.deafness is not None:
+                    self._publish(self._engine.mark_deaf(record.deafness))
                 await self._recorder.make_room()
         resumption = Resumption(
             committed_seq=committed_seq,
@@ -242,10 +245,13 @@ class Session:
         await self._feed.aclose()
 
     async def _follow_feed(self) -> None:
-        async for batch in self._feed.batches(after_seq=self._journal.last_seq):
+        async for heard in self._feed.batches(after_seq=self._journal.last_seq):
             if self._is_stopping:
                 return
-            self._step(batch)
+            if isinstance(heard, Deafness):
+                self._note(heard)
+            else:
+                self._step(heard)
             await self._recorder.wait_for_room()
 
     def _step(self, batch: TickBatch) -> None:
@@ -257,6 +263,21 @@ class Session:
         self._failpoints.hit("session.journaled")
         self._publish(self._engine.apply(batch))
         self._failpoints.hit("session.applied")
+
+    def _note(self, deafness: Deafness) -> None:
+        """Have a stretch that was not heard on disk before anything behind it is published."""
+        # What is played again, after a seek backwards, stands in the journal where it belongs.
+        if self._engine.last_seq >= self._journal.last_seq:
+            self._journal.append_deafness(deafness)
+            self._flush()
+        self._failpoints.hit("session.deaf")
+        _log.warning(
+            "the feed was deaf",
+            reason=deafness.reason.label,
+            instruments=len(deafness.instrument_ids),
+            seconds=round((deafness.to_ns - deafness.from_ns) / SECOND_NS, 3),
+        )
+        self._publish(self._engine.mark_deaf(deafness))
 
     def _publish(self, update: Update) -> None:
         for sink in self._sinks:
@@ -298,8 +319,11 @@ class Session:
     async def _flush_journal(self) -> None:
         while True:
             await asyncio.sleep(self._config.journal_flush_s)
-            try:
-                self._journal.flush()
-            except JournalError as error:
-                # Nothing is lost yet: the buffer is kept, and a full disk may be emptied.
-                _log.exception("the journal cannot be written", error=str(error))
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            self._journal.flush()
+        except JournalError as error:
+            # Nothing is lost yet: the buffer is kept, and a full disk may be emptied.
+            _log.exception("the journal cannot be written", error=str(error))

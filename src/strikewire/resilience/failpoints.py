@@ -17,6 +17,7 @@ from strikewire.core.errors import SettingsError
 FAILPOINTS: Final = (
     "session.journaled",
     "session.applied",
+    "session.deaf",
     "recorder.begun",
     "recorder.written",
     "recorder.committed",

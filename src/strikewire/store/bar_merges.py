@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from strikewire.core.bars import BarFlag
+from strikewire.core.bars import TRAVELLING_FLAGS, BarFlag
 from strikewire.store.copy import BAR_LAYOUT, CopyLayout, WireType, copy_in, list_bar_columns
 from strikewire.store.database import WriteSession
 from strikewire.store.schema import minute_bars
@@ -92,7 +92,7 @@ async def merge_staged(
     await session.execute(text("TRUNCATE pg_temp.bar_stage"))
     columns = list_bar_columns(bars)
     is_amended = (bars["flags"] & BarFlag.AMENDED) != 0
-    columns["flags"] = columns["flags"] & ~BarFlag.AMENDED.value
+    columns["flags"] = columns["flags"] & ~TRAVELLING_FLAGS.value
     columns["bump"] = np.where(is_amended, 0, 1)
     await copy_in(session, _STAGE.name, _STAGE_LAYOUT.names, _STAGE_LAYOUT.encode_blocks(columns))
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
-from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
+from strikewire.core.bars import BAR_DTYPE, TRAVELLING_FLAGS, Timeframe
 from strikewire.core.errors import ConflictError, NotFoundError
 from strikewire.core.instants import from_datetime, to_datetime
 from strikewire.core.instruments import InstrumentId
@@ -221,7 +221,7 @@ class BarStore:
 
     async def _copy(self, session: WriteSession, table: Table, bars: npt.NDArray[np.void]) -> None:
         columns = list_bar_columns(bars)
-        columns["flags"] = columns["flags"] & ~BarFlag.AMENDED.value
+        columns["flags"] = columns["flags"] & ~TRAVELLING_FLAGS.value
         await copy_in(session, table.name, BAR_LAYOUT.names, BAR_LAYOUT.encode_blocks(columns))
 
 

@@ -215,7 +215,7 @@ def test_flush_publishes_the_forming_bar_as_partial_and_later_whole(
     engine.apply(make_batch([Tick(OPEN_1 + SECOND_NS, 105.0, 7.0, nan, 2)]))
     closed = engine.advance(OPEN_1 + MINUTE_NS)
 
-    assert flushed.bars["flags"].tolist() == [BarFlag.PARTIAL]
+    assert flushed.bars["flags"].tolist() == [BarFlag.PARTIAL | BarFlag.FORMING]
     assert closed.bars["flags"].tolist() == [BarFlag.AMENDED]
     assert closed.bars["close"].tolist() == [105.0]
     assert engine.counters.bars == 1

@@ -249,7 +249,7 @@ def test_segment_with_a_name_and_no_bytes_is_removed(tmp_path, content):
         (b"open,high,low,close\n", "not a segment"),
         (b"SWJRNL\r\n", "not a segment"),
         (b"SWJRNL\n" + b"\0" * 100, "not a segment"),
-        (b"SWJRNL\r\n" + (2).to_bytes(4, "little") + b"\0" * 100, "journal format 2"),
+        (b"SWJRNL\r\n" + (3).to_bytes(4, "little") + b"\0" * 100, "journal format 3"),
         (b"SWJRNL\r\n" + (1).to_bytes(4, "little") + b"\xff" * 100, "damaged"),
     ],
 )

@@ -96,11 +96,11 @@ def test_ring_gives_what_it_has_whole_and_nothing_otherwise(make_topic):
 
 
 def test_forming_bar_has_the_number_of_the_last_event_and_is_told_when_it_changes(make_topic):
-    recent = [make_minutes(1, flags=BarFlag.PARTIAL)]
+    recent = [make_minutes(1, flags=BarFlag.PARTIAL | BarFlag.FORMING)]
     topic, heard = make_topic(Timeframe.M1, recent)
     close(topic, 0)
     for price in (101.0, 101.0, 102.0):
-        recent[0] = make_minutes(1, flags=BarFlag.PARTIAL, close=price)
+        recent[0] = make_minutes(1, flags=BarFlag.PARTIAL | BarFlag.FORMING, close=price)
         topic.publish_forming(OPEN_NS + MINUTE_NS + 1)
 
     assert [(each["seq"], each["bar"]["is_forming"]) for each in heard.bodies] == [
@@ -112,12 +112,12 @@ def test_forming_bar_has_the_number_of_the_last_event_and_is_told_when_it_change
 
 
 def test_who_comes_back_is_given_the_forming_bar_as_it_stands(make_topic):
-    recent = [make_minutes(1, flags=BarFlag.PARTIAL, close=101.0)]
+    recent = [make_minutes(1, flags=BarFlag.PARTIAL | BarFlag.FORMING, close=101.0)]
     topic, _ = make_topic(Timeframe.M1, recent)
     close(topic, 0)
     topic.publish_forming(OPEN_NS + MINUTE_NS + 1)
     # Published no more, because of the interval between two states.
-    recent[0] = make_minutes(1, flags=BarFlag.PARTIAL, close=102.0)
+    recent[0] = make_minutes(1, flags=BarFlag.PARTIAL | BarFlag.FORMING, close=102.0)
 
     beginning = topic.channel.begin((EPOCH, 0))
 

@@ -49,7 +49,7 @@ class MinuteCloser:
         if not len(self._chains.layout) and not len(self._chains.futures):
             return []
         bars = update.bars
-        is_closed = (bars["ts_ns"] >= first_ns) & (bars["flags"] & BarFlag.PARTIAL == 0)
+        is_closed = (bars["ts_ns"] >= first_ns) & (bars["flags"] & BarFlag.FORMING == 0)
         bars = bars[is_closed & (bars["ts_ns"] < until_ns)]
         minutes = np.unique(bars["ts_ns"]).tolist()
         return [self._record(each, bars[bars["ts_ns"] == each]) for each in minutes]
