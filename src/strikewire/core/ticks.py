@@ -23,6 +23,11 @@ class TickFlag(IntFlag):
     SYNTHETIC = 1
     #: The values come from the broker's REST quotes, not from its stream.
     BROKER = 2
+    #: The feed told no book with it: its row of the depth means nothing.
+    BOOKLESS = 4
+    #: It is what stood when the instrument was asked for, and happened long before it was told. It
+    #: makes a quote; a bar it would only make in part, and perhaps of a day that is done.
+    STALE = 8
 
 
 TICK_DTYPE: Final = np.dtype(

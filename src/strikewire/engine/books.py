@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from strikewire.analytics.compiling import compile_kernel
 from strikewire.core.instants import MINUTE_NS
-from strikewire.core.ticks import DEPTH_DTYPE
+from strikewire.core.ticks import DEPTH_DTYPE, TickFlag
 
 compiled: Final = compile_kernel()
 
 _MINUTE: Final = MINUTE_NS
+_BOOKLESS: Final = int(TickFlag.BOOKLESS)
 _LATEST: Final = 0
 #: The last one of an earlier minute than the latest: what stood when that minute closed.
 _EARLIER: Final = 1
@@ -150,7 +151,7 @@ def apply_depth_nb(
         if instrument_id < 0 or instrument_id >= len(slot_of_id):
             continue
         slot = slot_of_id[instrument_id]
-        if slot < 0:
+        if slot < 0 or ticks[i]["flags"] & _BOOKLESS:
             continue
         ts_ns = ticks[i]["ts_event_ns"]
         seq = ticks[i]["seq"]

@@ -50,6 +50,7 @@ _BARS: Final = Counter.BARS
 _AMENDMENTS: Final = Counter.AMENDMENTS
 _SYNTHETIC: Final = int(TickFlag.SYNTHETIC)
 _BROKER: Final = int(TickFlag.BROKER)
+_STALE: Final = int(TickFlag.STALE)
 _SOURCE_TICKS: Final = int(Source.TICKS)
 _SOURCE_BROKER: Final = int(Source.BROKER)
 _SOURCE_FILE: Final = int(Source.FILE)
@@ -302,6 +303,10 @@ def apply_ticks_nb(
             head["volume"] = volume
             head["oi"] = oi
             head["average_price"] = tick["average_price"]
+        flags = tick["flags"]
+        if flags & _STALE:
+            counters[_LATE] += 1
+            continue
 
         if ts_ns < head["open_ns"] or ts_ns >= head["close_ns"] + _MINUTE:
             session = _find_session_nb(sessions, head["calendar"], ts_ns)
@@ -326,7 +331,6 @@ def apply_ticks_nb(
         head["newest_ns"] = max(head["newest_ns"], ts_ns)
         as_of_ns = max(as_of_ns, ts_ns)
 
-        flags = tick["flags"]
         if not flags & _SYNTHETIC:
             fingerprint = _fingerprint_nb(ts_ns, ltp, volume, oi)
             count = bar["tick_count"]

@@ -41,5 +41,11 @@ def test_code_is_not_kept_beyond_a_change_of_what_it_was_made_of(tmp_path):
     assert run() == "True 0"
 
 
-def test_stamp_is_of_what_kernels_rest_on():
-    assert len(compute_stamp()) == 64
+def test_stamp_is_of_what_kernels_rest_on_and_of_their_own_module(tmp_path):
+    module = tmp_path / "elsewhere_nb.py"
+    module.write_text("one")
+    before = compute_stamp(module)
+    module.write_text("other")
+
+    assert len(before) == 64
+    assert compute_stamp(module) != before

@@ -194,6 +194,19 @@ def test_broker_quotes_make_a_broker_bar(make_engine: MakeEngine) -> None:
     assert bars["source"].tolist() == [Source.BROKER]
 
 
+def test_what_stood_before_anybody_asked_makes_a_quote_and_no_bar(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    engine.apply(make_batch([Tick(OPEN_1, 90.0, 500.0, 8.0, 1)], flags=TickFlag.STALE))
+    told = engine.find_quote(InstrumentId(1))
+
+    bars = run(engine, [make_batch([Tick(OPEN_2, 100.0, 20.0, nan, 2)])])
+
+    assert told is not None
+    assert (told.ts_event_ns, told.ltp, told.volume, told.oi) == (OPEN_1, 90.0, 500.0, 8.0)
+    assert bars[["ts_ns", "open", "volume"]].tolist() == [(OPEN_2, 100.0, 0.0)]
+    assert engine.counters.late == 1
+
+
 def test_advance_closes_the_bar_of_a_quiet_market(make_engine: MakeEngine) -> None:
     engine = make_engine()
     engine.apply(make_batch([Tick(OPEN_1, 100.0, 0.0, nan, 1)]))
@@ -304,6 +317,20 @@ def test_latest_book_is_kept_by_exchange_time(make_engine: MakeEngine) -> None:
     assert book is not None
     assert book["bid_price"][0, 0] == 10.0
     assert engine.find_book(InstrumentId(2)) is None
+
+
+def test_book_stays_as_it_is_where_a_tick_tells_none(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    books = np.zeros(1, DEPTH_DTYPE)
+    books["bid_price"][:, 0] = 10.0
+    engine.apply(TickBatch(make_batch([Tick(OPEN_1, 10.0, nan, nan, 1)]).ticks, books))
+
+    bookless = make_batch([Tick(OPEN_1 + 1, 11.0, nan, nan, 2)], flags=TickFlag.BOOKLESS)
+    engine.apply(TickBatch(bookless.ticks, np.zeros(1, DEPTH_DTYPE)))
+
+    book = engine.find_book(InstrumentId(1))
+    assert book is not None
+    assert book["bid_price"][0, 0] == 10.0
 
 
 def test_depth_of_unregistered_instruments_is_passed_over(make_engine: MakeEngine) -> None:
