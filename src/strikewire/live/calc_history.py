@@ -13,7 +13,7 @@ from strikewire.analytics.rollups import roll_up
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source, Timeframe
 from strikewire.core.chain_rows import STRIKE_BAR_DTYPE
 from strikewire.core.clock import Clock
-from strikewire.core.errors import UnknownExpiryError, UnknownUnderlyingError
+from strikewire.core.errors import UnknownUnderlyingError
 from strikewire.core.instants import DAY_NS
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind, InstrumentSpec
 from strikewire.engine.chains.layout import ChainKey
@@ -103,10 +103,11 @@ class CalcHistory:
         """
         calc = parse_calc(symbol)
         key, listed = await self._contracts.find(calc.underlying)
-        days = [each.day for each in listed if each.options]
-        if not days or (calc.expiry is not None and calc.expiry not in days):
-            msg = f"a day on which options on {key} end was wanted, found {calc.expiry}"
-            raise UnknownExpiryError(msg, symbol=symbol)
+        if calc.expiry is None:
+            # Which ones is a matter of the minute; that there are any is asked here.
+            self._contracts.list_chains(key, listed, as_of_ns=self._clock.now_ns())
+        else:
+            self._contracts.get_chain(key, listed, calc.expiry)
         return self._make(calc, key)
 
     async def search(self, text: str, limit: int) -> list[CalcInstrument]:
@@ -208,7 +209,7 @@ class CalcHistory:
             days = [instrument.calc.expiry]
         ends_ns = self._contracts.find_cutoffs(key, days)
         return [
-            Turn(ChainKey(key.exchange, key.underlying, day), begins_ns, end_ns)
+            Turn(key.chain(day), begins_ns, end_ns)
             for day, begins_ns, end_ns in zip(days, [_START_NS, *ends_ns], ends_ns, strict=False)
         ]
 

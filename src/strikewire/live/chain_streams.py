@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from weakref import WeakValueDictionary
 
-from strikewire.core.errors import InvalidInputError, UnknownExpiryError
+from strikewire.core.errors import InvalidInputError
 from strikewire.engine.chains.layout import ChainKey
 from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.chains.table import ChainTable
@@ -153,10 +153,7 @@ class ChainStreams:
             msg = "chain:UNDERLYING:EXPIRY was wanted, like chain:NIFTY:2025-07-24"
             raise InvalidInputError(msg, topic=f"chain:{subject}") from None
         found, listed = await self._contracts.find(name)
-        if not any(each.day == expiry and each.options for each in listed):
-            msg = f"a day on which options on {found} end was wanted, found {day}"
-            raise UnknownExpiryError(msg, underlying=found.underlying, expiry=day)
-        return ChainKey(found.exchange, found.underlying, expiry)
+        return self._contracts.get_chain(found, listed, expiry)
 
     def _want(self, topic: ChainTopic) -> None:
         if self._board is not None and not topic.is_wanted:

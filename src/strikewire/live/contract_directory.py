@@ -9,8 +9,9 @@ from datetime import date
 from typing import Final
 
 from strikewire.core.clock import Clock
-from strikewire.core.errors import UnknownUnderlyingError
+from strikewire.core.errors import UnknownExpiryError, UnknownUnderlyingError
 from strikewire.core.instants import SECOND_NS, to_datetime
+from strikewire.engine.chains.layout import ChainKey
 from strikewire.reference.cutoffs import find_cutoffs
 from strikewire.reference.expiry_labels import ExpiryLabel, label_expiries
 from strikewire.reference.rule_book import RuleBook
@@ -49,6 +50,10 @@ class UnderlyingKey:
 
     def __str__(self) -> str:
         return f"{self.exchange}:{self.underlying}"
+
+    def chain(self, expiry: date) -> ChainKey:
+        """Return the name of the chain that ends on a day."""
+        return ChainKey(self.exchange, self.underlying, expiry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +151,38 @@ class ContractDirectory:
             LabelledExpiry(by_day[label.day], label, cutoff_ns)
             for label, cutoff_ns in zip(labels, cutoffs_ns, strict=True)
         ]
+
+    def list_chains(
+        self, key: UnderlyingKey, listed: Sequence[ListedExpiry], *, as_of_ns: int
+    ) -> list[ChainKey]:
+        """Return the chains that were not over at an instant, nearest first; else the last one.
+
+        Raises
+        ------
+        UnknownExpiryError : there are only futures on the underlying.
+        NotFoundError : the venue has no market rules.
+        """
+        days = [each.day for each in listed if each.options]
+        if not days:
+            msg = f"options on {key} were wanted, found only futures"
+            raise UnknownExpiryError(msg, underlying=key.underlying, exchange=key.exchange)
+        cutoffs_ns = self.find_cutoffs(key, days)
+        going = [day for day, end_ns in zip(days, cutoffs_ns, strict=True) if end_ns > as_of_ns]
+        return [key.chain(day) for day in going or days[-1:]]
+
+    def get_chain(self, key: UnderlyingKey, listed: Sequence[ListedExpiry], day: date) -> ChainKey:
+        """Return the chain that ends on a day.
+
+        Raises
+        ------
+        UnknownExpiryError : none does.
+        """
+        if not any(each.day == day and each.options for each in listed):
+            msg = f"a day on which options on {key} end was wanted, found {day}"
+            raise UnknownExpiryError(
+                msg, underlying=key.underlying, exchange=key.exchange, expiry=day.isoformat()
+            )
+        return key.chain(day)
 
     def find_day(self, key: UnderlyingKey, as_of_ns: int) -> date:
         """Return an instant's day where an underlying's contracts trade.

@@ -10,7 +10,7 @@ from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from strikewire.core.clock import Clock
-from strikewire.core.errors import NothingRecordedError, StrikewireError, UnknownExpiryError
+from strikewire.core.errors import NothingRecordedError, StrikewireError
 from strikewire.engine.chains.layout import ChainKey
 from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.chains.table import ChainTable
@@ -81,17 +81,8 @@ class MonitorReader:
         UnknownExpiryError : there are only futures on it.
         """
         _, listed = await self._contracts.find(str(underlying))
-        days = [each.day for each in listed if each.options]
-        if not days:
-            msg = f"options on {underlying} were wanted, found only futures"
-            raise UnknownExpiryError(msg, underlying=underlying.underlying)
         now_ns = self._clock.now_ns()
-        cutoffs_ns = self._contracts.find_cutoffs(underlying, days)
-        going = [day for day, end_ns in zip(days, cutoffs_ns, strict=True) if end_ns > now_ns]
-        return [
-            ChainKey(underlying.exchange, underlying.underlying, day)
-            for day in (going or days[-1:])[:EXPIRIES]
-        ]
+        return self._contracts.list_chains(underlying, listed, as_of_ns=now_ns)[:EXPIRIES]
 
     async def read(self, underlying: UnderlyingKey) -> dict[str, Any]:
         """Return a monitor as it is now.

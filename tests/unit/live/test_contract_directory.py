@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from strikewire.core.clock import ManualClock
+from strikewire.core.errors import UnknownExpiryError
 from strikewire.core.instants import DAY_NS, from_date
 from strikewire.live.contract_directory import (
     ContractDirectory,
@@ -102,3 +103,29 @@ def test_least_recently_asked_for_is_forgotten(book: RuleBook) -> None:
 
     assert is_same(label(directory), today)
     assert not is_same(label(directory, 1), tomorrow)
+
+
+def test_chains_that_go_on_are_listed_and_else_the_last_one(book: RuleBook) -> None:
+    directory = make_directory(book)
+    listed = [*LISTED, ListedExpiry(date(2025, 9, 25), "NIFTY25SEPFUT", 0)]
+    close_ns = directory.find_cutoffs(NIFTY, DAYS[:1])[0]
+
+    before = directory.list_chains(NIFTY, listed, as_of_ns=close_ns - 1)
+    after = directory.list_chains(NIFTY, listed, as_of_ns=close_ns)
+    late = directory.list_chains(NIFTY, listed, as_of_ns=NOON_NS + 365 * DAY_NS)
+
+    assert [each.expiry for each in before] == list(DAYS)
+    assert [each.expiry for each in after] == list(DAYS[1:])
+    assert late == [NIFTY.chain(DAYS[-1])]
+
+
+def test_chain_is_of_a_day_on_which_options_end(book: RuleBook) -> None:
+    directory = make_directory(book)
+    future = ListedExpiry(date(2025, 9, 25), "NIFTY25SEPFUT", 0)
+
+    assert directory.get_chain(NIFTY, [*LISTED, future], DAYS[1]) == NIFTY.chain(DAYS[1])
+    for day in (future.day, date(2025, 7, 18)):
+        with pytest.raises(UnknownExpiryError, match=f"options on NFO:NIFTY end .* found {day}"):
+            directory.get_chain(NIFTY, [*LISTED, future], day)
+    with pytest.raises(UnknownExpiryError, match="found only futures"):
+        directory.list_chains(NIFTY, [future], as_of_ns=NOON_NS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -11,14 +10,12 @@ from pydantic import Field
 from strikewire.analytics.options.expiry_time import Convention
 from strikewire.api import schemas
 from strikewire.api.instants import Day, Instant
-from strikewire.core.errors import AheadOfMarketError, NothingRecordedError, UnknownExpiryError
+from strikewire.core.errors import AheadOfMarketError, NothingRecordedError
 from strikewire.core.instants import format_rfc3339
 from strikewire.engine.chains.layout import ChainKey
 from strikewire.engine.chains.table import ChainTable
 from strikewire.live.chain_conventions import revalue
-from strikewire.live.contract_directory import UnderlyingKey
 from strikewire.runtime import Runtime
-from strikewire.store.contracts import ListedExpiry
 
 UnderlyingName = Annotated[
     str,
@@ -86,39 +83,6 @@ def find_instant(runtime: Runtime, as_of_ns: int | None) -> int:
     return as_of_ns
 
 
-def list_chains(
-    runtime: Runtime, key: UnderlyingKey, listed: Sequence[ListedExpiry], *, as_of_ns: int
-) -> list[ChainKey]:
-    """Return the chains that were not over at an instant, nearest first; else the last one.
-
-    Raises
-    ------
-    UnknownExpiryError : there are only futures on the underlying.
-    """
-    days = [each.day for each in listed if each.options]
-    if not days:
-        msg = f"options on {key} were wanted, found only futures"
-        raise UnknownExpiryError(msg, underlying=key.underlying, exchange=key.exchange)
-    cutoffs_ns = runtime.contracts.find_cutoffs(key, days)
-    going = [day for day, cutoff_ns in zip(days, cutoffs_ns, strict=True) if cutoff_ns > as_of_ns]
-    return [ChainKey(key.exchange, key.underlying, day) for day in going or days[-1:]]
-
-
-def check_expiry(key: UnderlyingKey, listed: Sequence[ListedExpiry], day: date) -> ChainKey:
-    """Return the chain that ends on a day.
-
-    Raises
-    ------
-    UnknownExpiryError : none does.
-    """
-    if not any(each.day == day and each.options for each in listed):
-        msg = f"a day on which options on {key} end was wanted, found {day}"
-        raise UnknownExpiryError(
-            msg, underlying=key.underlying, exchange=key.exchange, expiry=day.isoformat()
-        )
-    return ChainKey(key.exchange, key.underlying, day)
-
-
 async def find_chains(runtime: Runtime, query: UnderlyingQuery) -> list[ChainKey]:
     """Return the chains of an underlying that are not over, nearest first; else the last one.
 
@@ -130,7 +94,7 @@ async def find_chains(runtime: Runtime, query: UnderlyingQuery) -> list[ChainKey
     """
     instant_ns = find_instant(runtime, query.as_of)
     key, listed = await runtime.contracts.find(query.underlying)
-    return list_chains(runtime, key, listed, as_of_ns=instant_ns)
+    return runtime.contracts.list_chains(key, listed, as_of_ns=instant_ns)
 
 
 async def find_chain(runtime: Runtime, query: ExpiryQuery) -> ChainKey:
@@ -146,7 +110,7 @@ async def find_chain(runtime: Runtime, query: ExpiryQuery) -> ChainKey:
         return (await find_chains(runtime, query))[0]
     find_instant(runtime, query.as_of)
     key, listed = await runtime.contracts.find(query.underlying)
-    return check_expiry(key, listed, query.expiry)
+    return runtime.contracts.get_chain(key, listed, query.expiry)
 
 
 async def load_chain(

@@ -13,7 +13,6 @@ from strikewire.api.routes import Routes
 from strikewire.api.table_formats import Columns, join_tables
 from strikewire.api.v1.fo.answers import Answer, make_page, make_route
 from strikewire.api.v1.fo.bodies import FiguresBody
-from strikewire.api.v1.fo.queries import list_chains
 from strikewire.api.v1.fo.stretches import (
     SeriesQuery,
     SeriesTimeframe,
@@ -152,7 +151,7 @@ async def get_index(runtime: Runtime, query: StretchQuery) -> Answer:
     """List the volatility index over time: what thirty days cost, without a model."""
     key, listed = await runtime.contracts.find(query.underlying)
     from_ns, to_ns = find_bounds(runtime, query, key)
-    going = list_chains(runtime, key, listed, as_of_ns=from_ns)
+    going = runtime.contracts.list_chains(key, listed, as_of_ns=from_ns)
     cutoffs_ns = runtime.contracts.find_cutoffs(key, [each.expiry for each in going])
     keys = [
         each

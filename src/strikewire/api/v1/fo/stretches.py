@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from strikewire.api.instants import Instant
-from strikewire.api.v1.fo.queries import UnderlyingQuery, check_expiry, find_instant, list_chains
+from strikewire.api.v1.fo.queries import UnderlyingQuery, find_instant
 from strikewire.core.bars import Timeframe
 from strikewire.core.errors import InvalidInputError
 from strikewire.core.instants import DAY_NS, MINUTE_NS
@@ -116,9 +116,9 @@ async def find_stretch(runtime: Runtime, query: SeriesQuery) -> Stretch:
     key, listed = await runtime.contracts.find(query.underlying)
     from_ns, to_ns = find_bounds(runtime, query, key)
     if query.expiry is None:
-        keys = list_chains(runtime, key, listed, as_of_ns=to_ns)[:1]
+        keys = runtime.contracts.list_chains(key, listed, as_of_ns=to_ns)[:1]
     else:
-        keys = [check_expiry(key, listed, day) for day in query.expiry]
+        keys = [runtime.contracts.get_chain(key, listed, day) for day in query.expiry]
     return Stretch(keys, from_ns, to_ns, Timeframe(query.timeframe.value))
 
 

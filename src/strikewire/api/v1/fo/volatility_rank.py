@@ -12,7 +12,7 @@ from strikewire.analytics.options.volatility_rank import LEAST_DAYS, WINDOW, ran
 from strikewire.api import schemas
 from strikewire.api.routes import Routes
 from strikewire.api.v1.fo.answers import Answer, make_page, make_route
-from strikewire.api.v1.fo.queries import UnderlyingQuery, find_instant, list_chains
+from strikewire.api.v1.fo.queries import UnderlyingQuery, find_instant
 from strikewire.core.errors import NothingRecordedError
 from strikewire.core.instants import DAY_NS, MINUTE_NS, format_rfc3339, to_date
 from strikewire.live.contract_directory import UnderlyingKey
@@ -80,7 +80,7 @@ async def get_iv_rank(runtime: Runtime, query: RankQuery) -> Answer:
     days = list_days(calendar, instant_ns - MINUTE_NS + 1, query.window + 1)
     if not len(days):
         raise _make_refusal(key, query)
-    chains = list_chains(runtime, key, listed, as_of_ns=int(days.spans_ns[0, 0]))
+    chains = runtime.contracts.list_chains(key, listed, as_of_ns=int(days.spans_ns[0, 0]))
     horizon_ns = query.horizon_days * DAY_NS
     rows = await runtime.chain_history.last_metrics(
         chains, days, reach_ns=horizon_ns + _REACH_NS, as_of_ns=instant_ns
