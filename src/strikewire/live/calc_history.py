@@ -23,6 +23,7 @@ from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
 from strikewire.live.contract_directory import ContractDirectory, UnderlyingKey
 from strikewire.live.history import BarRange, BarSeries
+from strikewire.live.series_payloads import list_index_chains
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.store.encoding import PageSlice, encode_page
 
@@ -30,8 +31,6 @@ _NO_BARS: Final = np.zeros(0, BAR_DTYPE)
 _NO_STRIKES: Final = np.zeros(0, STRIKE_BAR_DTYPE)
 #: Before everything.
 _START_NS: Final = -(2**62)
-#: Beyond the two expiries on either side of an index's 30 days, whatever is listed.
-_INDEX_REACH_NS: Final = 100 * DAY_NS
 _NO_ID: Final = InstrumentId(-1)
 #: How far back the first look goes; each next one goes four times as far.
 _FIRST_LOOK_NS: Final = 4 * DAY_NS
@@ -273,12 +272,8 @@ def list_keys_at(calc: CalcSymbol, turns: Sequence[Turn], at_ns: int) -> list[Ch
 
 
 def _list_index_keys(turns: Sequence[Turn], from_ns: int, to_ns: int) -> list[ChainKey]:
-    """Return the chains that the index of a span may be made of: those around its horizon."""
-    return [
-        each.key
-        for each in turns
-        if each.ends_ns > from_ns and each.begins_ns < to_ns + _INDEX_REACH_NS
-    ]
+    keys, ends_ns = [each.key for each in turns], [each.ends_ns for each in turns]
+    return list_index_chains(keys, ends_ns, from_ns, to_ns)
 
 
 def make_calc_bars(series: Series) -> npt.NDArray[np.void]:

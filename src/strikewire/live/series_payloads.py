@@ -16,6 +16,7 @@ from strikewire.analytics.options.moneyness import (
     take_rows,
 )
 from strikewire.analytics.options.volatility_index import compute_index, find_terms
+from strikewire.core.instants import DAY_NS
 from strikewire.engine.chains.layout import ChainKey
 from strikewire.engine.chains.records import EXPIRY_NAMES, FIGURE_NAMES
 from strikewire.live.chain_payload import name_forward_sources
@@ -49,6 +50,9 @@ class Measure(StrEnum):
         return "close" if self is Measure.LTP else self.value
 
 
+#: Past the two expiries on either side of an index's 30 days, whatever is listed: one of them may
+#: be passed over for want of prices.
+_INDEX_REACH_NS: Final = 100 * DAY_NS
 #: What a straddle's series is made of.
 _STRADDLE: Final = (
     "spot", "forward", "atm_strike", "straddle", "strangle", "expected_move", "atm_iv",
@@ -84,6 +88,25 @@ def _list_keys(rows: Rows, keys: Sequence[ChainKey]) -> Columns:
         "ts": rows["ts_ns"].astype("datetime64[ns]"),
         "expiry": [days[place] for place in rows["expiry_id"].tolist()],
     }
+
+
+def list_index_chains(
+    keys: Sequence[ChainKey], ends_ns: Sequence[int], from_ns: int, to_ns: int
+) -> list[ChainKey]:
+    """Return the chains of an underlying that the index of a span of time may be made of.
+
+    Those that go on at its beginning, up to the first one beyond reach.
+
+    Parameters
+    ----------
+    keys : nearest expiry first.
+    ends_ns : when each is over.
+    """
+    return [
+        key
+        for place, (key, end_ns) in enumerate(zip(keys, ends_ns, strict=True))
+        if end_ns > from_ns and (not place or ends_ns[place - 1] < to_ns + _INDEX_REACH_NS)
+    ]
 
 
 def list_index_columns(rows: Rows, keys: Sequence[ChainKey]) -> Columns:

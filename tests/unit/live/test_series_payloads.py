@@ -8,12 +8,13 @@ from datetime import date
 import numpy as np
 import pytest
 
-from strikewire.core.instants import MINUTE_NS, SECOND_NS
+from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from strikewire.engine.chains.layout import ChainKey
 from strikewire.engine.chains.records import EXPIRY_METRICS_DTYPE, STRIKE_BAR_DTYPE
 from strikewire.live.series_payloads import (
     Measure,
     list_bucket_columns,
+    list_index_chains,
     list_index_columns,
     list_metric_columns,
     list_straddle_columns,
@@ -85,6 +86,20 @@ def test_index_passes_over_expiries_that_say_nothing(rng):
 
     assert math.isnan(columns["value"][0])
     assert columns["near_expiry"] == [None, "2025-07-24"]
+
+
+def test_index_of_a_span_may_be_of_chains_that_go_on_up_to_the_first_beyond_reach():
+    keys = [ChainKey("NFO", "NIFTY", date(2025, month, 24)) for month in range(1, 11)]
+    ends_ns = [DAY_NS * days for days in range(0, 300, 30)]
+
+    def list_days(from_day, to_day):
+        found = list_index_chains(keys, ends_ns, from_day * DAY_NS, to_day * DAY_NS)
+        return [ends_ns[keys.index(each)] // DAY_NS for each in found]
+
+    assert list_days(0, 0) == [30, 60, 90, 120]
+    assert list_days(29, 40) == [30, 60, 90, 120, 150]
+    assert list_days(269, 1_000) == [270]
+    assert list_days(270, 1_000) == []
 
 
 def make_strikes(rng, strikes):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,18 +22,16 @@ from strikewire.api.v1.fo.stretches import (
     find_stretch,
 )
 from strikewire.core.bars import Timeframe
-from strikewire.core.instants import DAY_NS, MINUTE_NS, format_rfc3339
+from strikewire.core.instants import MINUTE_NS, format_rfc3339
 from strikewire.live.series_payloads import (
     Measure,
     list_bucket_columns,
+    list_index_chains,
     list_index_columns,
     list_metric_columns,
     list_straddle_columns,
 )
 from strikewire.runtime import Runtime
-
-#: What an index is made of ends no later: half of a year is far from a month.
-_INDEX_REACH_NS: Final = 180 * DAY_NS
 
 
 class BucketQuery(SeriesQuery):
@@ -153,11 +151,7 @@ async def get_index(runtime: Runtime, query: StretchQuery) -> Answer:
     from_ns, to_ns = find_bounds(runtime, query, key)
     going = runtime.contracts.list_chains(key, listed, as_of_ns=from_ns)
     cutoffs_ns = runtime.contracts.find_cutoffs(key, [each.expiry for each in going])
-    keys = [
-        each
-        for each, cutoff_ns in zip(going, cutoffs_ns, strict=True)
-        if cutoff_ns <= to_ns + _INDEX_REACH_NS
-    ] or going[:1]
+    keys = list_index_chains(going, cutoffs_ns, from_ns, to_ns) or going
     wanted = Stretch(keys, from_ns, to_ns, Timeframe(query.timeframe.value))
     rows = await _load_metrics(runtime, wanted)
     return _make_series(wanted, list_index_columns(rows, keys))
