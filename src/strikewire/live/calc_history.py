@@ -259,9 +259,8 @@ class CalcHistory:
         now_ns = self._clock.now_ns()
         if self._board is None or span[1] < now_ns:
             return None
-        keys = list_keys_at(calc, turns, now_ns)
-        heard = [key for key in keys if self._board.find(key) is not None]
-        return compute_now(calc.what, self._board.compute(heard)) if heard else None
+        table = self._board.compute(list_keys_at(calc, turns, now_ns))
+        return None if table is None else compute_now(calc.what, table)
 
 
 def list_keys_at(calc: CalcSymbol, turns: Sequence[Turn], at_ns: int) -> list[ChainKey]:

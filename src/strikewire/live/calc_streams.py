@@ -150,11 +150,10 @@ class CalcStreams:
 
     def _move(self, topic: _CalcTopic, at_ns: int) -> None:
         assert self._board is not None, "a board has told of it"
-        board = self._board
         self._want(topic, topic.list_keys(at_ns))
-        heard = [key for key in topic.wanted if board.find(key) is not None]
-        if heard:
-            topic.move(board.compute(heard))
+        table = self._board.compute(topic.wanted)
+        if table is not None:
+            topic.move(table)
 
     async def run(self) -> None:
         """Load again what has started over, until cancelled."""

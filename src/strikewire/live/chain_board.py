@@ -63,7 +63,9 @@ class ChainBoard:
         self._step = 0
         # By id: who was touched since the last valuation.
         self._has_moved = np.zeros(0, np.bool_)
-        self._tables: dict[ChainKey, tuple[int, ChainTable]] = {}
+        # What was valued since the last step, by the expiries in it.
+        self._tables: dict[tuple[ChainKey, ...], ChainTable] = {}
+        self._refreshed: ChainTable | None = None
         self._woken = asyncio.Event()
 
     def bind(self, chains: ChainReader) -> None:
@@ -105,20 +107,29 @@ class ChainBoard:
 
     def find(self, key: ChainKey) -> ChainTable | None:
         """Return one expiry as it is now; None where it is not heard, or nothing was yet."""
-        place = self.layout.find(key)
-        if place is None or not self._step:
+        return self.compute([key])
+
+    def compute(self, keys: Sequence[ChainKey]) -> ChainTable | None:
+        """Return several expiries in one pass, those that are heard, in the order given.
+
+        None where none is. They are valued once in a step, whoever asks.
+        """
+        heard = {key: place for key in keys if (place := self.layout.find(key)) is not None}
+        if not heard or not self._step:
             return None
-        known = self._tables.get(key)
-        if known is not None and known[0] == self._step:
-            return known[1]
-        table = self._reader.read([place])
-        self._tables[key] = (self._step, table)
+        subject = tuple(heard)
+        table = self._tables.get(subject)
+        if table is None:
+            table = self._pick_refreshed(subject) or self._reader.read(list(heard.values()))
+            self._tables[subject] = table
         return table
 
-    def compute(self, keys: Sequence[ChainKey]) -> ChainTable:
-        """Return several expiries in one pass, those that are heard, in the order given."""
-        places = [self.layout.find(key) for key in keys]
-        return self._reader.read([place for place in places if place is not None])
+    def _pick_refreshed(self, subject: tuple[ChainKey, ...]) -> ChainTable | None:
+        """Return one expiry out of those that were just valued for the listeners."""
+        if self._refreshed is None or len(subject) > 1:
+            return None
+        place = self._refreshed.layout.find(subject[0])
+        return None if place is None else self._refreshed.pick(place)
 
     # -- the engine's side ----------------------------------------------------------------------
 
@@ -126,8 +137,9 @@ class ChainBoard:
         """Note what moved. Nothing but a comparison while nobody wants anything."""
         has_fallen_back = update.seq <= self._step
         self._step = update.seq
+        self._tables.clear()
+        self._refreshed = None
         if has_fallen_back:
-            self._tables.clear()
             self._has_moved[:] = False
             for listener in self._listeners:
                 listener.on_restart()
@@ -160,7 +172,7 @@ class ChainBoard:
         if not places:
             return
         started_s = time.perf_counter()
-        table = self._reader.read(sorted(places))
+        table = self._refreshed = self._reader.read(sorted(places))
         self._metrics.chain_refresh_seconds.observe(time.perf_counter() - started_s)
         self._metrics.chains_refreshed.inc(len(places))
         for listener in self._listeners:

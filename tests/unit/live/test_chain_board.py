@@ -8,6 +8,7 @@ import math
 from collections.abc import AsyncIterator
 from datetime import date
 
+import numpy as np
 import pytest
 
 from strikewire.core.instants import MINUTE_NS
@@ -100,8 +101,10 @@ def test_several_are_valued_together_and_strangers_left_out(desk: Watched) -> No
 
     table = desk.board.compute([OTHER, KEY])
 
+    assert table is not None
     assert table.layout.keys == (KEY,)
-    assert len(desk.board.compute([OTHER]).layout) == 0
+    assert desk.board.compute([KEY]) is table
+    assert desk.board.compute([OTHER]) is None
 
 
 async def test_wanted_chain_is_told_when_something_of_it_moved(desk: Watched) -> None:
@@ -115,6 +118,23 @@ async def test_wanted_chain_is_told_when_something_of_it_moved(desk: Watched) ->
 
     assert desk.listener.tables[1].layout.keys == (KEY,)
     assert desk.listener.tables[1].expiries.spots.tolist() == [18_000.0]
+
+
+async def test_what_was_valued_for_listeners_is_not_valued_again(desk: Watched) -> None:
+    desk.board.want(KEY)
+    async with running(desk.board):
+        desk.hear(quote(CALL, 1, 100.0))
+        await eventually(lambda: len(desk.listener.tables) == 1)
+    told = desk.listener.tables[0]
+
+    found = desk.board.find(KEY)
+    desk.hear(quote(CALL, 2, 101.0))
+    later = desk.board.find(KEY)
+
+    assert found is not None
+    assert later is not None
+    assert np.shares_memory(found.calls.vols, told.calls.vols)
+    assert not np.shares_memory(later.calls.vols, told.calls.vols)
 
 
 async def test_what_moves_within_an_interval_is_told_once() -> None:

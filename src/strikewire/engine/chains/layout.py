@@ -73,7 +73,10 @@ class ChainLayout:
 
     def find(self, key: ChainKey) -> int | None:
         """Return an expiry's place; None where it is not here."""
-        return self.keys.index(key) if key in self.keys else None
+        try:
+            return self.keys.index(key)
+        except ValueError:
+            return None
 
     def rows(self, place: int) -> slice:
         """Return where an expiry's strikes are."""
