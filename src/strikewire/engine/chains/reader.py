@@ -128,7 +128,7 @@ class ChainReader:
         layout = self._layout.cut(places)
         as_of_ns = self._engine.as_of_ns
         opens_ns, _ = self._find_sessions(as_of_ns)
-        quotes = self._add_seeds(list_quoted(layout), self._engine.read_quotes(list_quoted(layout)))
+        quotes = self._read_quotes(list_quoted(layout))
         instant = ChainInstant(as_of_ns, opens_ns[np.asarray(places, np.int64)], ChainSource.LIVE)
         return value_chains(layout, quotes, instant, self._terms)
 
@@ -140,7 +140,7 @@ class ChainReader:
         layout, end_ns = self._layout, minute_ns + MINUTE_NS
         if not len(layout):
             return None
-        quotes = self._engine.read_closed(list_quoted(layout), minute_ns)
+        quotes = self._read_closed(list_quoted(layout), minute_ns)
         is_fresh = quotes.ts_ns == end_ns
         total, count = len(layout.strikes), len(layout)
         traded = np.logical_or.reduceat(
@@ -154,14 +154,12 @@ class ChainReader:
         if len(places) < count:
             quotes = _take(quotes, _find_rows(layout, places))
             layout = layout.cut(places)
-        quotes = self._add_seeds(list_quoted(layout), quotes)
         instant = ChainInstant(end_ns, opens_ns[places], ChainSource.MINUTE)
         return value_chains(layout, quotes, instant, self._terms)
 
     def read_futures(self) -> FutureTable:
         """Return every future as it is now."""
-        quotes = self._engine.read_quotes(self._futures.list_quoted())
-        quotes = self._add_seeds(self._futures.list_quoted(), quotes)
+        quotes = self._read_quotes(self._futures.list_quoted())
         return make_future_table(self._futures, quotes, self._engine.as_of_ns, self._terms)
 
     def read_futures_minute(
@@ -174,7 +172,7 @@ class ChainReader:
         bars : BAR_DTYPE (n,), of that minute; other instruments' are passed over.
         """
         ids = self._futures.list_quoted()
-        quotes = self._add_seeds(ids, self._engine.read_closed(ids, minute_ns))
+        quotes = self._read_closed(ids, minute_ns)
         table = make_future_table(self._futures, quotes, minute_ns + MINUTE_NS, self._terms)
         return make_future_rows(table, bars)
 
@@ -205,6 +203,12 @@ class ChainReader:
                 opens_ns[number] = calendar.opens_ns[place]
                 closes_ns[number] = calendar.closes_ns[place]
         return opens_ns[self._venue_of], closes_ns[self._venue_of]
+
+    def _read_quotes(self, ids: npt.NDArray[np.int32]) -> QuoteColumns:
+        return self._add_seeds(ids, self._engine.read_quotes(ids))
+
+    def _read_closed(self, ids: npt.NDArray[np.int32], minute_ns: int) -> QuoteColumns:
+        return self._add_seeds(ids, self._engine.read_closed(ids, minute_ns))
 
     def _add_seeds(self, ids: npt.NDArray[np.int32], quotes: QuoteColumns) -> QuoteColumns:
         """Put in what the engine cannot know: how the session before its first one ended."""
