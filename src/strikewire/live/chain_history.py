@@ -96,11 +96,10 @@ class ChainHistory:
             live = {key: self._board.find(key) for key in keys}
             found = {key: table for key, table in live.items() if table is not None}
         until_ns = self._find_until(as_of_ns)
-        for minute in reversed(self._list_pending(until_ns)):
-            for key in keys:
-                place = None if minute.table is None else minute.table.layout.find(key)
-                if minute.table is not None and place is not None and key not in found:
-                    found[key] = minute.table.pick(place)
+        pending = self._list_pending(until_ns)
+        for key in keys:
+            if key not in found and (told := _pick_minutes(pending, key)):
+                found[key] = told[-1][0]
         missing = [key for key in keys if key not in found]
         if missing:
             async with self._database.read() as session:
@@ -165,9 +164,8 @@ class ChainHistory:
         for place, key in enumerate(keys):
             mine = stored[stored["expiry_id"] == ids.get(key.name, -1)]
             fresh = [
-                make_metric_rows(each.table.pick(at), each.variances[at : at + 1], _OWN)
-                for each, at in _find_in(pending, key)
-                if each.table is not None
+                make_metric_rows(table, variances, _OWN)
+                for table, variances in _pick_minutes(pending, key)
             ]
             rows = _join(mine, fresh, span)
             rows["expiry_id"] = place
@@ -204,12 +202,9 @@ class ChainHistory:
             )
         stored["expiry_id"] = [places[each] for each in stored["expiry_id"].tolist()]
         fresh = [
-            make_metric_rows(
-                each.table.pick(at), each.variances[at : at + 1], np.full(1, place, np.int32)
-            )
+            make_metric_rows(table, variances, np.full(1, place, np.int32))
             for place, key in enumerate(keys)
-            for each, at in _find_in(pending, key)
-            if each.table is not None
+            for table, variances in _pick_minutes(pending, key)
         ]
         rows = keep_last_of_days(np.concatenate([stored, *fresh]), days)
         # Of what is pending all there is was taken.
@@ -229,11 +224,7 @@ class ChainHistory:
             ids = await self._store.find_ids(session, [key.name])
             if ids:
                 stored = await self._store.load_strikes(session, list(ids.values()), *span)
-        fresh = [
-            make_strike_rows(each.table.pick(at), _OWN)
-            for each, at in _find_in(pending, key)
-            if each.table is not None
-        ]
+        fresh = [make_strike_rows(table, _OWN) for table, _ in _pick_minutes(pending, key)]
         rows = _join(stored, fresh, span)
         rows["expiry_id"] = 0
         return keep_last(rows, timeframe, self._find_calendar(key.exchange))
@@ -305,12 +296,15 @@ class ChainHistory:
         return tables
 
 
-def _find_in(minutes: Sequence[ChainMinute], key: ChainKey) -> list[tuple[ChainMinute, int]]:
-    """Return those minutes that say something of a chain, and its place in each."""
-    places = [
-        (each, None if each.table is None else each.table.layout.find(key)) for each in minutes
+def _pick_minutes(
+    minutes: Sequence[ChainMinute], key: ChainKey
+) -> list[tuple[ChainTable, npt.NDArray[np.float64]]]:
+    """Return what minutes say of one chain, those that do: its table, and its variance (1,)."""
+    return [
+        (each.table.pick(place), each.variances[place : place + 1])
+        for each in minutes
+        if each.table is not None and (place := each.table.layout.find(key)) is not None
     ]
-    return [(each, place) for each, place in places if place is not None]
 
 
 def _join(
