@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from strikewire.core.clock import Clock
 from strikewire.core.instants import SECOND_NS
@@ -43,8 +44,8 @@ class InstrumentDirectory:
         self._clock = clock
         self._ttl_ns = int(config.ttl_s * SECOND_NS)
         self._known: OrderedDict[str, tuple[int, Instrument]] = OrderedDict()
-        #: Names that the store is being asked for: many who ask at once ask it once.
-        self._asking: dict[str, asyncio.Lock] = {}
+        # Held by those who ask the store for a name: many who do so at once ask it once.
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._hits = 0
         self._misses = 0
 
@@ -65,13 +66,9 @@ class InstrumentDirectory:
         if instrument is not None:
             return instrument
         asking = self._asking.setdefault(symbol, asyncio.Lock())
-        try:
-            async with asking:
-                # Whoever came first has asked for all; unless nobody is known by that name.
-                return self._find_known(symbol) or await self._ask(symbol)
-        finally:
-            if not asking.locked():
-                self._asking.pop(symbol, None)
+        async with asking:
+            # Whoever came first has asked for all; unless nobody is known by that name.
+            return self._find_known(symbol) or await self._ask(symbol)
 
     def _find_known(self, symbol: str) -> Instrument | None:
         known = self._known.get(symbol)
