@@ -21,10 +21,10 @@ from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.chains.table import ChainTable
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.feeds.tick_source import make_tick_source
+from strikewire.live.chain_contracts import ChainContracts, ChainContractsConfig
 from strikewire.live.chain_history import ChainHistory
 from strikewire.live.daily_vols import list_days
 from strikewire.live.session import Session
-from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.database import Database
 from strikewire.store.instruments import InstrumentStore
 from tests.db.desk import OPEN, RULES, Desk
@@ -114,7 +114,7 @@ def make_history(
 ) -> ChainHistory:
     return ChainHistory(
         database=database,
-        store=ChainRowStore(),
+        contracts=ChainContracts(config=ChainContractsConfig(), clock=ManualClock(0)),
         board=None,
         find_pending=lambda: pending,
         find_calendar=RULES.calendar,

@@ -18,6 +18,7 @@ from strikewire.core.chain_rows import (
 from strikewire.core.clock import ManualClock
 from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from strikewire.engine.chains.layout import ChainKey
+from strikewire.live.chain_contracts import ChainContracts, ChainContractsConfig
 from strikewire.live.chain_history import ChainHistory
 from strikewire.live.daily_vols import compute_daily_vols, list_days
 from strikewire.reference.cutoffs import find_cutoffs
@@ -103,7 +104,7 @@ async def test_daily_vols_and_their_rank_by_brute_force(
     for now_ns, as_of_ns in ((CLOSE + DAY_NS, until_ns), (until_ns, CLOSE + DAY_NS)):
         history = ChainHistory(
             database=recorded,
-            store=ChainRowStore(),
+            contracts=ChainContracts(config=ChainContractsConfig(), clock=ManualClock(0)),
             board=None,
             find_pending=list,
             find_calendar=RULES.calendar,

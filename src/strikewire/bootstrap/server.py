@@ -43,6 +43,7 @@ from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.calc_history import CalcHistory
 from strikewire.live.calc_streams import CalcStreams
 from strikewire.live.chain_board import ChainBoard
+from strikewire.live.chain_contracts import ChainContracts, ChainContractsConfig
 from strikewire.live.chain_history import ChainHistory
 from strikewire.live.chain_streams import ChainStreams, ChainStreamsConfig
 from strikewire.live.charts import Charts
@@ -80,7 +81,6 @@ from strikewire.runtime import Runtime
 from strikewire.settings import Settings
 from strikewire.store.bar_reader import BarReader
 from strikewire.store.bars import BarStore
-from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.contracts import ContractStore
 from strikewire.store.coverage import CoverageStore
 from strikewire.store.database import Database
@@ -207,7 +207,9 @@ async def build_runtime(
         )
         chain_history = ChainHistory(
             database=database,
-            store=ChainRowStore(),
+            contracts=ChainContracts(
+                config=ChainContractsConfig(ttl_s=settings.to_directory().ttl_s), clock=clock
+            ),
             board=None if playing is None else board,
             find_pending=list if playing is None else _name_pending(playing.session),
             find_calendar=rules.calendar,

@@ -28,12 +28,12 @@ from strikewire.engine.chains.records import (
 )
 from strikewire.engine.chains.table import ChainTable
 from strikewire.live.chain_board import ChainBoard
+from strikewire.live.chain_contracts import ChainContracts
 from strikewire.live.chain_rollups import keep_last, keep_last_of_days, roll_futures
 from strikewire.live.daily_vols import TradingDays
 from strikewire.reference.cutoffs import find_cutoffs
 from strikewire.reference.sessions import SessionCalendar
-from strikewire.reference.underlyings import find_spot_symbol
-from strikewire.store.chain_contracts import load_chain, load_futures
+from strikewire.store.chain_contracts import load_futures
 from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.database import Database, ReadSession
 
@@ -46,6 +46,7 @@ class ChainHistory:
 
     Parameters
     ----------
+    contracts : of the chains that were recorded.
     board : live chains; None when nobody hears ticks.
     find_pending : returns the records that are on their way to the store, oldest first.
     find_calendar : the sessions of a venue.
@@ -56,14 +57,16 @@ class ChainHistory:
         self,
         *,
         database: Database,
-        store: ChainRowStore,
+        contracts: ChainContracts,
         board: ChainBoard | None,
         find_pending: Callable[[], Sequence[ChainMinute]],
         find_calendar: Callable[[str], SessionCalendar],
         clock: Clock,
     ) -> None:
         self._database = database
-        self._store = store
+        # It holds nothing: there is nothing to choose.
+        self._store = ChainRowStore()
+        self._contracts = contracts
         self._board = board
         self._find_pending = find_pending
         self._find_calendar = find_calendar
@@ -283,14 +286,9 @@ class ChainHistory:
             if expiry_id is None or minute_ns is None:
                 continue
             strikes, metrics = await self._store.load_minute(session, expiry_id, minute_ns)
-            spot = find_spot_symbol(key.exchange, key.underlying)
-            listed = set(strikes["strike"].tolist())
-            contracts = [
-                each
-                for each in await load_chain(session, key.name, spot)
-                # Others were listed later.
-                if each.spec.strike in listed or not each.spec.kind.is_option
-            ]
+            contracts = await self._contracts.load(
+                session, key, strikes=set(strikes["strike"].tolist())
+            )
             layout = lay_out_chains(contracts, self._find_calendar)
             tables[key] = read_table(layout, strikes, metrics)
         return tables
