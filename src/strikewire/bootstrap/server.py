@@ -223,7 +223,10 @@ async def build_runtime(
             clock=clock,
         )
         contract_board = ContractBoard(
-            contracts=contracts, instruments=directory, history=chain_history, view=view
+            contracts=contracts,
+            history=chain_history,
+            board=None if playing is None else board,
+            view=view,
         )
         charts = Charts(
             instruments=directory,

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from strikewire.engine.chains.futures import FutureTable
 from strikewire.engine.chains.layout import ChainKey, ChainLayout
 from strikewire.engine.chains.reader import ChainReader
 from strikewire.engine.chains.records import ChainMinute
@@ -130,6 +131,10 @@ class ChainBoard:
             return None
         place = self._refreshed.layout.find(subject[0])
         return None if place is None else self._refreshed.pick(place)
+
+    def read_futures(self) -> FutureTable | None:
+        """Return every future that is heard as it is now; None where nothing was heard yet."""
+        return self._reader.read_futures() if self._step else None
 
     # -- the engine's side ----------------------------------------------------------------------
 

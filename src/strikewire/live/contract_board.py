@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from strikewire.core.errors import NothingRecordedError, UnknownSymbolError
+from strikewire.core.errors import NothingRecordedError
 from strikewire.core.instants import MINUTE_NS, format_rfc3339
-from strikewire.core.instruments import Instrument, InstrumentKind
+from strikewire.core.instruments import Instrument
+from strikewire.engine.chains.layout import NOBODY
 from strikewire.engine.view import EngineView
+from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
 from strikewire.live.contract_directory import ContractDirectory, UnderlyingKey
-from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.futures_payload import FutureLadder
 from strikewire.reference.underlyings import find_spot_symbol
-from strikewire.store.instrument_search import SearchFilter
-
-#: More futures of one underlying are listed nowhere at once.
-_FUTURES_MAX = 50
-#: In the place of an id: there is no such instrument.
-_NOBODY = -1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Futures:
-    """Futures in their order, and when those with an expiry end."""
-
-    instruments: tuple[Instrument, ...]
-    cutoffs_ns: npt.NDArray[np.int64]
 
 
 class ContractBoard:
@@ -38,20 +24,20 @@ class ContractBoard:
 
     Parameters
     ----------
-    view : None when nobody hears ticks.
+    board, view : of what is heard; None when nobody hears ticks.
     """
 
     def __init__(
         self,
         *,
         contracts: ContractDirectory,
-        instruments: InstrumentDirectory,
         history: ChainHistory,
+        board: ChainBoard | None,
         view: EngineView | None,
     ) -> None:
         self._contracts = contracts
-        self._instruments = instruments
         self._history = history
+        self._board = board
         self._view = view
 
     async def get_ladder(self, key: UnderlyingKey, *, as_of_ns: int | None) -> FutureLadder:
@@ -66,67 +52,74 @@ class ContractBoard:
         NothingRecordedError : nothing is known of any of them by then.
         DependencyError : the store was needed and did not answer.
         """
-        if as_of_ns is None and self._view is not None and self._view.as_of_ns:
-            live = await self._read_ladder(key, self._view)
-            if live.ts_ns.any():
-                return live
-        instruments, rows = await self._history.futures_at(key.exchange, key.underlying, as_of_ns)
-        if not len(rows):
+        ladder = await self.find_ladder(key, as_of_ns=as_of_ns)
+        if ladder is None:
             what = f"futures on {key}"
             raise _miss(what, as_of_ns)
+        return ladder
+
+    async def find_ladder(self, key: UnderlyingKey, *, as_of_ns: int | None) -> FutureLadder | None:
+        """Return what `get_ladder` does, None where nothing is known.
+
+        Raises
+        ------
+        DependencyError : the store was needed and did not answer.
+        """
+        live = self._read_ladder(key) if as_of_ns is None else None
+        return live or await self._load_ladder(key, as_of_ns)
+
+    def _read_ladder(self, key: UnderlyingKey) -> FutureLadder | None:
+        """Return the futures by their latest quotes; None where none is heard."""
+        table = None if self._board is None else self._board.read_futures()
+        if table is None:
+            return None
+        layout = table.layout
+        mine = layout.find(key.exchange, key.underlying)
+        places = mine[_list_going(layout.cutoffs_ns[mine], table.as_of_ns)]
+        if not table.ts_ns[places].any():
+            return None
+        has_spot = layout.spot_ids[places[0]] != NOBODY
+        ends_ns = layout.cutoffs_ns[places]
+        return FutureLadder(
+            as_of_ns=table.as_of_ns,
+            exchange=key.exchange,
+            underlying=key.underlying,
+            spot_symbol=find_spot_symbol(key.exchange, key.underlying) if has_spot else None,
+            spot=float(table.spots[places[0]]),
+            instruments=tuple(layout.instruments[place] for place in places),
+            cutoffs_ns=ends_ns[ends_ns > 0],
+            prices=table.ltps[places],
+            changes=table.changes[places],
+            volumes=table.volumes[places],
+            oi=table.oi[places],
+            oi_changes=table.oi_changes[places],
+            ts_ns=table.ts_ns[places],
+        )
+
+    async def _load_ladder(self, key: UnderlyingKey, as_of_ns: int | None) -> FutureLadder | None:
+        """Return the futures as the newest minute by an instant left them; None where none did."""
+        instruments, rows = await self._history.futures_at(key.exchange, key.underlying, as_of_ns)
+        if not len(rows):
+            return None
         newest = rows[np.argmax(rows["ts_ns"])]
         instant_ns = int(newest["ts_ns"]) + MINUTE_NS
-        futures = self._sort_futures(key, instruments, instant_ns)
-        places = {each.id: place for place, each in enumerate(instruments)}
-        rows = rows[[places[each.id] for each in futures.instruments]]
+        ends_ns = self._find_ends(key, instruments)
+        places = _list_going(ends_ns, instant_ns)
+        rows, ends_ns = rows[places], ends_ns[places]
         return FutureLadder(
             as_of_ns=instant_ns,
             exchange=key.exchange,
             underlying=key.underlying,
             spot_symbol=find_spot_symbol(key.exchange, key.underlying),
             spot=float(newest["spot"]),
-            instruments=futures.instruments,
-            cutoffs_ns=futures.cutoffs_ns,
+            instruments=tuple(instruments[place] for place in places),
+            cutoffs_ns=ends_ns[ends_ns > 0],
             prices=rows["close"],
             changes=rows["change"],
             volumes=rows["day_volume"],
             oi=rows["oi"],
             oi_changes=rows["oi_change"],
             ts_ns=rows["ts_ns"] + MINUTE_NS,
-        )
-
-    async def _read_ladder(self, key: UnderlyingKey, view: EngineView) -> FutureLadder:
-        """Return the futures by their latest quotes."""
-        found, _ = await self._instruments.search(
-            "",
-            wanted=SearchFilter(
-                kinds=[InstrumentKind.FUTURE],
-                exchanges=[key.exchange],
-                underlying=key.underlying,
-                today=self._contracts.find_day(key, view.as_of_ns),
-            ),
-            limit=_FUTURES_MAX,
-            offset=0,
-        )
-        futures = self._sort_futures(key, found, view.as_of_ns)
-        spot = await self._find_instrument(find_spot_symbol(key.exchange, key.underlying))
-        ids = [int(each.id) for each in futures.instruments]
-        ids.append(_NOBODY if spot is None else int(spot.id))
-        quotes = view.read_quotes(np.array(ids, np.int32))
-        return FutureLadder(
-            as_of_ns=view.as_of_ns,
-            exchange=key.exchange,
-            underlying=key.underlying,
-            spot_symbol=None if spot is None else spot.symbol,
-            spot=float(quotes.ltps[-1]),
-            instruments=futures.instruments,
-            cutoffs_ns=futures.cutoffs_ns,
-            prices=quotes.ltps[:-1],
-            changes=(quotes.ltps - quotes.closes_before)[:-1],
-            volumes=quotes.volumes[:-1],
-            oi=quotes.oi[:-1],
-            oi_changes=(quotes.oi - quotes.oi_before)[:-1],
-            ts_ns=quotes.ts_ns[:-1],
         )
 
     async def get_book(
@@ -151,25 +144,20 @@ class ContractBoard:
             raise _miss(what, as_of_ns)
         return found
 
-    def _sort_futures(
-        self, key: UnderlyingKey, instruments: Sequence[Instrument], instant_ns: int
-    ) -> _Futures:
-        """Return the futures that are not over, by expiry, those without one last."""
-        dated = sorted(
-            (each.spec.expiry, int(each.id), each)
-            for each in instruments
-            if each.spec.expiry is not None
-        )
-        cutoffs_ns = np.array(self._contracts.find_cutoffs(key, [day for day, *_ in dated]))
-        going = np.flatnonzero(cutoffs_ns > instant_ns)
-        endless = [each for each in instruments if each.spec.expiry is None]
-        return _Futures((*(dated[place][2] for place in going), *endless), cutoffs_ns[going])
+    def _find_ends(
+        self, key: UnderlyingKey, futures: Sequence[Instrument]
+    ) -> npt.NDArray[np.int64]:
+        """Return when futures end, int64 (f,); 0 without an expiry."""
+        days = [each.spec.expiry for each in futures if each.spec.expiry is not None]
+        ends_ns = np.zeros(len(futures), np.int64)
+        is_dated = [each.spec.expiry is not None for each in futures]
+        ends_ns[is_dated] = self._contracts.find_cutoffs(key, days)
+        return ends_ns
 
-    async def _find_instrument(self, symbol: str | None) -> Instrument | None:
-        try:
-            return None if symbol is None else await self._instruments.get(symbol)
-        except UnknownSymbolError:
-            return None
+
+def _list_going(ends_ns: npt.NDArray[np.int64], instant_ns: int) -> npt.NDArray[np.intp]:
+    """Return the places of what is not over, in their order; what never ends comes last."""
+    return np.concatenate([np.flatnonzero(ends_ns > instant_ns), np.flatnonzero(ends_ns == 0)])
 
 
 def _has_levels(book: npt.NDArray[np.void]) -> bool:

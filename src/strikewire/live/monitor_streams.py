@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -84,20 +83,22 @@ class MonitorReader:
         now_ns = self._clock.now_ns()
         return self._contracts.list_chains(underlying, listed, as_of_ns=now_ns)[:EXPIRIES]
 
-    async def read(self, underlying: UnderlyingKey) -> dict[str, Any]:
+    async def read(self, underlying: UnderlyingKey, keys: Sequence[ChainKey]) -> dict[str, Any]:
         """Return a monitor as it is now.
+
+        Parameters
+        ----------
+        keys : the chains in it, as `find_keys` has found them.
 
         Raises
         ------
         NothingRecordedError : nothing is known of its chains.
         """
-        tables = await self._history.chains_at(await self.find_keys(underlying))
+        tables = await self._history.chains_at(keys)
         if not tables:
             msg = f"nothing is known of any chain of {underlying}"
             raise NothingRecordedError(msg, underlying=underlying.underlying)
-        ladder = None
-        with suppress(NothingRecordedError):
-            ladder = await self._contract_board.get_ladder(underlying, as_of_ns=None)
+        ladder = await self._contract_board.find_ladder(underlying, as_of_ns=None)
         return build_monitor(tables, ladder, otm_levels=OTM_LEVELS)
 
 
@@ -187,8 +188,8 @@ class MonitorStreams:
             self._forget(topic)
             return
         try:
-            state = await self._reader.read(topic.key)
             keys = await self._reader.find_keys(topic.key)
+            state = await self._reader.read(topic.key, keys)
         except StrikewireError as error:
             _log.warning("a monitor was lost", topic=topic.channel.name, reason=str(error))
             self._forget(topic)
@@ -219,8 +220,8 @@ class MonitorStreams:
         async with opening:
             topic = self._topics.get(key)
             if topic is None or not topic.channel.listeners:
-                state = await self._reader.read(key)
                 keys = await self._reader.find_keys(key)
+                state = await self._reader.read(key, keys)
                 topic = _MonitorTopic(key, state, self._make_epoch(), self._figures)
                 self._want(topic, keys)
                 if (known := self._topics.get(key)) is not None:

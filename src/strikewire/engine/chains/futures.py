@@ -29,22 +29,24 @@ class FutureLayout:
 
     Parameters
     ----------
-    names : exchange, underlying and expiry of each of f; a continuous one has no expiry, and comes
-        first.
+    instruments : f of them; a continuous one has no expiry, and comes first.
     ids, spot_ids : int32 (f,); NOBODY where the spot is not known.
     cutoffs_ns : int64 (f,); 0 without an expiry.
-    symbols : canonical symbols, f of them.
     """
 
-    names: tuple[tuple[str, str, date | None], ...]
+    instruments: tuple[Instrument, ...]
     ids: npt.NDArray[np.int32]
     spot_ids: npt.NDArray[np.int32]
     cutoffs_ns: npt.NDArray[np.int64]
-    symbols: tuple[str, ...]
 
     def __len__(self) -> int:
         """Return the number of futures."""
-        return len(self.names)
+        return len(self.instruments)
+
+    def find(self, exchange: str, underlying: str) -> npt.NDArray[np.intp]:
+        """Return the places of the futures on an underlying."""
+        wanted = exchange, underlying
+        return np.flatnonzero([_name(each) == wanted for each in self.instruments])
 
     def list_quoted(self) -> npt.NDArray[np.int32]:
         """Return the ids that quotes are wanted of: int32 (2 * f,), futures and then spots."""
@@ -97,23 +99,23 @@ def lay_out_futures(
     }
     futures = sorted(
         (each for each in given if each.spec.kind is InstrumentKind.FUTURE),
-        key=lambda each: (_name(each)[:2], each.spec.expiry or date.min, each.symbol),
+        key=lambda each: (_name(each), each.spec.expiry or date.min, each.symbol),
     )
-    names = tuple(_name(each) for each in futures)
     return FutureLayout(
-        names=names,
+        instruments=tuple(futures),
         ids=np.array([int(each.id) for each in futures], np.int32),
         spot_ids=np.array(
-            [spots.get(find_spot_symbol(*name[:2]) or "", NOBODY) for name in names], np.int32
+            [spots.get(find_spot_symbol(*_name(each)) or "", NOBODY) for each in futures], np.int32
         ),
         cutoffs_ns=np.array(
             [
-                0 if expiry is None else int(find_cutoffs(find_calendar(exchange), [expiry])[0])
-                for exchange, _, expiry in names
+                0
+                if each.spec.expiry is None
+                else int(find_cutoffs(find_calendar(each.spec.exchange), [each.spec.expiry])[0])
+                for each in futures
             ],
             np.int64,
         ),
-        symbols=tuple(each.symbol for each in futures),
     )
 
 
@@ -170,6 +172,7 @@ def make_future_rows(table: FutureTable, bars: npt.NDArray[np.void]) -> npt.NDAr
     return rows
 
 
-def _name(future: Instrument) -> tuple[str, str, date | None]:
+def _name(future: Instrument) -> tuple[str, str]:
+    """Return where a future trades, and on what."""
     spec = future.spec
-    return spec.exchange, spec.underlying or spec.tradingsymbol, spec.expiry
+    return spec.exchange, spec.underlying or spec.tradingsymbol

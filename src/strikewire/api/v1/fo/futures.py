@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Literal
 
 import orjson
@@ -14,7 +13,6 @@ from strikewire.api.table_formats import join_tables
 from strikewire.api.v1.fo.answers import Answer, make_page, make_route
 from strikewire.api.v1.fo.bodies import ChainBody
 from strikewire.api.v1.fo.queries import UnderlyingQuery, find_chains, find_instant, load_tables
-from strikewire.core.errors import NothingRecordedError
 from strikewire.live.chain_payload import list_chain_columns
 from strikewire.live.contract_directory import UnderlyingKey
 from strikewire.live.futures_payload import describe_ladder, list_ladder_columns
@@ -115,11 +113,9 @@ async def get_monitor(runtime: Runtime, query: MonitorQuery) -> Answer:
     """Show an underlying at a glance: spot, futures, and its nearest chains around the money."""
     keys = (await find_chains(runtime, query))[: query.expiry_limit]
     tables = await load_tables(runtime, keys, query.as_of)
-    ladder = None
-    with suppress(NothingRecordedError):
-        ladder = await runtime.contract_board.get_ladder(
-            UnderlyingKey(keys[0].exchange, keys[0].underlying), as_of_ns=query.as_of
-        )
+    ladder = await runtime.contract_board.find_ladder(
+        UnderlyingKey(keys[0].exchange, keys[0].underlying), as_of_ns=query.as_of
+    )
     return Answer(
         as_of_ns=max(each.as_of_ns for each in tables),
         rows=sum(len(each.layout.strikes) for each in tables),
