@@ -43,6 +43,10 @@ _STATUSES: Final[dict[type[errors.StrikewireError], int]] = {
     errors.ConflictError: 409,
     errors.RateLimitedError: 429,
     errors.DependencyError: 503,
+    # True of the request, but nobody is logged in with the broker.
+    errors.BrokerTokenError: 409,
+    errors.BrokerUnavailableError: 503,
+    errors.BrokerError: 502,
 }
 
 # Errors that the web framework raises by itself: its status, our code.
@@ -95,7 +99,9 @@ def _describe_known(error: errors.StrikewireError) -> Failure:
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return _bug()
     headers: dict[str, str] = {}
-    if isinstance(error, errors.RateLimitedError | errors.DependencyError):
+    if isinstance(
+        error, errors.RateLimitedError | errors.DependencyError | errors.BrokerUnavailableError
+    ):
         # Whole seconds, and never 0: a client that comes back at once helps nobody.
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     if isinstance(error, errors.HeadTooLargeError):

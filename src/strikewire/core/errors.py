@@ -29,6 +29,18 @@
     │   ├── PoolExhaustedError        every connection was in use for the whole acquire timeout
     │   ├── DatabaseBusyError         a lock or the statement timeout stopped the query
     │   └── UserServiceUnavailableError  the external user service does not tell its keys
+    ├── BrokerError                   the broker refused what was asked of it
+    │   ├── BrokerTokenError          no access token, or a dead one: somebody has to log in
+    │   ├── BrokerPermissionError     the account has not subscribed to that part of its API
+    │   ├── BrokerUserError           something is the matter with the account
+    │   ├── BrokerInputError          what it was asked is wrong
+    │   ├── BrokerOrderError          an order, its margin or its holding is refused
+    │   ├── BrokerAnswerError         its answer is too long, or not what was asked for
+    │   └── BrokerUnavailableError    it may go better later; `retry_after_s` says when
+    │       ├── BrokerNetworkError    no answer in time, from it or from the exchange behind it
+    │       ├── BrokerDataError       its own order system answers it with nonsense
+    │       ├── BrokerGeneralError    it does not say what went wrong
+    │       └── BrokerRateLimitError  it was asked too often
     ├── RelayError                    what another program says of a topic cannot be read
     ├── FileLayoutError               a file is in no layout we know
     ├── JournalError                  a journal is not ours, or not readable at all
@@ -191,6 +203,58 @@ class RelayError(StrikewireError):
 
 class UserServiceUnavailableError(DependencyError):
     code = "user_service_unavailable"
+
+
+class BrokerError(StrikewireError):
+    code = "broker_refused"
+
+
+class BrokerTokenError(BrokerError):
+    code = "broker_token_refused"
+
+
+class BrokerPermissionError(BrokerError):
+    code = "broker_not_permitted"
+
+
+class BrokerUserError(BrokerError):
+    code = "broker_user_refused"
+
+
+class BrokerInputError(BrokerError):
+    code = "broker_input_refused"
+
+
+class BrokerOrderError(BrokerError):
+    code = "broker_order_refused"
+
+
+class BrokerAnswerError(BrokerError):
+    code = "broker_answer_unusable"
+
+
+class BrokerUnavailableError(BrokerError):
+    code = "broker_unavailable"
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after_s = retry_after_s
+
+
+class BrokerNetworkError(BrokerUnavailableError):
+    code = "broker_unreachable"
+
+
+class BrokerDataError(BrokerUnavailableError):
+    code = "broker_data_failed"
+
+
+class BrokerGeneralError(BrokerUnavailableError):
+    code = "broker_failed"
+
+
+class BrokerRateLimitError(BrokerUnavailableError):
+    code = "broker_rate_limited"
 
 
 class FileLayoutError(StrikewireError):

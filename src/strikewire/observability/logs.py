@@ -128,9 +128,9 @@ def configure_logging(config: LogConfig, *, clock: Clock, stream: BinaryIO) -> N
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(max(level, logging.WARNING))
-    # Alembic and SQLAlchemy tell a debugger's story at INFO; SQLAlchemy tells that of a pool class
-    # of ours under our name, which nothing else uses.
-    for name in ("alembic", "sqlalchemy", "strikewire"):
+    # Alembic, SQLAlchemy and the HTTP client tell a debugger's story at INFO; SQLAlchemy tells that
+    # of a pool class of ours under our name, which nothing else uses.
+    for name in ("alembic", "httpcore", "httpx", "sqlalchemy", "strikewire"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 

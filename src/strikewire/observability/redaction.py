@@ -43,6 +43,8 @@ _FORMS: Final = (
     # Up to the last @ before the path: passwords are seldom escaped as they should be.
     (re.compile(r"(://[^/\s:@]*):[^/\s]*@"), rf"\1:{REDACTED}@"),
     (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {REDACTED}"),
+    # A broker's: the application's key, and the access token behind a colon.
+    (re.compile(r"\b(token\s+)[\w-]{6,}:[\w-]{6,}", re.IGNORECASE), r"\1" + REDACTED),
     (re.compile(r"(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*"), REDACTED),
     # An API key of ours keeps its id, which is none of the secret: see auth.key_format.
     (re.compile(r"\b(swk_[0-9A-Za-z]{12})_[0-9A-Za-z]+"), rf"\1_{REDACTED}"),

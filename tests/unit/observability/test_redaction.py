@@ -31,6 +31,7 @@ pytestmark = pytest.mark.promise("S17")
         f"postgresql://desk:half@{CANARY}@db/strikewire",
         f"connection to postgresql://desk:{CANARY}@db failed, as did redis://x:{CANARY}@y",
         f"Authorization: Bearer {CANARY}",
+        f"headers: token {CANARY}:{CANARY} were sent",
         f"GET / HTTP/1.1\r\nCookie: a=1; session={CANARY}\r\n",
         f"{{'x-api-key': '{CANARY}'}}",
         f"b'x-api-key': b'{CANARY}'".replace("b'", "'"),

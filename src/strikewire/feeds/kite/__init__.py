@@ -1,0 +1,1 @@
+"""Zerodha's Kite Connect: its sockets' packets, and its REST interface."""
