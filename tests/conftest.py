@@ -20,6 +20,9 @@ import numpy as np
 import pytest
 
 from tests.canaries import find_canary
+from tests.fakebroker import broker_process, fake_broker
+
+__all__ = ["broker_process", "fake_broker"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _IS_CI = os.environ.get("CI", "").lower() in ("1", "true")

@@ -48,6 +48,10 @@ def test_wheel_holds_the_migrations_and_the_launcher(wheel):
     assert "strikewire/store/embedded/child.py" in wheel
 
 
+def test_wheel_leaves_the_fake_broker_out(wheel):
+    assert {name.partition("/")[0] for name in wheel if ".dist-info" not in name} == {"strikewire"}
+
+
 def test_wheel_holds_the_page_as_it_was_built(wheel):
     built = {str(path.relative_to(SOURCES)) for path in PAGE.rglob("*") if path.is_file()}
     shipped = {name for name in wheel if name.startswith("strikewire/api/page/")}

@@ -319,3 +319,19 @@ def test_contract_terms_are_those_of_the_market_rules(rules):
 def test_unknown_underlying_is_refused(names):
     with pytest.raises(InvalidInputError, match="BANKNIFTY, SENSEX"):
         load_underlyings(names)
+
+
+def test_number_of_the_last_tick_before_an_instant_counts_the_ticks_before_it(market, ticks):
+    first_ns, last_ns = market.first_ns, market.last_ns
+    minutes_ns = np.arange(first_ns - MINUTE_NS, last_ns + 2 * MINUTE_NS, 17 * MINUTE_NS)
+    for instant_ns in (first_ns + 1, last_ns, last_ns + 1, *minutes_ns.tolist()):
+        expected = np.searchsorted(ticks["ts_event_ns"], instant_ns)
+        assert market.find_seq(instant_ns) == expected
+
+
+def test_listed_is_what_ticks_on_that_day(market, ticks):
+    days = ticks["ts_event_ns"] // (1_440 * MINUTE_NS)
+    for day in np.unique(days).tolist():
+        listed = market.find_listed((day + 1) * 1_440 * MINUTE_NS - 1)
+        assert np.unique(ticks["instrument_id"][days == day]).tolist() == listed.tolist()
+    assert (market.find_listed(0) == market.find_listed(market.first_ns)).all()

@@ -116,6 +116,28 @@ class SimulatedMarket:
     def _step_ns(self) -> int:
         return MINUTE_NS // self._config.steps_per_minute
 
+    def find_seq(self, before_ns: int) -> int:
+        """Return the number of the last tick before an instant; 0 where there is none."""
+        opens_ns = [hours.open_ns for hours in self._hours]
+        day = int(np.searchsorted(opens_ns, before_ns, side="right")) - 1
+        if day < 0:
+            return 0
+        minute, into_ns = divmod(before_ns - opens_ns[day], MINUTE_NS)
+        if minute >= self._hours[day].minutes:
+            return int(self._ends[day][-1])
+        steps = -(-into_ns // self._step_ns)
+        is_told = self._make_schedule(day).find_ticks(minute)[:steps]
+        return int(self._ends[day][minute]) + int(np.count_nonzero(is_told))
+
+    def find_listed(self, at_ns: int) -> npt.NDArray[np.intp]:
+        """Return the places in `specs` of what is listed on the day of an instant, intp.
+
+        Between two sessions what the last one listed; before the first, what that one will.
+        """
+        days_ns = [hours.day_ns for hours in self._hours]
+        day = int(np.searchsorted(days_ns, at_ns, side="right")) - 1
+        return self._contracts.find_listed(max(day, 0))
+
     def read(
         self, after_seq: int, instrument_ids: npt.NDArray[np.int32] | None = None
     ) -> Iterator[TickBatch]:

@@ -1,0 +1,158 @@
+"""The broker put together, from its tape to its port."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from strikewire_fakebroker.board import Board
+from strikewire_fakebroker.config import BrokerConfig
+from strikewire_fakebroker.connection import TickerConnection
+from strikewire_fakebroker.contracts import Contracts
+from strikewire_fakebroker.control_routes import ControlRoutes, Reset
+from strikewire_fakebroker.counters import Counters
+from strikewire_fakebroker.gate import Gate
+from strikewire_fakebroker.hub import Hub
+from strikewire_fakebroker.instrument_routes import InstrumentRoutes
+from strikewire_fakebroker.limits import RateLimits
+from strikewire_fakebroker.logins import Logins
+from strikewire_fakebroker.market_time import MarketTime
+from strikewire_fakebroker.parts import BrokerParts
+from strikewire_fakebroker.player import Player
+from strikewire_fakebroker.session_routes import SessionRoutes
+from strikewire_fakebroker.tape import Tape, open_simulation
+
+
+class FakeBroker:
+    """A broker that plays one market on one port.
+
+    Constructing it makes the market, which takes a second for thousands of instruments; a reset
+    does not.
+
+    Raises
+    ------
+    InvalidInputError : the market cannot be.
+    """
+
+    def __init__(self, config: BrokerConfig) -> None:
+        self._config = config
+        self._tape = open_simulation(config.market)
+        self._life = _Life(config, self._tape, reset=self._reset)
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
+        """Listen until the block ends; gives the address, `127.0.0.1:PORT`."""
+        with socket.create_server((self._config.host, self._config.port)) as listener:
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    self._answer,
+                    # uvicorn only ever calls it.
+                    ws=cast("type[asyncio.Protocol]", self._connect),
+                    interface="asgi3",
+                    lifespan="off",
+                    proxy_headers=False,
+                    log_config=None,
+                    access_log=False,
+                    timeout_graceful_shutdown=1,
+                )
+            )
+            self._life.start()
+            serving = asyncio.create_task(_serve(server, listener), name="server")
+            try:
+                host, port = listener.getsockname()[:2]
+                yield f"{host}:{port}"
+            finally:
+                server.should_exit = True
+                await serving
+                await self._life.stop()
+
+    async def _reset(self, reset: Reset) -> None:
+        """Begin anew, as after a start: nobody is logged in, nothing is counted, no fault is on."""
+        await self._life.stop()
+        config = replace(
+            self._config,
+            rate=self._config.rate if reset.rate is None else reset.rate,
+            start_ns=self._config.start_ns if reset.at_ns is None else reset.at_ns,
+        )
+        self._life = _Life(config, self._tape, reset=self._reset)
+        self._life.start()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._life.app(scope, receive, send)
+
+    def _connect(self, **given: Any) -> TickerConnection:
+        return TickerConnection(hub=self._life.hub, **given)
+
+
+class _Life:
+    """A broker from one reset to the next."""
+
+    def __init__(
+        self, config: BrokerConfig, tape: Tape, *, reset: Callable[[Reset], Awaitable[None]]
+    ) -> None:
+        parts = BrokerParts(
+            config=config,
+            tape=tape,
+            contracts=Contracts(tape.specs),
+            time=MarketTime(
+                start_ns=tape.source.first_ns if config.start_ns is None else config.start_ns,
+                rate=config.rate,
+                monotonic=time.monotonic,
+            ),
+            board=Board(len(tape.specs)),
+            logins=Logins(
+                api_key=config.api_key,
+                api_secret=config.api_secret,
+                rng=np.random.default_rng(config.market.seed),
+            ),
+            counters=Counters(len(tape.specs), monotonic=time.monotonic),
+        )
+        self.hub = Hub(parts)
+        self._player = Player(parts, tell=self.hub.tell)
+        self._player.prepare()
+        self.hub.prepare()
+        gate = Gate(parts, limits=RateLimits(config.limits, monotonic=time.monotonic))
+        control = ControlRoutes(parts, player=self._player, hub=self.hub, reset=reset)
+        self.app: ASGIApp = Starlette(
+            routes=[
+                *SessionRoutes(parts).list_routes(gate),
+                *InstrumentRoutes(parts).list_routes(gate),
+                *control.list_routes(),
+            ]
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to play."""
+        self._tasks = [
+            asyncio.create_task(self._player.run(), name="player"),
+            asyncio.create_task(self.hub.beat(), name="heartbeats"),
+        ]
+
+    async def stop(self) -> None:
+        """Play no more, and break every socket."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for each in self.hub.sockets:
+            each.drop()
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Serve as `Server.serve` does, but leave signals to whoever runs the loop."""
+    config: Any = server.config
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
+    await server.main_loop()
+    await server.shutdown(sockets=[listener])
