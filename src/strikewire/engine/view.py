@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,6 +79,14 @@ class UpdateSink(Protocol):
 
     def on_update(self, update: Update) -> None:
         """Take the update in."""
+        ...
+
+
+class Demand(Protocol):
+    """Somebody who needs instruments heard. Never awaits and never raises: it is asked often."""
+
+    def list_wanted(self) -> Collection[InstrumentId]:
+        """Return which; one that nobody can hear is no error."""
         ...
 
 

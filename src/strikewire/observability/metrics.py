@@ -139,6 +139,34 @@ CHAIN_ROWS: Final = SampledFamily(
     "strikewire_chain_rows", "Rows of chains, futures and books committed.", "counter"
 )
 
+BUDGET_INSTRUMENTS: Final = SampledFamily(
+    "strikewire_budget_instruments",
+    "Instruments that are wanted, by how they are covered (stream, quote, end_of_day).",
+    "gauge",
+    ("cover",),
+)
+BUDGET_SLOTS: Final = SampledFamily(
+    "strikewire_budget_slots", "Slots of the broker's stream.", "gauge"
+)
+BUDGET_WAITING: Final = SampledFamily(
+    "strikewire_budget_waiting",
+    "Contracts that have earned a slot, and wait for the pace of changes.",
+    "gauge",
+)
+BUDGET_POSITIONS_LEFT_OUT: Final = SampledFamily(
+    "strikewire_budget_positions_left_out",
+    "Positions that are not streamed: there are more of them than slots.",
+    "gauge",
+)
+BUDGET_CHANGES: Final = SampledFamily(
+    "strikewire_budget_changes",
+    "Subscriptions and their ends for which somebody else lost or got a slot.",
+    "counter",
+)
+BUDGET_BUSY: Final = SampledFamily(
+    "strikewire_budget_busy_seconds", "Seconds spent on ranking what is wanted.", "counter"
+)
+
 SOCKETS: Final = SampledFamily("strikewire_sockets", "WebSockets that are open.", "gauge")
 STREAM_TOPICS: Final = SampledFamily(
     "strikewire_stream_topics", "Topics of bars that somebody listens to.", "gauge"
@@ -190,9 +218,11 @@ STREAM_DELIVERY_SECONDS: Final = SampledHistogram(
 SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, LOOP_TASKS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS,
-    BARS, JOURNAL_BYTES, RECORDER_QUEUE, CHAIN_ROWS, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS,
-    STREAM_MESSAGES, STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED, STREAM_DROPPED,
-    STREAM_SLOW_CLIENTS, STREAM_BACKLOG, STREAM_BACKLOG_MAX, STREAM_DELIVERY_SECONDS,
+    BARS, JOURNAL_BYTES, RECORDER_QUEUE, CHAIN_ROWS, BUDGET_INSTRUMENTS, BUDGET_SLOTS,
+    BUDGET_WAITING, BUDGET_POSITIONS_LEFT_OUT, BUDGET_CHANGES, BUDGET_BUSY, SOCKETS, STREAM_TOPICS,
+    STREAM_LISTENERS, STREAM_MESSAGES, STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED,
+    STREAM_DROPPED, STREAM_SLOW_CLIENTS, STREAM_BACKLOG, STREAM_BACKLOG_MAX,
+    STREAM_DELIVERY_SECONDS,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
+from weakref import WeakSet
 
 from strikewire.core.errors import NotFoundError
 from strikewire.stream.channel import Channel
@@ -52,11 +53,20 @@ class Hub:
         self.figures = figures
         self._elapsed_ns = elapsed_ns
         self._subscribers: set[Subscriber] = set()
+        # Whoever has a channel keeps it; here it is only known.
+        self._channels: WeakSet[Channel] = WeakSet()
 
     @property
     def subscribers(self) -> frozenset[Subscriber]:
         """Everybody who is connected; for gauges."""
         return frozenset(self._subscribers)
+
+    def list_heard(self) -> list[str]:
+        """Return the names of the topics that somebody listens to, sorted.
+
+        Programs that repeat them for clients of theirs listen too.
+        """
+        return sorted(each.name for each in self._channels if each.listeners)
 
     def connect(
         self,
@@ -88,4 +98,6 @@ class Hub:
         if source is None:
             msg = f"this server has no topics of the kind {name.kind.name}"
             raise NotFoundError(msg, topic=str(name))
-        return await source.open(name.subject)
+        channel = await source.open(name.subject)
+        self._channels.add(channel)
+        return channel
