@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -37,12 +37,12 @@ _log: Final = get_logger("budget")
 class SlotTaker(Protocol):
     """Whoever has slots of a stream to give."""
 
-    def want(self, instrument_ids: npt.NDArray[np.int32]) -> None:
+    def want(self, ids: Sequence[int], /) -> None:
         """Stream these from now on, and nobody else. Never awaits and never raises.
 
         Parameters
         ----------
-        instrument_ids : int32 (n,), no more than there are slots.
+        ids : ours, no more than there are slots, who comes first first.
         """
         ...
 
@@ -107,14 +107,9 @@ class Budget:
     # -- what it has decided --------------------------------------------------------------------
 
     @property
-    def streamed_ids(self) -> npt.NDArray[np.int32]:
-        """Who has a slot, int32 (n,)."""
-        return self._universe.ids[self._is_streamed]
-
-    @property
-    def quoted_ids(self) -> npt.NDArray[np.int32]:
-        """Who is asked for by quotes, int32 (n,), who comes first first."""
-        return self._universe.ids[self._quoted]
+    def quoted(self) -> npt.NDArray[np.intp]:
+        """Who is asked for by quotes, intp (n,): rows of the universe, who comes first first."""
+        return self._quoted
 
     @property
     def changes(self) -> int:
@@ -194,21 +189,22 @@ class Budget:
             allowance=self._pace.find_allowance(now_ns),
         )
         self._pace.note(now_ns, changes.counted)
-        self._apply(changes)
+        self._apply(changes, ranking)
         self._reasons = ranking.reasons
         self._waiting = changes.waiting
         self._changes += changes.counted
         self._quoted = ranking.order[~self._is_streamed[ranking.order]][: config.quotes]
         self._tell_left_out(int((claims.is_position & ~self._is_streamed).sum()))
 
-    def _apply(self, changes: Changes) -> None:
+    def _apply(self, changes: Changes, ranking: Ranking) -> None:
         if not len(changes.added) and not len(changes.removed):
             return
         is_streamed = self._is_streamed.copy()
         is_streamed[changes.removed] = False
         is_streamed[changes.added] = True
         self._is_streamed = is_streamed
-        self._taker.want(self.streamed_ids)
+        streamed = ranking.order[is_streamed[ranking.order]]
+        self._taker.want(self._universe.ids[streamed].tolist())
 
     def _find_spots(self) -> npt.NDArray[np.float64]:
         """Return float64 (c,): the price of each chain's underlying, or of its future."""

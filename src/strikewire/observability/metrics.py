@@ -166,6 +166,20 @@ BUDGET_CHANGES: Final = SampledFamily(
 BUDGET_BUSY: Final = SampledFamily(
     "strikewire_budget_busy_seconds", "Seconds spent on ranking what is wanted.", "counter"
 )
+QUOTE_CALLS: Final = SampledFamily(
+    "strikewire_quote_calls",
+    "Calls for quotes of contracts that are not streamed, by outcome (ok, failed).",
+    "counter",
+    ("outcome",),
+)
+QUOTE_TICKS: Final = SampledFamily(
+    "strikewire_quote_ticks", "Prices that came of those calls.", "counter"
+)
+QUOTE_AGE: Final = SampledFamily(
+    "strikewire_quote_age_seconds",
+    "Seconds since the contract that waits longest was asked for; no sample until all were.",
+    "gauge",
+)
 
 SOCKETS: Final = SampledFamily("strikewire_sockets", "WebSockets that are open.", "gauge")
 STREAM_TOPICS: Final = SampledFamily(
@@ -219,10 +233,10 @@ SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, LOOP_TASKS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS,
     BARS, JOURNAL_BYTES, RECORDER_QUEUE, CHAIN_ROWS, BUDGET_INSTRUMENTS, BUDGET_SLOTS,
-    BUDGET_WAITING, BUDGET_POSITIONS_LEFT_OUT, BUDGET_CHANGES, BUDGET_BUSY, SOCKETS, STREAM_TOPICS,
-    STREAM_LISTENERS, STREAM_MESSAGES, STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED,
-    STREAM_DROPPED, STREAM_SLOW_CLIENTS, STREAM_BACKLOG, STREAM_BACKLOG_MAX,
-    STREAM_DELIVERY_SECONDS,
+    BUDGET_WAITING, BUDGET_POSITIONS_LEFT_OUT, BUDGET_CHANGES, BUDGET_BUSY, QUOTE_CALLS,
+    QUOTE_TICKS, QUOTE_AGE, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS, STREAM_MESSAGES,
+    STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED, STREAM_DROPPED, STREAM_SLOW_CLIENTS,
+    STREAM_BACKLOG, STREAM_BACKLOG_MAX, STREAM_DELIVERY_SECONDS,
 )  # fmt: skip
 
 

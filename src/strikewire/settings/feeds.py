@@ -12,6 +12,9 @@ from pydantic_settings import BaseSettings
 from strikewire.auth.demo import is_loopback
 from strikewire.core.errors import InvalidInputError, SettingsError
 from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
+from strikewire.live.budget import BudgetConfig
+from strikewire.live.budget_ranking import RankingConfig
+from strikewire.live.quote_rounds import QUOTES_PER_S
 from strikewire.settings.sources import Seconds, setting
 
 #: The schemes each of the broker's URLs may have: across a network, and on this machine.
@@ -20,6 +23,8 @@ _SCHEMES: Final = {
     "kite_login_url": ("https", "http"),
     "kite_socket_url": ("wss", "ws"),
 }
+_RANKING: Final = RankingConfig()
+_MOST_STRIKES: Final = 1_000
 
 
 class FeedSettings(BaseSettings):
@@ -79,6 +84,51 @@ class FeedSettings(BaseSettings):
         "besides twice the longest pause it lately had.",
     )
 
+    budget_strikes: str = setting(
+        ",".join(str(width) for width in _RANKING.strikes),
+        "How many strikes each side of the money are heard before all others, of the nearest "
+        "expiry, the next, and so on: numbers with commas, the last for all later expiries.",
+    )
+    budget_strike_band: float = setting(
+        _RANKING.strike_band,
+        "How far beyond the middle between two strikes spot has to be before what is heard rolls "
+        "with it, in distances of those strikes.",
+        ge=0, le=10,
+    )  # fmt: skip
+    budget_oi_contracts: int = setting(
+        _RANKING.oi_contracts,
+        "Contracts outside of those strikes that are heard for their open interest, before those "
+        "that clients watch.",
+        ge=0, le=100_000,
+    )  # fmt: skip
+    budget_oi_band: float = setting(
+        _RANKING.oi_band,
+        "How much more open interest a contract has to have to take another's slot, as a fraction.",
+        ge=0, le=10,
+    )  # fmt: skip
+    budget_changes_per_minute: int = setting(
+        1_000,
+        "Subscriptions and their ends in any minute; positions do not wait for it.",
+        ge=2, le=1_000_000,
+    )  # fmt: skip
+    budget_interval_s: Seconds = setting(1.0, "How often what is wanted is ranked anew, seconds.")
+    budget_quote_age_s: Seconds = setting(
+        60.0,
+        "How old the quote of a contract without a slot may become, seconds: it says how many "
+        "contracts are covered by quotes.",
+    )
+
+    @field_validator("budget_strikes")
+    @classmethod
+    def _check_strikes(cls, value: str) -> str:
+        widths = _split(value)
+        if not widths or not all(
+            each.isdecimal() and int(each) <= _MOST_STRIKES for each in widths
+        ):
+            msg = f"numbers up to {_MOST_STRIKES} with commas were wanted, was {value!r}"
+            raise ValueError(msg)
+        return value
+
     @field_validator(*_SCHEMES)
     @classmethod
     def _check_broker_url(cls, value: str, info: ValidationInfo) -> str:
@@ -113,6 +163,21 @@ class FeedSettings(BaseSettings):
     def list_kite_symbols(self) -> tuple[str, ...]:
         """Return the further instruments that are heard, as they were written."""
         return _split(self.kite_symbols)
+
+    def to_budget(self) -> BudgetConfig:
+        """Return how the slots of the broker's stream are given."""
+        return BudgetConfig(
+            slots=self.kite_sockets * self.kite_socket_instruments,
+            quotes=int(self.budget_quote_age_s) * QUOTES_PER_S,
+            ranking=RankingConfig(
+                strikes=tuple(int(each) for each in _split(self.budget_strikes)),
+                strike_band=self.budget_strike_band,
+                oi_contracts=self.budget_oi_contracts,
+                oi_band=self.budget_oi_band,
+            ),
+            changes_per_minute=self.budget_changes_per_minute,
+            interval_s=self.budget_interval_s,
+        )
 
     def to_simulation(self) -> SimulationConfig:
         """Return what a simulated market is made from.

@@ -39,9 +39,9 @@ class Taker:
     def __init__(self) -> None:
         self.wanted: list[frozenset[int]] = [frozenset()]
 
-    def want(self, instrument_ids: npt.NDArray[np.int32]) -> None:
-        assert len(instrument_ids) == len(set(instrument_ids.tolist()))
-        self.wanted.append(frozenset(instrument_ids.tolist()))
+    def want(self, ids: Sequence[int], /) -> None:
+        assert len(ids) == len(set(ids))
+        self.wanted.append(frozenset(ids))
 
     @property
     def ids(self) -> frozenset[int]:
@@ -101,6 +101,9 @@ class Market:
             self.step(MINUTE_NS)
             if not self.budget.waiting:
                 return
+
+    def list_quoted(self) -> list[int]:
+        return self.universe.ids[self.budget.quoted].tolist()
 
     def find(self, symbol: str) -> int:
         return int(self.universe.ids[self.universe.symbols.index(symbol)])
@@ -177,7 +180,7 @@ def test_positions_stay_and_coverage_adds_up_on_the_whole_dump_while_spot_moves_
 
         assert positions.ids <= taker.ids
         assert len(taker.ids) == config.slots
-        quoted = set(market.budget.quoted_ids.tolist())
+        quoted = set(market.list_quoted())
         assert not quoted & taker.ids
         coverage = market.budget.read_coverage()
         assert coverage.count(Cover.STREAM) == len(taker.ids)
@@ -275,7 +278,7 @@ def test_positions_beyond_the_slots_are_quoted_and_counted_and_those_who_have_a_
 
     assert set(held[1:]) <= market.taker.ids <= positions.ids
     assert market.budget.positions_left_out == 1
-    assert market.budget.quoted_ids[0] in positions.ids
+    assert market.list_quoted()[0] in positions.ids
 
 
 def test_what_is_watched_comes_before_what_is_only_listed_and_first_among_the_quoted():
@@ -288,7 +291,7 @@ def test_what_is_watched_comes_before_what_is_only_listed_and_first_among_the_qu
 
     market.step()
 
-    assert market.find("NFO:ACC30SEP25115CE") == market.budget.quoted_ids[0]
+    assert market.find("NFO:ACC30SEP25115CE") == market.list_quoted()[0]
     heard.append("chain:NFO:ACC:2025-09-30")
     assert len(watched.list_wanted()) == 1 + 14
     coverage = market.budget.read_coverage()
@@ -311,7 +314,7 @@ def test_no_slot_is_spent_on_a_chain_whose_money_nobody_knows_yet():
     market = Market(number(specs), config=config, demands=Demands())
     market.step()
     assert len(market.taker.ids) == 2 + 6, "spots and futures only"
-    assert len(market.budget.quoted_ids) == 18 + 12
+    assert len(market.list_quoted()) == 18 + 12
 
     market.tell(np.array([market.find("NSE:TCS")], np.int32), np.array([1_001.0]))
     market.step(0)

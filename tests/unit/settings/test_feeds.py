@@ -71,3 +71,26 @@ def test_broker_on_this_machine_needs_no_encryption(monkeypatch, url):
     give(monkeypatch, STRIKEWIRE_KITE_SOCKET_URL=url)
 
     assert load_settings().kite_socket_url == url.rstrip("/")
+
+
+def test_budget_is_what_the_settings_say(monkeypatch):
+    give(
+        monkeypatch,
+        STRIKEWIRE_KITE_SOCKETS="2",
+        STRIKEWIRE_KITE_SOCKET_INSTRUMENTS="50",
+        STRIKEWIRE_BUDGET_STRIKES="5, 3",
+        STRIKEWIRE_BUDGET_QUOTE_AGE_S="20",
+    )
+
+    budget = load_settings().to_budget()
+
+    assert (budget.slots, budget.quotes) == (100, 10_000)
+    assert budget.ranking.strikes == (5, 3)
+
+
+@pytest.mark.parametrize("value", [",", "5,-1", "a", "1001"])
+def test_strikes_that_are_no_widths_are_refused(monkeypatch, value):
+    give(monkeypatch, STRIKEWIRE_BUDGET_STRIKES=value)
+
+    with pytest.raises(SettingsError, match="STRIKEWIRE_BUDGET_STRIKES: numbers up to 1000"):
+        load_settings()
