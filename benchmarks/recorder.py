@@ -29,15 +29,11 @@ from strikewire.core.bars import BAR_DTYPE, Source
 from strikewire.core.instants import MINUTE_NS, from_datetime, to_datetime
 from strikewire.core.instruments import InstrumentKind, InstrumentSpec
 from strikewire.engine.view import Update
-from strikewire.live.bar_log import BarLog
-from strikewire.live.chain_log import ChainLog
+from strikewire.live.bar_log import BarLog, LogStores
 from strikewire.live.recorder import Recorder, RecorderConfig
 from strikewire.observability.metrics import build_metrics
 from strikewire.resilience.failpoints import Failpoints
 from strikewire.store import migrate
-from strikewire.store.bars import BarStore
-from strikewire.store.chain_rows import ChainRowStore
-from strikewire.store.checkpoints import CheckpointStore
 from strikewire.store.copy import BAR_LAYOUT, encode_bars
 from strikewire.store.database import Database, DatabaseConfig, WriteSession, driver_connection
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
@@ -75,9 +71,7 @@ def make_recorder(database: Database) -> Recorder:
         log=BarLog(
             session_key="benchmark",
             database=database,
-            bars=BarStore(),
-            chains=ChainLog(ChainRowStore()),
-            checkpoints=CheckpointStore(),
+            stores=LogStores(),
             failpoints=Failpoints(),
         ),
         engine=make_engine(_INSTRUMENTS),

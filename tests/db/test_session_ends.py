@@ -14,15 +14,11 @@ from strikewire.core.ticks import TickBatch
 from strikewire.engine.engine import Engine, EngineConfig
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.feeds.tick_source import TickSource
-from strikewire.live.bar_log import BarLog
-from strikewire.live.chain_log import ChainLog
+from strikewire.live.bar_log import BarLog, LogStores
 from strikewire.live.recorder import Recorder, RecorderConfig
 from strikewire.live.session import Session
 from strikewire.observability.metrics import build_metrics
 from strikewire.resilience.failpoints import Failpoints
-from strikewire.store.bars import BarStore
-from strikewire.store.chain_rows import ChainRowStore
-from strikewire.store.checkpoints import CheckpointStore
 from tests.db.desk import RULES, Desk, make_feed, make_source
 from tests.eventually import eventually
 
@@ -142,9 +138,7 @@ async def test_commit_waits_for_a_journal_that_cannot_be_written(desk: Desk) -> 
         log=BarLog(
             session_key="made",
             database=desk.database,
-            bars=BarStore(),
-            chains=ChainLog(ChainRowStore()),
-            checkpoints=CheckpointStore(),
+            stores=LogStores(),
             failpoints=Failpoints(),
         ),
         engine=Engine(config=EngineConfig(), find_calendar=RULES.calendar),

@@ -1,9 +1,9 @@
-"""The bar log: one recording's bars, chains and checkpoint, written in one transaction."""
+"""The bar log: one recording's bars, chains, gaps and checkpoint, written in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -18,8 +18,10 @@ from strikewire.observability.logs import get_logger
 from strikewire.resilience.failpoints import Failpoints
 from strikewire.store.bar_merges import MergeResult
 from strikewire.store.bars import BarStore
+from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.checkpoints import Checkpoint, CheckpointStore
 from strikewire.store.database import Database, WriteSession
+from strikewire.store.gaps import GapStore, NewGap
 
 _log: Final = get_logger("recorder")
 
@@ -36,6 +38,30 @@ class LogResult:
 
     def __add__(self, other: LogResult) -> LogResult:
         return LogResult(self.bars + other.bars, self.chain_rows + other.chain_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class LogStores:
+    """Where each part of a log goes. None of them holds anything."""
+
+    bars: BarStore = field(default_factory=BarStore)
+    chains: ChainLog = field(default_factory=lambda: ChainLog(ChainRowStore()))
+    checkpoints: CheckpointStore = field(default_factory=CheckpointStore)
+    gaps: GapStore = field(default_factory=GapStore)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """What is written at once.
+
+    Parameters
+    ----------
+    bars : BAR_DTYPE (n,), in order of publication.
+    """
+
+    bars: npt.NDArray[np.void]
+    minutes: Sequence[ChainMinute] = ()
+    gaps: Sequence[NewGap] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +93,15 @@ class BarLog:
         *,
         session_key: str,
         database: Database,
-        bars: BarStore,
-        chains: ChainLog,
-        checkpoints: CheckpointStore,
+        stores: LogStores,
         failpoints: Failpoints,
     ) -> None:
         self._session_key = session_key
         self._database = database
-        self._bars = bars
-        self._chains = chains
-        self._checkpoints = checkpoints
+        self._bars = stores.bars
+        self._chains = stores.chains
+        self._checkpoints = stores.checkpoints
+        self._gaps = stores.gaps
         self._failpoints = failpoints
         self._is_merging = False
         self._bar_count = 0
@@ -101,20 +126,14 @@ class BarLog:
         async with self._database.write() as session:
             await self._checkpoints.delete(session, self._session_key)
 
-    async def write(
-        self, bars: npt.NDArray[np.void], minutes: Sequence[ChainMinute], state: CheckpointState
-    ) -> LogResult:
-        """Commit bars and records of chains with the state they lead to.
-
-        Parameters
-        ----------
-        bars : BAR_DTYPE (n,), in order of publication.
+    async def write(self, entry: LogEntry, state: CheckpointState) -> LogResult:
+        """Commit bars, records of chains and gaps with the state they lead to.
 
         Raises
         ------
         DependencyError : the store is away or busy; nothing was committed.
         """
-        new, known = _split(bars)
+        new, known = _split(entry.bars)
         checkpoint = Checkpoint(
             session_key=self._session_key,
             last_seq=state.last_seq,
@@ -124,11 +143,11 @@ class BarLog:
             engine_state=state.engine_state,
         )
         try:
-            result = await self._write((new, known), minutes, checkpoint)
+            result = await self._write((new, known), entry, checkpoint)
         except ConflictError:
             _log.info("the store has bars of this session: they are compared from here on")
             self._is_merging = True
-            result = await self._write((new, known), minutes, checkpoint)
+            result = await self._write((new, known), entry, checkpoint)
         self._failpoints.hit("recorder.committed")
         self._bar_count = checkpoint.bar_count
         return result
@@ -136,7 +155,7 @@ class BarLog:
     async def _write(
         self,
         bars: tuple[npt.NDArray[np.void], npt.NDArray[np.void]],
-        minutes: Sequence[ChainMinute],
+        entry: LogEntry,
         checkpoint: Checkpoint,
     ) -> LogResult:
         new, known = bars
@@ -145,7 +164,8 @@ class BarLog:
             result = await self._add(session, new)
             if len(known):
                 result += await self._bars.merge(session, known, timeframe=Timeframe.M1)
-            rows = await self._chains.write(session, minutes, is_merging=self._is_merging)
+            rows = await self._chains.write(session, entry.minutes, is_merging=self._is_merging)
+            await self._gaps.record(session, self._session_key, entry.gaps)
             await self._checkpoints.save(session, checkpoint)
             self._failpoints.hit("recorder.written")
         return LogResult(result, rows)

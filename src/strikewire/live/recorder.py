@@ -1,4 +1,4 @@
-"""The recorder: bars and chains into the store, together with how far the journal is done."""
+"""The recorder: bars, chains and gaps into the store, with how far the journal is done."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from strikewire.core.errors import DependencyError, JournalError
 from strikewire.core.instruments import InstrumentId
 from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.view import Update
-from strikewire.live.bar_log import BarLog, CheckpointState, LogResult, keep_newest
+from strikewire.live.bar_log import BarLog, CheckpointState, LogEntry, LogResult, keep_newest
 from strikewire.observability.logs import get_logger
 from strikewire.observability.metrics import Metrics
 from strikewire.store.bar_merges import MergeResult
 from strikewire.store.checkpoints import Checkpoint
+from strikewire.store.gaps import NewGap
 
 _log: Final = get_logger("recorder")
 _NO_BARS: Final = np.zeros(0, BAR_DTYPE)
@@ -101,6 +102,8 @@ class Recorder:
         self._minutes: list[ChainMinute] = []
         self._minutes_in_flight: list[ChainMinute] = []
         self._strike_count = 0
+        self._gaps: list[NewGap] = []
+        self._has_gaps = asyncio.Event()
         self._committing = asyncio.Lock()
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -123,6 +126,11 @@ class Recorder:
         self._strike_count += 0 if minute.table is None else len(minute.table.layout.strikes)
         if self._is_holding and self._strike_count >= self._config.max_pending_strikes:
             self._has_room.clear()
+
+    def on_gap(self, gap: NewGap) -> None:
+        """Keep what was not heard until the next commit, which comes at once."""
+        self._gaps.append(gap)
+        self._has_gaps.set()
 
     @property
     def result(self) -> MergeResult:
@@ -180,9 +188,17 @@ class Recorder:
     async def run(self) -> None:
         """Commit what is waiting, again and again, until cancelled."""
         while True:
-            await asyncio.sleep(self._config.flush_interval_s)
-            if self._pending:
+            await self._wait_for_company()
+            if self._pending or self._gaps:
                 await self.commit()
+
+    async def _wait_for_company(self) -> None:
+        """Wait a while, or until there is a gap to be told of."""
+        try:
+            async with asyncio.timeout(self._config.flush_interval_s):
+                await self._has_gaps.wait()
+        except TimeoutError:
+            return
 
     async def commit(self, *, is_complete: bool = False) -> None:
         """Commit what is waiting and a checkpoint; wait as long as it takes.
@@ -196,16 +212,19 @@ class Recorder:
             self._in_flight = fresh
             minutes, self._minutes, self._strike_count = self._minutes, [], 0
             self._minutes_in_flight = minutes
+            gaps, self._gaps = self._gaps, []
+            self._has_gaps.clear()
             state = CheckpointState(
                 last_seq=self._engine.last_seq,
                 as_of_ns=self._engine.as_of_ns,
                 is_complete=is_complete,
                 engine_state=self._engine.snapshot(),
             )
+            entry = LogEntry(fresh, minutes, gaps)
             while True:
                 try:
                     self._flush_journal()
-                    self._result += await self._bar_log.write(fresh, minutes, state)
+                    self._result += await self._bar_log.write(entry, state)
                     break
                 except DependencyError as error:
                     _log.warning("bars wait for the database", bars=len(fresh), error=str(error))

@@ -17,15 +17,11 @@ from strikewire.engine.engine import Engine, EngineConfig
 from strikewire.engine.view import UpdateSink
 from strikewire.feeds.base import Feed
 from strikewire.journal import JournalConfig, JournalWriter, check_session_key
-from strikewire.live.bar_log import BarLog
-from strikewire.live.chain_log import ChainLog
+from strikewire.live.bar_log import BarLog, LogStores
 from strikewire.live.recorder import Recorder, RecorderConfig
 from strikewire.live.session import Session, SessionConfig
 from strikewire.observability.metrics import Metrics
 from strikewire.reference.sessions import SessionCalendar
-from strikewire.store.bars import BarStore
-from strikewire.store.chain_rows import ChainRowStore
-from strikewire.store.checkpoints import CheckpointStore
 from strikewire.store.database import Database
 
 
@@ -90,9 +86,7 @@ class Recordings:
         bar_log = BarLog(
             session_key=feed.session_key,
             database=self._database,
-            bars=BarStore(),
-            chains=ChainLog(ChainRowStore()),
-            checkpoints=CheckpointStore(),
+            stores=LogStores(),
             failpoints=config.session.failpoints,
         )
         checkpoint = await bar_log.load_checkpoint()

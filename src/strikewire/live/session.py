@@ -27,6 +27,7 @@ from strikewire.journal import JournalReader, JournalWriter, RecordKind
 from strikewire.live.recorder import Recorder
 from strikewire.observability.logs import get_logger
 from strikewire.resilience.failpoints import Failpoints
+from strikewire.store.gaps import NewGap
 
 _log: Final = get_logger("session")
 
@@ -170,7 +171,7 @@ class Session:
                 elif record.kind == RecordKind.CLOCK:
                     self._publish(self._engine.advance(record.ts_recv_ns))
                 elif record.deafness is not None:
-                    self._publish(self._engine.mark_deaf(record.deafness))
+                    self._tell_of_gap(record.deafness, after_seq=record.last_seq)
                 await self._recorder.make_room()
         resumption = Resumption(
             committed_seq=committed_seq,
@@ -277,7 +278,11 @@ class Session:
             instruments=len(deafness.instrument_ids),
             seconds=round((deafness.to_ns - deafness.from_ns) / SECOND_NS, 3),
         )
+        self._tell_of_gap(deafness, after_seq=self._engine.last_seq)
+
+    def _tell_of_gap(self, deafness: Deafness, *, after_seq: int) -> None:
         self._publish(self._engine.mark_deaf(deafness))
+        self._recorder.on_gap(NewGap(after_seq, deafness))
 
     def _publish(self, update: Update) -> None:
         for sink in self._sinks:

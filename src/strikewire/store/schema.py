@@ -1,7 +1,8 @@
 """The schema: the one source of truth from which migrations are generated and checked.
 
 Who there is stands in `identity_schema`, what they hold in `key_schema`, what they did in
-`audit_schema`; whoever imports the metadata from here has all of it.
+`audit_schema`, what is missing and what is worked on in `work_schema`; whoever imports the
+metadata from here has all of it.
 
 Series (bars) are plain tables, read and written as arrays; everything else is mapped. Partitions
 live in the schema `partitions`, which autogenerate does not look into.
@@ -47,6 +48,7 @@ from strikewire.store.identity_schema import (
 )
 from strikewire.store.key_schema import ApiKeyRow, StreamTicketRow
 from strikewire.store.schema_base import Base, metadata
+from strikewire.store.work_schema import GapRow, JobItemRow, JobRow
 
 __all__ = [
     "PARTITION_SCHEMA",
@@ -54,8 +56,11 @@ __all__ = [
     "AuditHeadRow",
     "AuditRow",
     "ExpiryRow",
+    "GapRow",
     "InstrumentAliasRow",
     "InstrumentRow",
+    "JobItemRow",
+    "JobRow",
     "JournalCheckpointRow",
     "LoginSessionRow",
     "MarketRuleRow",
