@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_SUPPORT = {"__init__", "__main__", "pairs"}
+_SUPPORT = {"__init__", "__main__", "pairs", "peer_process"}
 
 
 def main() -> int:

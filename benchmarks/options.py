@@ -15,10 +15,7 @@ Goals: 20 M options/s at 100,000 and 1,000,000; 40x py_vollib_vectorized, 15x fa
 from __future__ import annotations
 
 import math
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +24,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.pairs import PAIRS, Comparison, format_peak_memory
+from benchmarks.peer_process import PROGRAMS, PeerProcess, find_environments
 from strikewire.analytics.options.black76 import compute_prices
 from strikewire.analytics.options.rows import Implied, OptionRows, Reason
 from strikewire.analytics.options.valuation import compute_implied
@@ -42,10 +40,6 @@ PEERS: Final = (
     ("iv-engine, 3 Greeks", "iv_engine_peer", "iv-engine", False, None),
     ("QuantLib", "quantlib_peer", "quantlib", True, None),
     ("SciPy's brentq", "brent_peer", "quantlib", True, None),
-)
-#: One thread for everybody, whatever they thread with.
-ONE_THREAD: Final = dict.fromkeys(
-    ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS"), "1"
 )
 
 
@@ -82,49 +76,17 @@ def solve(columns: dict[str, np.ndarray]) -> Implied:
     return compute_implied(columns["premiums"], rows, tick_sizes=TICK)
 
 
-class Peer:
-    """A peer's interpreter, which runs once whenever it is told to."""
+class Peer(PeerProcess):
+    """A peer that solves for volatilities."""
 
     def __init__(self, module: str, python: Path, folder: Path, data: Path) -> None:
-        self.peak_mib = 0.0
         self._results = folder / f"{module}.npy"
-        self._process = subprocess.Popen(
-            [
-                str(python),
-                str(Path(__file__).parent / "peers" / "worker.py"),
-                module,
-                str(data),
-                str(self._results),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | ONE_THREAD,
-        )
-        self._read()
+        worker = str(PROGRAMS / "worker.py")
+        super().__init__(python, [worker, module, str(data), str(self._results)])
 
-    def _read(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            msg = f"{self._process.args} ended with {self._process.wait()}"
-            raise SystemExit(msg)
-        return line
-
-    def run(self, repeats: int) -> float:
-        """Return the processor seconds of one run, as the mean of so many."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{repeats}\n")
-        self._process.stdin.flush()
-        seconds, peak_mib = map(float, self._read().split())
-        self.peak_mib = peak_mib
-        return seconds
-
-    def close(self) -> np.ndarray:
+    def finish(self) -> np.ndarray:
         """Let it go, and return its volatilities."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        self.close()
         return np.load(self._results).ravel()
 
 
@@ -205,7 +167,7 @@ def report(count: int, environments: Path, folder: Path) -> None:
         np.savez(data, **part)
         peer = Peer(module, python, folder, data)
         compared = compare(part, peer, is_by_row=is_by_row)
-        errors = find_errors(part, peer.close(), ours)
+        errors = find_errors(part, peer.finish(), ours)
         theirs = size / statistics.median(compared.theirs_s) / 1e6
         print(f"  {compared.describe(f'{label} takes')}, {theirs:.3g} M options/s")
         print(f"    {errors}; {peer.peak_mib:.0f} MiB peak")
@@ -216,8 +178,7 @@ def report(count: int, environments: Path, folder: Path) -> None:
 
 def main() -> None:
     """Print the comparison at each size."""
-    default = Path(sys.prefix) / "bench"
-    environments = Path(os.environ.get("STRIKEWIRE_BENCH_ENVIRONMENTS", default))
+    environments = find_environments()
     with tempfile.TemporaryDirectory() as folder:
         for count in COUNTS:
             report(count, environments, Path(folder))

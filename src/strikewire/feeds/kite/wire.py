@@ -133,16 +133,17 @@ def decode(
         wire_nb.view_books(depth),
         counts,
     )
+    packets, books, unknown_tokens, unknown_lengths, unstamped, stale = counts.tolist()
     if ended != wire_nb.WHOLE:
-        return DecodedFrame(packets=int(counts[wire_nb.PACKETS]), fault=_FAULTS[ended])
+        return DecodedFrame(packets=packets, fault=_FAULTS[ended])
     return DecodedFrame(
         ticks=ticks[:n],
-        depth=depth[:n] if counts[wire_nb.BOOKS] else None,
-        packets=int(counts[wire_nb.PACKETS]),
-        unknown_tokens=int(counts[wire_nb.UNKNOWN_TOKENS]),
-        unknown_lengths=int(counts[wire_nb.UNKNOWN_LENGTHS]),
-        unstamped=int(counts[wire_nb.UNSTAMPED]),
-        stale=int(counts[wire_nb.STALE]),
+        depth=depth[:n] if books else None,
+        packets=packets,
+        unknown_tokens=unknown_tokens,
+        unknown_lengths=unknown_lengths,
+        unstamped=unstamped,
+        stale=stale,
     )
 
 

@@ -25,7 +25,7 @@ WHOLE: Final = 0
 TRUNCATED: Final = 1  # a length or a body reaches past the last byte
 TRAILING: Final = 2  # bytes are left when all that were announced are read
 
-# What `decode_nb` counts, by place.
+# What `decode_nb` counts, by place; `wire.decode` takes them apart in this order.
 PACKETS: Final = 0
 BOOKS: Final = 1
 UNKNOWN_TOKENS: Final = 2
@@ -100,11 +100,8 @@ Books = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int
 
 def view_books(depth: npt.NDArray[np.void]) -> Books:
     """Return the same memory as words: a record's nested arrays would cost a copy each."""
-    return (
-        depth.view(np.int64).reshape(len(depth), DEPTH_DTYPE.itemsize // 8),
-        depth.view(np.float64).reshape(len(depth), DEPTH_DTYPE.itemsize // 8),
-        depth.view(np.int32).reshape(len(depth), DEPTH_DTYPE.itemsize // 4),
-    )
+    words = depth.view(np.int64).reshape(len(depth), DEPTH_DTYPE.itemsize // 8)
+    return words, words.view(np.float64), words.view(np.int32)
 
 
 @compiled
