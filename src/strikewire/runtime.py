@@ -14,6 +14,7 @@ from strikewire.core.clock import Clock
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.bar_streams import BarStreams
+from strikewire.live.budget import Budget
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
 from strikewire.live.charts import Charts
@@ -94,3 +95,4 @@ class Runtime:
     chains: ChainBoard | None = None
     view: EngineView | None = None
     replay: ReplayFeed | None = None
+    budget: Budget | None = None

@@ -31,6 +31,7 @@ from strikewire.api.v1 import (
     auth,
     bars,
     coverage,
+    feed_coverage,
     instruments,
     keys,
     market,
@@ -111,6 +112,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     bars.add_routes(routes)
     instruments.add_routes(routes)
     coverage.add_routes(routes)
+    feed_coverage.add_routes(routes)
     market.add_routes(routes)
     market_rules.add_routes(routes)
     replay.add_routes(routes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -53,14 +52,9 @@ class GroupCoverage:
     """
 
     group: BudgetGroup
-    counts: Mapping[Cover, int]
-    reasons: Mapping[Reason, Mapping[Cover, int]]
+    counts: dict[Cover, int]
+    reasons: dict[Reason, dict[Cover, int]]
     window: ChainWindow | None
-
-    @property
-    def wanted(self) -> int:
-        """How many instruments it has."""
-        return sum(self.counts.values())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -335,7 +335,6 @@ def test_coverage_says_why_and_where_the_window_is():
     ]
     found = coverage.describe(place)
 
-    assert found.wanted == 15
     assert found.counts == {Cover.STREAM: 7, Cover.QUOTE: 4, Cover.END_OF_DAY: 4}
     assert found.reasons[Reason.WINDOW] == {Cover.STREAM: 6, Cover.QUOTE: 0, Cover.END_OF_DAY: 0}
     assert found.window is not None
