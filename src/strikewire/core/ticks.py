@@ -103,6 +103,8 @@ class DeafReason(IntEnum):
     QUARANTINED = 3
     #: The program was not running.
     DOWN = 4
+    #: It came faster than it could be taken, and the oldest was dropped.
+    OVERRUN = 5
 
     @property
     def label(self) -> str:
@@ -138,3 +140,15 @@ class Deafness:
                 f"[{self.from_ns}, {self.to_ns}) of {len(self.instrument_ids)} instruments"
             )
             raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class Lull:
+    """Nothing comes, and the exchange's time goes on: minutes end though nobody trades.
+
+    Parameters
+    ----------
+    now_ns : the exchange's time, as well as the feed knows it.
+    """
+
+    now_ns: int

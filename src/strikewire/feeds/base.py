@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from strikewire.core.ticks import Deafness, TickBatch
+from strikewire.core.ticks import Deafness, Lull, TickBatch
 
 
 class Feed(Protocol):
@@ -31,10 +31,11 @@ class Feed(Protocol):
         """The instant at which it begins: of a recording its first frame's, of a market's now."""
         ...
 
-    def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch | Deafness]:
+    def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch | Deafness | Lull]:
         """Yield the batches that follow tick `after_seq` (0: from the start), in delivery order.
 
         A stretch in which the feed was deaf comes before the first tick that was heard behind it.
+        A feed that cannot know when the next one comes tells the time while none does.
         """
         ...
 

@@ -16,7 +16,7 @@ from typing import Final
 from strikewire.core.errors import EngineStateError, JournalError, NotFoundError
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import Instrument
-from strikewire.core.ticks import Deafness, TickBatch
+from strikewire.core.ticks import Deafness, Lull, TickBatch
 from strikewire.engine.chains.minutes import MinuteCloser
 from strikewire.engine.chains.reader import ChainReader, SessionBefore
 from strikewire.engine.chains.records import MinuteSink
@@ -251,6 +251,8 @@ class Session:
                 return
             if isinstance(heard, Deafness):
                 self._note(heard)
+            elif isinstance(heard, Lull):
+                self._pass_time(heard.now_ns)
             else:
                 self._step(heard)
             await self._recorder.wait_for_room()
@@ -283,6 +285,11 @@ class Session:
     def _tell_of_gap(self, deafness: Deafness, *, after_seq: int) -> None:
         self._publish(self._engine.mark_deaf(deafness))
         self._recorder.on_gap(NewGap(after_seq, deafness))
+
+    def _pass_time(self, now_ns: int) -> None:
+        """Close the minutes that are over, though no tick has come behind them."""
+        if self._journal.append_clock(now_ns):
+            self._publish(self._engine.advance(now_ns))
 
     def _publish(self, update: Update) -> None:
         for sink in self._sinks:
