@@ -12,6 +12,7 @@ import numpy as np
 
 from strikewire import __version__
 from strikewire.auth.people import look_after
+from strikewire.bootstrap.chains import ChainTools, build_chains
 from strikewire.bootstrap.figures import (
     describe_caches,
     show_server_metrics,
@@ -40,15 +41,7 @@ from strikewire.core.errors import DependencyError
 from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.view import UpdateSink
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
-from strikewire.live.calc_history import CalcHistory
-from strikewire.live.calc_streams import CalcStreams
 from strikewire.live.chain_board import ChainBoard
-from strikewire.live.chain_contracts import ChainContracts, ChainContractsConfig
-from strikewire.live.chain_history import ChainHistory
-from strikewire.live.chain_streams import ChainStreams, ChainStreamsConfig
-from strikewire.live.charts import Charts
-from strikewire.live.contract_board import ContractBoard
-from strikewire.live.contract_directory import ContractDirectory, ContractDirectoryConfig
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
@@ -63,11 +56,6 @@ from strikewire.live.market_status import (
     MarketMode,
     PlayedMarket,
 )
-from strikewire.live.monitor_streams import (
-    MonitorReader,
-    MonitorStreams,
-    MonitorStreamsConfig,
-)
 from strikewire.live.quotes import QuoteBoard
 from strikewire.live.replays import Replayable
 from strikewire.live.session import Session
@@ -81,7 +69,6 @@ from strikewire.runtime import Runtime
 from strikewire.settings import Settings
 from strikewire.store.bar_reader import BarReader
 from strikewire.store.bars import BarStore
-from strikewire.store.contracts import ContractStore
 from strikewire.store.coverage import CoverageStore
 from strikewire.store.database import Database
 from strikewire.store.idempotency import IdempotencyStore
@@ -205,38 +192,20 @@ async def build_runtime(
             epoch=run_id,
             figures=figures,
         )
-        chain_history = ChainHistory(
-            database=database,
-            contracts=ChainContracts(
-                config=ChainContractsConfig(ttl_s=settings.to_directory().ttl_s), clock=clock
-            ),
-            board=None if playing is None else board,
-            find_pending=list if playing is None else _name_pending(playing.session),
-            find_calendar=rules.calendar,
-            clock=market_clock,
-        )
-        contracts = ContractDirectory(
-            config=ContractDirectoryConfig(ttl_s=settings.to_directory().ttl_s),
-            database=database,
-            store=ContractStore(),
-            rules=rules,
-            clock=clock,
-        )
-        contract_board = ContractBoard(
-            contracts=contracts,
-            history=chain_history,
-            board=None if playing is None else board,
-            view=view,
-        )
-        charts = Charts(
-            instruments=directory,
-            history=history,
-            calc=CalcHistory(
-                contracts=contracts,
-                chains=chain_history,
+        chains = build_chains(
+            settings,
+            ChainTools(
+                database=database,
+                rules=rules,
+                instruments=directory,
+                bars=history,
+                clock=clock,
+                market_clock=market_clock,
+                run_id=run_id,
+                figures=figures,
                 board=None if playing is None else board,
-                find_calendar=rules.calendar,
-                clock=market_clock,
+                view=view,
+                find_pending=list if playing is None else _name_pending(playing.session),
             ),
         )
         runtime = Runtime(
@@ -256,11 +225,11 @@ async def build_runtime(
             audit=make_audit_trail(database),
             idempotency=idempotency,
             instruments=directory,
-            contracts=contracts,
-            contract_board=contract_board,
-            charts=charts,
+            contracts=chains.contracts,
+            contract_board=chains.contract_board,
+            charts=chains.charts,
             history=history,
-            quotes=QuoteBoard(history=charts, view=view, find_calendar=rules.calendar),
+            quotes=QuoteBoard(history=chains.charts, view=view, find_calendar=rules.calendar),
             coverage=CoverageReader(
                 database=database,
                 store=CoverageStore(),
@@ -268,38 +237,14 @@ async def build_runtime(
                 find_calendar=rules.calendar,
                 clock=market_clock,
             ),
-            chain_history=chain_history,
+            chain_history=chains.history,
             hub=build_hub(
                 OwnTopics(
                     bars=bar_streams,
-                    calc=CalcStreams(
-                        run_id=run_id,
-                        calc=charts.calc,
-                        board=None if playing is None else board,
-                        find_calendar=rules.calendar,
-                        figures=figures,
-                    ),
-                    chains=ChainStreams(
-                        config=ChainStreamsConfig(),
-                        run_id=run_id,
-                        contracts=contracts,
-                        history=chain_history,
-                        board=None if playing is None else board,
-                        figures=figures,
-                    ),
+                    calc=chains.calc_streams,
+                    chains=chains.streams,
                     market=market,
-                    monitors=MonitorStreams(
-                        config=MonitorStreamsConfig(),
-                        reader=MonitorReader(
-                            contracts=contracts,
-                            contract_board=contract_board,
-                            history=chain_history,
-                            clock=market_clock,
-                        ),
-                        run_id=run_id,
-                        board=None if playing is None else board,
-                        figures=figures,
-                    ),
+                    monitors=chains.monitor_streams,
                     figures=figures,
                     is_feeding=playing is not None,
                 ),
