@@ -143,6 +143,7 @@ class SocketFeed:
 
     session_key = "latency"
     description = "a socket"
+    is_repeatable = False
     #: Nothing is asked of the days before.
     first_ns = 0
 

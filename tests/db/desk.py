@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from math import nan
 from pathlib import Path
@@ -13,6 +14,7 @@ from strikewire.core.instants import MINUTE_NS, SECOND_NS, parse_rfc3339
 from strikewire.core.instruments import Instrument
 from strikewire.core.ticks import TICK_DTYPE, TickBatch
 from strikewire.engine.engine import EngineConfig
+from strikewire.engine.view import UpdateSink
 from strikewire.feeds.base import Feed
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.feeds.tick_source import TickSource, make_tick_source
@@ -62,8 +64,9 @@ class Desk:
         lateness_ns: int = 30 * SECOND_NS,
         max_pending_bars: int = 1_000,
         stop_timeout_s: float = 10.0,
+        sinks: Sequence[UpdateSink] = (),
     ) -> Session:
-        recordings = Recordings(
+        self._recordings = Recordings(
             config=RecordingConfig(
                 journal_root=self._folder,
                 engine=EngineConfig(lateness_ns=lateness_ns),
@@ -76,7 +79,11 @@ class Desk:
             find_calendar=RULES.calendar,
             metrics=build_metrics(version="test"),
         )
-        return await recordings.open(feed, on_committed=self.committed.append)
+        return await self._recordings.open(feed, on_committed=self.committed.append, sinks=sinks)
+
+    async def roll_over(self, session: Session, feed: Feed) -> None:
+        """Go on with another feed in a session that this desk opened last."""
+        await self._recordings.roll_over(session, feed)
 
     async def load(self) -> npt.NDArray[np.void]:
         async with self.database.read() as session:

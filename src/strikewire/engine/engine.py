@@ -104,6 +104,10 @@ class Engine:
         self._reset()
         self._add(ids, venues)
 
+    def clear(self) -> None:
+        """Forget everything, who is registered too: another recording begins."""
+        self._reset()
+
     # -- who there is ---------------------------------------------------------------------------
 
     def register(self, instruments: Iterable[Instrument]) -> None:

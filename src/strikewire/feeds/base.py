@@ -31,6 +31,11 @@ class Feed(Protocol):
         """The instant at which it begins: of a recording its first frame's, of a market's now."""
         ...
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it can be heard again; if not, its recording is all there will ever be."""
+        ...
+
     def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch | Deafness | Lull]:
         """Yield the batches that follow tick `after_seq` (0: from the start), in delivery order.
 

@@ -147,6 +147,11 @@ class ReplayFeed:
         return self._source.first_ns
 
     @property
+    def is_repeatable(self) -> bool:
+        """Always: that is what a source is."""
+        return True
+
+    @property
     def clock(self) -> ReplayClock:
         """The time of day for everything behind this feed."""
         return self._clock

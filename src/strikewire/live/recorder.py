@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.bars import BAR_DTYPE
-from strikewire.core.errors import DependencyError, JournalError
+from strikewire.core.errors import ConflictError, DependencyError, JournalError
 from strikewire.core.instruments import InstrumentId
 from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.view import Update
@@ -109,6 +109,19 @@ class Recorder:
         self._has_room.set()
         self._is_holding = True
         self._result = LogResult(MergeResult(inserted=0, updated=0, unchanged=0), chain_rows=0)
+
+    def begin(self, *, log: BarLog, flush_journal: Callable[[], object]) -> None:
+        """Go on with another recording; all of the one before is committed.
+
+        Raises
+        ------
+        ConflictError : it is not.
+        """
+        if self._pending or self._minutes or self._gaps or self._committing.locked():
+            msg = f"{self.pending_bars} bars of the recording before are not committed"
+            raise ConflictError(msg)
+        self._bar_log = log
+        self._flush_journal = flush_journal
 
     # -- the sink -------------------------------------------------------------------------------
 

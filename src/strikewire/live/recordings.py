@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from strikewire.core.errors import ConflictError
 from strikewire.engine.chains.reader import ChainReader
 from strikewire.engine.chains.valuation import ChainTerms
 from strikewire.engine.engine import Engine, EngineConfig
@@ -74,31 +75,18 @@ class Recordings:
         """Return the session of a feed: call its `resume`, then its `run`.
 
         A recording that has ended is begun anew: its journal goes, its bars stay in the store and
-        are compared with what comes.
+        are compared with what comes. That of a feed that cannot be heard again stays as it is.
 
         Raises
         ------
+        ConflictError : it has ended, and cannot be heard again.
         JournalError : the journal is not this feed's, is being written by another program, or
             cannot be written.
         DependencyError : the store is away.
         """
         config = self._config
-        bar_log = BarLog(
-            session_key=feed.session_key,
-            database=self._database,
-            stores=LogStores(),
-            failpoints=config.session.failpoints,
-        )
-        checkpoint = await bar_log.load_checkpoint()
-        if checkpoint is not None and checkpoint.is_complete:
-            folder = config.journal_root / check_session_key(feed.session_key)
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            await bar_log.forget_checkpoint()
-        journal = await asyncio.to_thread(
-            lambda: JournalWriter(
-                config.journal_root, feed.session_key, feed.description, config=config.journal
-            )
-        )
+        bar_log = self._make_log(feed)
+        journal = await self._open_journal(feed, bar_log)
         engine = Engine(config=config.engine, find_calendar=self._find_calendar)
         chains = ChainReader(engine=engine, find_calendar=self._find_calendar, terms=config.chains)
         recorder = Recorder(
@@ -116,4 +104,47 @@ class Recordings:
             recorder=recorder,
             sinks=sinks,
             config=config.session,
+        )
+
+    async def roll_over(self, session: Session, feed: Feed) -> None:
+        """Begin the recording of another feed in a session whose `run` has returned True.
+
+        For programs that live for days; see `Session.begin`.
+
+        Raises
+        ------
+        ConflictError : bars of the recording before are not committed; or as in `open`.
+        JournalError, DependencyError : as in `open`.
+        """
+        bar_log = self._make_log(feed)
+        journal = await self._open_journal(feed, bar_log)
+        try:
+            session.begin(feed, journal=journal, log=bar_log)
+        except ConflictError:
+            await asyncio.to_thread(journal.close)
+            raise
+
+    def _make_log(self, feed: Feed) -> BarLog:
+        return BarLog(
+            session_key=feed.session_key,
+            database=self._database,
+            stores=LogStores(),
+            failpoints=self._config.session.failpoints,
+        )
+
+    async def _open_journal(self, feed: Feed, log: BarLog) -> JournalWriter:
+        """Return the journal of a feed, an empty one where its recording has ended."""
+        config = self._config
+        checkpoint = await log.load_checkpoint()
+        if checkpoint is not None and checkpoint.is_complete:
+            if not feed.is_repeatable:
+                msg = f"the recording {feed.session_key} has ended, and cannot be made again"
+                raise ConflictError(msg, session=feed.session_key)
+            folder = config.journal_root / check_session_key(feed.session_key)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await log.forget_checkpoint()
+        return await asyncio.to_thread(
+            lambda: JournalWriter(
+                config.journal_root, feed.session_key, feed.description, config=config.journal
+            )
         )

@@ -24,6 +24,7 @@ from strikewire.engine.engine import Engine
 from strikewire.engine.view import Update, UpdateSink
 from strikewire.feeds.base import Feed
 from strikewire.journal import JournalReader, JournalWriter, RecordKind
+from strikewire.live.bar_log import BarLog
 from strikewire.live.recorder import Recorder
 from strikewire.observability.logs import get_logger
 from strikewire.resilience.failpoints import Failpoints
@@ -200,12 +201,29 @@ class Session:
                 SessionBefore(endings["instrument_id"], endings["close"], endings["oi"])
             )
 
-    async def run(self) -> None:
-        """Run until the feed ends, or `stop` is called. Call `resume` first.
+    def begin(self, feed: Feed, *, journal: JournalWriter, log: BarLog) -> None:
+        """Go on with another feed and its recording, behind a run that returned True.
 
-        At the feed's end every bar is closed and the recording is complete; stopped before it, the
-        forming bars are stored as partial, and the next run goes on behind the last tick. However
-        it ends, the journal has what was heard.
+        Engine, chains and recorder stay the same objects, empty; the sinks are told of a step whose
+        number falls back, as when a replay starts over. Call `resume` next, then `run`.
+
+        Raises
+        ------
+        ConflictError : bars of the recording before are not committed.
+        """
+        self._recorder.begin(log=log, flush_journal=journal.flush)
+        self._feed = feed
+        self._journal = journal
+        self._engine.clear()
+        self._chains.clear()
+        self._publish(self._engine.advance(0))
+
+    async def run(self) -> bool:
+        """Run until the feed ends, or `stop` is called; say whether the recording is complete.
+
+        Call `resume` first. At the feed's end every bar is closed and the recording is complete;
+        stopped before it, the forming bars are stored as partial, and the next run goes on behind
+        the last tick. However it ends, the journal has what was heard.
 
         Raises
         ------
@@ -220,6 +238,7 @@ class Session:
         finally:
             # Nobody writes to it any more. Off the loop: it waits for the disk.
             await asyncio.to_thread(self._journal.close, complete=is_complete)
+        return is_complete
 
     async def _run(self) -> bool:
         """Run the feed and what belongs to it; say whether the recording is complete."""

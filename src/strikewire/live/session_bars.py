@@ -51,6 +51,10 @@ class PageInvalidator:
     ) -> None:
         self._pages = pages
         self._find_calendar = find_calendar
+        self.replace(venues)
+
+    def replace(self, venues: Mapping[int, str]) -> None:
+        """Name the venue of every instrument anew: another day has others."""
         self._venues = sorted(set(venues.values()))
         self._venue_of = np.full(max(venues, default=0) + 1, _NO_SESSION)
         for instrument_id, venue in venues.items():

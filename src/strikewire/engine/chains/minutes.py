@@ -30,6 +30,7 @@ class MinuteCloser:
 
     def begin(self) -> None:
         """Take up where the engine is: the minutes it has closed by now have their records."""
+        self._step = self._chains.engine.seq
         self._until_ns = self._chains.engine.closed_until_ns
 
     def close(self, update: Update) -> list[ChainMinute]:

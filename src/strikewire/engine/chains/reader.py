@@ -62,6 +62,10 @@ class ChainReader:
         self._engine = engine
         self._find_calendar = find_calendar
         self._terms = terms
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget whose chains there are, and how they ended before: another recording begins."""
         self._instruments: tuple[Instrument, ...] = ()
         # By id; the last place, which NOBODY finds, stays unknown.
         self._closes_before = self._oi_before = np.full(1, np.nan)

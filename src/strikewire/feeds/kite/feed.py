@@ -136,6 +136,11 @@ class KiteFeed:
         return f"Kite, {self._day.day.isoformat()}"
 
     @property
+    def is_repeatable(self) -> bool:
+        """Never: what the broker's sockets told is told once."""
+        return False
+
+    @property
     def first_ns(self) -> int:
         """The day's opening."""
         return self._day.opens_ns
