@@ -37,9 +37,25 @@ class BrokerControls:
         self.login_url = f"{rest_url}/connect/login"
         self._http = httpx.Client(base_url=rest_url, timeout=60)
 
-    def reset(self, *, at: str | None = None, rate: float | None = None) -> None:
-        """Begin anew at an instant of the market (RFC 3339), at a rate."""
-        self._tell("reset", at=at, rate=rate)
+    def reset(
+        self,
+        *,
+        at: str | None = None,
+        rate: float | None = None,
+        limits: dict[str, float] | None = None,
+        has_expired_candles: bool | None = None,
+    ) -> None:
+        """Begin anew at an instant of the market (RFC 3339), at a rate; None is as started.
+
+        `limits` are calls a second by kind: `quote`, `historical`, `other`.
+        """
+        self._tell(
+            "reset",
+            at=at,
+            rate=rate,
+            limits=limits or {},
+            has_expired_candles=has_expired_candles,
+        )
 
     def log_in(self) -> str:
         """Log in as a person and an application do together; return the access token."""
@@ -102,6 +118,34 @@ class BrokerControls:
     def expire(self) -> int:
         """End every session and every socket, as each morning does."""
         return self._tell("expire")["expired"]
+
+    def switch_on(self, name: str, **fault: Any) -> None:
+        """Switch a fault on (docs/guides/fake-broker.md), in place of another of its name."""
+        self._tell("faults", name=name, **fault)
+
+    def switch_off(self, name: str | None = None) -> None:
+        """Switch a fault off, or all of them."""
+        path = "/control/faults" if name is None else f"/control/faults/{name}"
+        self._http.delete(path).raise_for_status()
+
+    def candles(
+        self, token: int, from_time: str, to_time: str, *, interval: str = "minute"
+    ) -> list[list[Any]]:
+        """Return what the historical API has, `YYYY-MM-DD HH:MM:SS` IST, at the price of a login.
+
+        Each candle is its time, open, high, low, close, volume and open interest.
+        """
+        answer = self._http.get(
+            f"/instruments/historical/{token}/{interval}",
+            params={"from": from_time, "to": to_time, "continuous": 0, "oi": 1},
+            headers=self.headers(self.log_in()),
+        )
+        answer.raise_for_status()
+        return answer.json()["data"]["candles"]
+
+    def headers(self, access_token: str) -> dict[str, str]:
+        """Return what a call is made with."""
+        return {"X-Kite-Version": "3", "Authorization": f"token {API_KEY}:{access_token}"}
 
     def close(self) -> None:
         """Let go of the connection to the controls."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -35,6 +36,8 @@ _START_DAY: Final = SimulationConfig().start_day
 @click.option("--rate", default=1.0, show_default=True, help="Market seconds a second; 0 stands.")
 @click.option("--slices", default=1, show_default=True, help="Frames each instant is spread over.")
 @click.option("--limit", "limits", multiple=True, metavar="KIND=N", help="Calls a second.")
+@click.option("--expired-candles", is_flag=True, help="Keep candles of expired contracts.")
+@click.option("--script", default=None, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--redirect-url", default=BrokerConfig().redirect_url, show_default=True)
 def main(**options: Any) -> None:
     """Speak Kite's REST and its binary socket on loopback, and play an invented market.
@@ -79,6 +82,8 @@ def _read_config(options: dict[str, Any]) -> BrokerConfig:
         slices=options["slices"],
         limits=limits,
         redirect_url=options["redirect_url"],
+        has_expired_candles=options["expired_candles"],
+        script=options["script"],
     )
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import numpy as np
 import uvicorn
@@ -16,12 +16,15 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from strikewire_fakebroker.board import Board
+from strikewire_fakebroker.candles import CandleBook
 from strikewire_fakebroker.config import BrokerConfig
 from strikewire_fakebroker.connection import TickerConnection
 from strikewire_fakebroker.contracts import Contracts
 from strikewire_fakebroker.control_routes import ControlRoutes, Reset
 from strikewire_fakebroker.counters import Counters
+from strikewire_fakebroker.faults import Faults
 from strikewire_fakebroker.gate import Gate
+from strikewire_fakebroker.history_routes import HistoryRoutes
 from strikewire_fakebroker.hub import Hub
 from strikewire_fakebroker.instrument_routes import InstrumentRoutes
 from strikewire_fakebroker.limits import RateLimits
@@ -29,8 +32,13 @@ from strikewire_fakebroker.logins import Logins
 from strikewire_fakebroker.market_time import MarketTime
 from strikewire_fakebroker.parts import BrokerParts
 from strikewire_fakebroker.player import Player
+from strikewire_fakebroker.quote_routes import QuoteRoutes
+from strikewire_fakebroker.script import load_script, play_script
 from strikewire_fakebroker.session_routes import SessionRoutes
 from strikewire_fakebroker.tape import Tape, open_simulation
+
+#: The place of the faults among what is drawn from the seed.
+_FAULTS: Final = 1
 
 
 class FakeBroker:
@@ -47,7 +55,9 @@ class FakeBroker:
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
         self._tape = open_simulation(config.market)
-        self._life = _Life(config, self._tape, reset=self._reset)
+        # Of a tape of its own, which is read at other places and in another thread.
+        self._candles = CandleBook(lambda: open_simulation(config.market))
+        self._life = self._begin(config)
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
@@ -83,9 +93,18 @@ class FakeBroker:
             self._config,
             rate=self._config.rate if reset.rate is None else reset.rate,
             start_ns=self._config.start_ns if reset.at_ns is None else reset.at_ns,
+            limits={**self._config.limits, **reset.limits},
+            has_expired_candles=(
+                self._config.has_expired_candles
+                if reset.has_expired_candles is None
+                else reset.has_expired_candles
+            ),
         )
-        self._life = _Life(config, self._tape, reset=self._reset)
+        self._life = self._begin(config)
         self._life.start()
+
+    def _begin(self, config: BrokerConfig) -> _Life:
+        return _Life(config, self._tape, candles=self._candles, reset=self._reset)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._life.app(scope, receive, send)
@@ -98,7 +117,12 @@ class _Life:
     """A broker from one reset to the next."""
 
     def __init__(
-        self, config: BrokerConfig, tape: Tape, *, reset: Callable[[Reset], Awaitable[None]]
+        self,
+        config: BrokerConfig,
+        tape: Tape,
+        *,
+        candles: CandleBook,
+        reset: Callable[[Reset], Awaitable[None]],
     ) -> None:
         parts = BrokerParts(
             config=config,
@@ -115,9 +139,12 @@ class _Life:
                 api_secret=config.api_secret,
                 rng=np.random.default_rng(config.market.seed),
             ),
+            faults=Faults(),
             counters=Counters(len(tape.specs), monotonic=time.monotonic),
         )
-        self.hub = Hub(parts)
+        self._parts = parts
+        self._script = () if config.script is None else load_script(config.script)
+        self.hub = Hub(parts, rng=np.random.default_rng([config.market.seed, _FAULTS]))
         self._player = Player(parts, tell=self.hub.tell)
         self._player.prepare()
         self.hub.prepare()
@@ -127,6 +154,8 @@ class _Life:
             routes=[
                 *SessionRoutes(parts).list_routes(gate),
                 *InstrumentRoutes(parts).list_routes(gate),
+                *QuoteRoutes(parts).list_routes(gate),
+                *HistoryRoutes(parts, candles=candles).list_routes(gate),
                 *control.list_routes(),
             ]
         )
@@ -137,15 +166,19 @@ class _Life:
         self._tasks = [
             asyncio.create_task(self._player.run(), name="player"),
             asyncio.create_task(self.hub.beat(), name="heartbeats"),
+            asyncio.create_task(self._play_script(), name="script"),
         ]
+
+    async def _play_script(self) -> None:
+        actions = {"drop": self.hub.drop_all, "expire": self.hub.expire_all}
+        await play_script(self._script, faults=self._parts.faults, actions=actions)
 
     async def stop(self) -> None:
         """Play no more, and break every socket."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for each in self.hub.sockets:
-            each.drop()
+        self.hub.drop_all()
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:

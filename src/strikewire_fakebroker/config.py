@@ -34,6 +34,7 @@ class BrokerConfig:
     sockets_per_key, instruments_per_socket : the broker's own limits.
     api_key, api_secret : of the one application that is registered.
     redirect_url : where a login leads; the application's registered address.
+    has_expired_candles : candles of expired contracts can still be asked for; the broker has none.
     script : a file of faults to come (docs/guides/fake-broker.md).
     """
 
@@ -51,4 +52,5 @@ class BrokerConfig:
     api_key: str = "fakekey"
     api_secret: str = "fakesecret"  # noqa: S105 (of an application that does not exist)
     redirect_url: str = "http://127.0.0.1:8081/kite/callback"
+    has_expired_candles: bool = False
     script: Path | None = None

@@ -43,7 +43,7 @@ class TickerConnection(asyncio.Protocol):
         self.number = 0
         self.subscriptions = Subscriptions(hub.instrument_count)
         self.has_sent = False
-        self.is_half_open = False
+        self._was_half_open = False
 
     # -- asyncio.Protocol -----------------------------------------------------------------------
 
@@ -55,7 +55,7 @@ class TickerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hear the client."""
-        if self.is_half_open:
+        if self._is_gone():
             return
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
@@ -67,7 +67,7 @@ class TickerConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """Let the transport close itself."""
-        if not self.is_half_open:
+        if not self._is_gone():
             self._protocol.receive_eof()
             self._flush()
 
@@ -86,7 +86,7 @@ class TickerConnection(asyncio.Protocol):
     def send(self, payload: bytes) -> bool:
         """Send a binary frame; return False where the client has left too much unread."""
         assert self._transport is not None
-        if self.is_half_open or self._protocol.state is not State.OPEN:
+        if self._is_gone() or self._protocol.state is not State.OPEN:
             return False
         if self._transport.get_write_buffer_size() > _BUFFER_LIMIT_BYTES:
             return False
@@ -97,7 +97,7 @@ class TickerConnection(asyncio.Protocol):
 
     def send_text(self, text: str) -> None:
         """Send a text frame."""
-        if self._protocol.state is State.OPEN and not self.is_half_open:
+        if self._protocol.state is State.OPEN and not self._is_gone():
             self._protocol.send_text(text.encode())
             self._flush()
 
@@ -120,6 +120,14 @@ class TickerConnection(asyncio.Protocol):
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     # -- inside ---------------------------------------------------------------------------------
+
+    def _is_gone(self) -> bool:
+        """Say whether nobody is here; who comes back does not know the connection any more."""
+        is_gone = self._hub.is_half_open(self.number)
+        if self._was_half_open and not is_gone:
+            self.drop()
+        self._was_half_open = is_gone
+        return is_gone
 
     def _open(self, request: Request) -> None:
         query = {name: values[0] for name, values in parse_qs(urlsplit(request.path).query).items()}

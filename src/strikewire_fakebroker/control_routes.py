@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from strikewire.core.instants import SECOND_NS, format_rfc3339, from_datetime
+from strikewire_fakebroker.faults import FAULT
 from strikewire_fakebroker.hub import Hub
 from strikewire_fakebroker.parts import BrokerParts
 from strikewire_fakebroker.player import Player
@@ -33,6 +34,8 @@ class Reset(_Body):
 
     at: AwareDatetime | None = None
     rate: float | None = Field(default=None, ge=0)
+    limits: dict[str, float] = {}
+    has_expired_candles: bool | None = None
 
     @property
     def at_ns(self) -> int | None:
@@ -75,7 +78,7 @@ class ControlRoutes:
         self._tape = parts.tape
         self._contracts = parts.contracts
         self._time = parts.time
-        self._logins = parts.logins
+        self._faults = parts.faults
         self._counters = parts.counters
         self._player = player
         self._hub = hub
@@ -88,15 +91,20 @@ class ControlRoutes:
             "market": self._tell_market,
             "sockets": self._tell_sockets,
             "counters": self._tell_counters,
+            "faults": self._tell_faults,
         }
         told = {
             "time": self._change_time,
             "drop": self._drop,
             "texts": self._send_text,
             "expire": self._expire,
+            "faults": self._switch_on,
             "reset": self._begin_anew,
         }
+        off = _ask(self._switch_off)
         return [
+            Route("/control/faults", off, methods=["DELETE"]),
+            Route("/control/faults/{name}", off, methods=["DELETE"]),
             *(Route(f"/control/{name}", _ask(do), methods=["GET"]) for name, do in asked.items()),
             *(Route(f"/control/{name}", _take(do), methods=["POST"]) for name, do in told.items()),
         ]
@@ -162,12 +170,20 @@ class ControlRoutes:
         return {"sockets": len(self._hub.sockets)}
 
     async def _expire(self, request: Request) -> Any:
-        """End every session, and the sockets that were opened with one."""
         del request
-        count = self._logins.expire_all()
-        for socket in self._hub.sockets:
-            socket.drop()
-        return {"expired": count}
+        return {"expired": self._hub.expire_all()}
+
+    async def _tell_faults(self, request: Request) -> Any:
+        del request
+        return self._faults.describe()
+
+    async def _switch_on(self, request: Request) -> Any:
+        self._faults.switch_on(FAULT.validate_json(await request.body()))
+        return self._faults.describe()
+
+    async def _switch_off(self, request: Request) -> Any:
+        self._faults.switch_off(request.path_params.get("name"))
+        return self._faults.describe()
 
     async def _begin_anew(self, request: Request) -> Any:
         await self._reset(Reset.model_validate_json(await request.body()))

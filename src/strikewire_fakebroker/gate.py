@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -10,13 +11,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from strikewire_fakebroker.errors import ErrorType, RefusalError
+from strikewire_fakebroker.faults import Reject, Silence, Slow
 from strikewire_fakebroker.limits import RateLimits
 from strikewire_fakebroker.parts import BrokerParts
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+#: In place of a status, where a caller was left waiting.
+NO_ANSWER: Final = 0
 _VERSION: Final = "3"
 _SCHEME: Final = "token "
+_TYPES: Final = {
+    400: ErrorType.INPUT,
+    403: ErrorType.TOKEN,
+    429: ErrorType.NETWORK,
+    500: ErrorType.GENERAL,
+    502: ErrorType.DATA,
+    503: ErrorType.NETWORK,
+}
 
 
 def answer(data: Any) -> Response:
@@ -50,6 +62,7 @@ class Gate:
     def __init__(self, parts: BrokerParts, *, limits: RateLimits) -> None:
         self._logins = parts.logins
         self._counters = parts.counters
+        self._faults = parts.faults
         self._limits = limits
 
     def guard(self, kind: str, handler: Handler, *, is_public: bool = False) -> Handler:
@@ -68,12 +81,24 @@ class Gate:
                 response = await handler(request)
             except RefusalError as error:
                 response = refuse(error)
-            self._counters.count_answer(kind, response.status_code)
+            slow = self._faults.take_of_call(Slow, kind)
+            if slow is not None:
+                await asyncio.sleep(slow.delay_s)
+            if self._faults.take_of_call(Silence, kind) is not None:
+                self._counters.count_answer(kind, NO_ANSWER)
+                while (await request.receive())["type"] != "http.disconnect":
+                    pass
+            else:
+                self._counters.count_answer(kind, response.status_code)
             return response
 
         return endpoint
 
     def _check(self, kind: str, request: Request, *, is_public: bool) -> None:
+        rejected = self._faults.take_of_call(Reject, kind)
+        if rejected is not None:
+            status = rejected.status
+            raise RefusalError(_TYPES[status], "Switched on by a test.", status=status)
         if not self._limits.take(kind):
             raise RefusalError(ErrorType.NETWORK, "Too many requests", status=429)
         if request.headers.get("x-kite-version") != _VERSION:

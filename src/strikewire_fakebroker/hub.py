@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from strikewire_fakebroker.connection import TickerConnection
 from strikewire_fakebroker.errors import ErrorType, RefusalError
+from strikewire_fakebroker.faults import HalfOpen, Mute, Refuse, Stall
+from strikewire_fakebroker.line import Line, TickFrame
 from strikewire_fakebroker.packets import Mode, PacketTable
 from strikewire_fakebroker.parts import BrokerParts
 
@@ -32,14 +34,17 @@ class Hub:
     Parameters
     ----------
     parts : see `BrokerParts`.
+    rng : of the faults.
     """
 
-    def __init__(self, parts: BrokerParts) -> None:
+    def __init__(self, parts: BrokerParts, *, rng: np.random.Generator) -> None:
         self._config = parts.config
         self._contracts = parts.contracts
         self._board = parts.board
         self._logins = parts.logins
         self._counters = parts.counters
+        self._faults = parts.faults
+        self._line = Line(parts.faults, rng=rng)
         self._packets = PacketTable(parts.contracts)
         self._sockets: dict[int, TickerConnection] = {}
         self._ended: deque[dict[str, Any]] = deque(maxlen=_REMEMBERED)
@@ -63,8 +68,14 @@ class Hub:
         Raises
         ------
         RefusalError : no session, or as many sockets as the key may have.
+        ConnectionRefusedError : there is to be no answer at all.
         """
         self._counters.events["handshakes"] += 1
+        refuse = self._faults.find(Refuse)
+        if refuse is not None:
+            if refuse.status is None:
+                raise ConnectionRefusedError
+            raise RefusalError(ErrorType.NETWORK, "Switched on by a test.", status=refuse.status)
         self._logins.check(api_key, access_token)
         if len(self._sockets) >= self._config.sockets_per_key:
             raise RefusalError(ErrorType.NETWORK, "Too many connections.", status=429)
@@ -80,6 +91,11 @@ class Hub:
         """Forget a socket, but what it was."""
         if self._sockets.pop(socket.number, None) is not None:
             self._ended.append(self._describe(socket))
+            self._line.forget(socket.number)
+
+    def is_half_open(self, number: int) -> bool:
+        """Say whether a socket's broker is not there any more, without having said so."""
+        return self._faults.find_of_socket(HalfOpen, number) is not None
 
     def hear(self, socket: TickerConnection, message: bytes) -> None:
         """Do what a client asks for; what cannot be understood is answered with an error text."""
@@ -107,6 +123,19 @@ class Hub:
         """Have packets ready of all that stands on the board."""
         self._packets.patch(self._board, np.arange(self.instrument_count))
 
+    def drop_all(self) -> list[int]:
+        """Break every socket; return their numbers."""
+        sockets = self.sockets
+        for socket in sockets:
+            socket.drop()
+        return [socket.number for socket in sockets]
+
+    def expire_all(self) -> int:
+        """End every session, and the sockets that were opened with one; return how many."""
+        count = self._logins.expire_all()
+        self.drop_all()
+        return count
+
     async def tell(self, rows: npt.NDArray[np.intp]) -> None:
         """Tell whoever is subscribed what has moved."""
         self._packets.patch(self._board, rows)
@@ -119,6 +148,9 @@ class Hub:
         while True:
             await asyncio.sleep(self._config.heartbeat_s)
             for socket in self.sockets:
+                mute = self._faults.find_of_socket(Mute, socket.number)
+                if mute is not None and not mute.heartbeats:
+                    continue
                 if not socket.has_sent and socket.send(HEARTBEAT):
                     self._counters.events["heartbeats"] += 1
                 socket.has_sent = False
@@ -153,20 +185,34 @@ class Hub:
     def _tell_socket(self, socket: TickerConnection, rows: npt.NDArray[np.intp]) -> None:
         told, modes = socket.subscriptions.find_told(rows)
         is_known = self._board.states["event_ns"][told] > 0
+        stall = self._faults.find(Stall)
+        if stall is not None:
+            is_known &= ~np.isin(self._contracts.tokens[told], stall.tokens)
         for part, frame in self._packets.cut_frames(
             told[is_known], modes[is_known], limit=self._config.packets_per_frame
         ):
-            if socket.send(frame):
-                self._counters.events["frames"] += 1
-                self._counters.events["bytes"] += len(frame)
-                self._counters.ticks[part] += 1
+            self._send(socket, TickFrame(part, frame))
+
+    def _send(self, socket: TickerConnection, frame: TickFrame) -> None:
+        events = self._counters.events
+        if self._faults.find_of_socket(Mute, socket.number) is not None:
+            events["frames_muted"] += 1
+            return
+        for arriving in self._line.pass_on(socket.number, frame):
+            if not socket.send(arriving.payload):
+                events["frames_unread"] += 1
+                continue
+            events["frames"] += 1
+            events["bytes"] += len(arriving.payload)
+            if arriving.is_whole:
+                self._counters.ticks[arriving.rows] += 1
             else:
-                self._counters.events["frames_unread"] += 1
+                events["packets_spoiled"] += len(arriving.rows)
 
     async def _wait_for_readers(self) -> None:
         waited_s = 0.0
         while waited_s < _PATIENCE_S and any(
-            socket.unread_bytes > _UNREAD_BYTES and not socket.is_half_open
+            socket.unread_bytes > _UNREAD_BYTES and not self.is_half_open(socket.number)
             for socket in self.sockets
         ):
             await asyncio.sleep(_POLL_S)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 _WINDOW_S: Final = 1.0
+OTHER: Final = "other"
 
 
 class RateLimits:
@@ -14,7 +15,7 @@ class RateLimits:
 
     Parameters
     ----------
-    limits : calls a second, by kind; a kind that is not there has no limit.
+    limits : calls a second, by kind; what is not there shares the limit of `other`.
     monotonic : returns seconds that only grow, at the pace of real time.
     """
 
@@ -25,9 +26,8 @@ class RateLimits:
 
     def take(self, kind: str) -> bool:
         """Let a call through, or not. One that is refused does not count against the next."""
-        limit = self._limits.get(kind)
-        if limit is None:
-            return True
+        kind = kind if kind in self._limits else OTHER
+        limit = self._limits[kind]
         now_s = self._monotonic()
         calls = self._calls.setdefault(kind, deque())
         while calls and now_s - calls[0] >= _WINDOW_S:

@@ -8,6 +8,7 @@ from strikewire_fakebroker.board import Board
 from strikewire_fakebroker.config import BrokerConfig
 from strikewire_fakebroker.contracts import Contracts
 from strikewire_fakebroker.counters import Counters
+from strikewire_fakebroker.faults import Faults
 from strikewire_fakebroker.logins import Logins
 from strikewire_fakebroker.market_time import MarketTime
 from strikewire_fakebroker.tape import Tape
@@ -24,6 +25,7 @@ class BrokerParts:
     time : the market's time.
     board : what it would say of each instrument now.
     logins : who may ask.
+    faults : what goes wrong at present.
     counters : what is counted.
     """
 
@@ -33,4 +35,5 @@ class BrokerParts:
     time: MarketTime
     board: Board
     logins: Logins
+    faults: Faults
     counters: Counters
