@@ -185,7 +185,7 @@ def run_broker(*arguments: str) -> Iterator[BrokerControls]:
 
 @pytest.fixture(scope="session")
 def broker_process() -> Iterator[BrokerControls]:
-    with run_broker("--rate", "0") as controls:
+    with run_broker("--rate", "0", "--heartbeat-s", "0.25") as controls:
         yield controls
 
 

@@ -35,6 +35,7 @@ _START_DAY: Final = SimulationConfig().start_day
 @click.option("--even", is_flag=True, help="Everything ticks at every interval.")
 @click.option("--rate", default=1.0, show_default=True, help="Market seconds a second; 0 stands.")
 @click.option("--slices", default=1, show_default=True, help="Frames each instant is spread over.")
+@click.option("--heartbeat-s", default=1.0, show_default=True, help="Of silence, then one.")
 @click.option("--limit", "limits", multiple=True, metavar="KIND=N", help="Calls a second.")
 @click.option("--expired-candles", is_flag=True, help="Keep candles of expired contracts.")
 @click.option("--script", default=None, type=click.Path(dir_okay=False, path_type=Path))
@@ -80,6 +81,7 @@ def _read_config(options: dict[str, Any]) -> BrokerConfig:
         start_ns=from_datetime(datetime.fromisoformat(at).replace(tzinfo=IST)) if at else None,
         rate=options["rate"],
         slices=options["slices"],
+        heartbeat_s=options["heartbeat_s"],
         limits=limits,
         redirect_url=options["redirect_url"],
         has_expired_candles=options["expired_candles"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,9 +15,11 @@ from strikewire.core.ticks import DEPTH_DTYPE, TickBatch
 IST: Final = ZoneInfo("Asia/Kolkata")
 IST_OFFSET_NS: Final = 5 * HOUR_NS + 30 * MINUTE_NS
 
+_I = TypeVar("_I", int, npt.NDArray[np.int64])
+
 STATE_DTYPE: Final = np.dtype(
     [
-        ("day", "<i8"),  # number of the trading day in the exchanges' zone
+        ("day_ns", "<i8"),  # 00:00Z of the trading day
         ("event_ns", "<i8"),  # 0: nothing was heard yet
         ("trade_ns", "<i8"),  # of the last trade
         ("ltp", "<f8"),
@@ -33,6 +35,11 @@ STATE_DTYPE: Final = np.dtype(
         ("oi_low", "<f8"),
     ]
 )
+
+
+def find_trading_day_ns(instants_ns: _I) -> _I:
+    """Return 00:00Z of the trading day of one or many instants."""
+    return (instants_ns + IST_OFFSET_NS) // DAY_NS * DAY_NS
 
 
 class Board:
@@ -57,8 +64,7 @@ class Board:
         rows, last = np.unique(batch.ticks["instrument_id"][::-1], return_index=True)
         ticks = batch.ticks[::-1][last]
         states = self.states[rows]
-        days = (ticks["ts_event_ns"] + IST_OFFSET_NS) // DAY_NS
-        self._begin_days(states, ticks, days)
+        self._begin_days(states, ticks, find_trading_day_ns(ticks["ts_event_ns"]))
         prices = ticks["ltp"]
         states["ltp"] = prices
         states["high"] = np.maximum(states["high"], prices)
@@ -82,14 +88,14 @@ class Board:
         self,
         states: npt.NDArray[np.void],
         ticks: npt.NDArray[np.void],
-        days: npt.NDArray[np.int64],
+        days_ns: npt.NDArray[np.int64],
     ) -> None:
-        is_new = states["day"] != days
+        is_new = states["day_ns"] != days_ns
         if not is_new.any():
             return
         begun, first = states[is_new], ticks[is_new]
         begun["close"] = begun["ltp"]
-        begun["day"] = days[is_new]
+        begun["day_ns"] = days_ns[is_new]
         for name in ("open", "high", "low"):
             begun[name] = first["ltp"]
         for name in ("oi_high", "oi_low"):

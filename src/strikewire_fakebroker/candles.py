@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from strikewire.core.instants import DAY_NS, MINUTE_NS
 from strikewire.core.ticks import Deafness
-from strikewire_fakebroker.board import IST_OFFSET_NS
+from strikewire_fakebroker.board import IST_OFFSET_NS, find_trading_day_ns
 from strikewire_fakebroker.tape import Tape
 
 CANDLE_DTYPE: Final = np.dtype(
@@ -151,8 +151,8 @@ def roll_up(minutes: npt.NDArray[np.void], span_minutes: int) -> npt.NDArray[np.
     """
     if not len(minutes):
         return minutes
-    days = (minutes["ts_ns"] + IST_OFFSET_NS) // DAY_NS
-    _, first, which = np.unique(days, return_index=True, return_inverse=True)
+    days_ns = find_trading_day_ns(minutes["ts_ns"])
+    _, first, which = np.unique(days_ns, return_index=True, return_inverse=True)
     into_ns = minutes["ts_ns"] - minutes["ts_ns"][first][which]
     stamps_ns = minutes["ts_ns"] - into_ns % (span_minutes * MINUTE_NS)
     starts = np.flatnonzero(np.append(True, stamps_ns[1:] != stamps_ns[:-1]))
@@ -187,7 +187,7 @@ def spoil_candles(
 
 
 def _find_day(instant_ns: int) -> int:
-    return (instant_ns + IST_OFFSET_NS) // DAY_NS
+    return find_trading_day_ns(instant_ns) // DAY_NS
 
 
 def _find_minute(ticks: npt.NDArray[np.void]) -> int:

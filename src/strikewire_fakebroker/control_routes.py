@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from strikewire.core.instants import SECOND_NS, format_rfc3339, from_datetime
+from strikewire_fakebroker.board import find_trading_day_ns
 from strikewire_fakebroker.faults import FAULT
 from strikewire_fakebroker.hub import Hub
 from strikewire_fakebroker.parts import BrokerParts
@@ -118,7 +119,7 @@ class ControlRoutes:
         """Return the market's bounds, and the tokens of everything that is listed now."""
         del request
         source, contracts = self._tape.source, self._contracts
-        rows = self._tape.find_listed(self._time.now_ns()).tolist()
+        rows = self._tape.find_listed(find_trading_day_ns(self._time.now_ns())).tolist()
         return {
             "description": source.description,
             "first_ns": source.first_ns,

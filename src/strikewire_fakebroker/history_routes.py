@@ -20,7 +20,7 @@ from strikewire.core.instants import (
     from_datetime,
     to_datetime,
 )
-from strikewire_fakebroker.board import IST, IST_OFFSET_NS
+from strikewire_fakebroker.board import IST, IST_OFFSET_NS, find_trading_day_ns
 from strikewire_fakebroker.candles import CandleBook, roll_up, spoil_candles
 from strikewire_fakebroker.errors import ErrorType, RefusalError
 from strikewire_fakebroker.faults import WrongLastCandle
@@ -84,15 +84,15 @@ class HistoryRoutes:
         """Return the candles that begin from one instant to another, both included."""
         now_ns = self._time.now_ns()
         # Of the day, because longer candles are counted from its beginning.
-        day_ns = (from_ns + IST_OFFSET_NS) // DAY_NS * DAY_NS - IST_OFFSET_NS
+        day_ns = find_trading_day_ns(from_ns) - IST_OFFSET_NS
         reach_ns = min(to_ns + span_minutes * MINUTE_NS, now_ns)
         async with self._reading:
             minutes = await asyncio.to_thread(self._candles.find_minutes, row, day_ns, reach_ns)
         candles = roll_up(minutes, span_minutes)
         stamps_ns = candles["ts_ns"]
         if span_minutes == _INTERVALS[_DAY][0]:
-            stamps_ns = (stamps_ns + IST_OFFSET_NS) // DAY_NS * DAY_NS - IST_OFFSET_NS
-            candles["ts_ns"] = stamps_ns
+            from_ns = day_ns
+            stamps_ns = candles["ts_ns"] = find_trading_day_ns(stamps_ns) - IST_OFFSET_NS
         wrong = self._faults.find(WrongLastCandle)
         if wrong is not None:
             candles = spoil_candles(
@@ -117,8 +117,7 @@ class HistoryRoutes:
 
     def _is_expired(self, row: int) -> bool:
         expiry = self._contracts.specs[row].expiry
-        today_ns = (self._time.now_ns() + IST_OFFSET_NS) // DAY_NS * DAY_NS
-        return expiry is not None and from_date(expiry) < today_ns
+        return expiry is not None and from_date(expiry) < find_trading_day_ns(self._time.now_ns())
 
 
 def _read_moment(text: str | None, name: str) -> int:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from strikewire_fakebroker.board import find_trading_day_ns
 from strikewire_fakebroker.contracts import SEGMENTS
 from strikewire_fakebroker.errors import ErrorType, RefusalError
 from strikewire_fakebroker.gate import Gate
@@ -32,5 +33,5 @@ class InstrumentRoutes:
         exchange = request.path_params.get("exchange")
         if exchange is not None and exchange not in SEGMENTS:
             raise RefusalError(ErrorType.INPUT, "Invalid `exchange`.")
-        rows = self._tape.find_listed(self._time.now_ns()).tolist()
+        rows = self._tape.find_listed(find_trading_day_ns(self._time.now_ns())).tolist()
         return Response(self._contracts.write_csv(rows, exchange), media_type="text/csv")

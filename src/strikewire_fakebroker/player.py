@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from itertools import pairwise
 from typing import Final
@@ -11,9 +11,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from strikewire.core.instants import SECOND_NS
+from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.ticks import Deafness, TickBatch
 from strikewire.feeds.frames import Frames
+from strikewire_fakebroker.board import IST_OFFSET_NS, find_trading_day_ns
 from strikewire_fakebroker.parts import BrokerParts
 
 #: Batches in a row before the event loop gets a turn, while there is something to catch up with.
@@ -53,19 +54,19 @@ class Player:
         self._is_level = asyncio.Event()
 
     def prepare(self) -> None:
-        """Put on the board all that was before the market's present.
+        """Put on the board what was before the market's present: the day so far.
 
-        The days before as well: closing prices come from them.
+        And the last minute of the day before, in which all that is listed ticks: closing prices.
         """
-        self._seq = self._tape.find_seq(self._time.now_ns())
-        for batch in self._tape.source.read(0) if self._seq else ():
-            if isinstance(batch, Deafness):
-                continue
-            at = len(batch) - max(batch.last_seq - self._seq, 0)
-            if at <= 0:
-                break
-            depth = None if batch.depth is None else batch.depth[:at]
-            self._board.apply(TickBatch(batch.ticks[:at], depth))
+        now_ns = self._time.now_ns()
+        self._seq = self._tape.find_seq(now_ns)
+        first = self._tape.find_seq(find_trading_day_ns(now_ns) - IST_OFFSET_NS)
+        if first:
+            for batch in self._read_until(first - 1, first):
+                last_minute_ns = int(batch.ticks["ts_event_ns"][-1]) // MINUTE_NS * MINUTE_NS
+            first = self._tape.find_seq(last_minute_ns)
+        for batch in self._read_until(first, self._seq):
+            self._board.apply(batch)
 
     async def run(self) -> None:
         """Play from the present to the end of the tape; then there is nothing more to tell."""
@@ -88,6 +89,17 @@ class Player:
         """Run the market's time at another rate."""
         self._time.set_rate(rate)
         self._wake.set()
+
+    def _read_until(self, after_seq: int, last_seq: int) -> Iterator[TickBatch]:
+        """Yield what is between two ticks, the first one not included."""
+        for batch in self._tape.source.read(after_seq):
+            if isinstance(batch, Deafness):
+                continue
+            at = int(np.searchsorted(batch.ticks["seq"], last_seq, side="right"))
+            if at:
+                yield TickBatch(batch.ticks[:at], None if batch.depth is None else batch.depth[:at])
+            if at < len(batch) or batch.last_seq == last_seq:
+                break
 
     async def _read(self) -> AsyncGenerator[TickBatch]:
         """Yield what follows the ticks on the board; what a recording did not hear is not told."""

@@ -24,7 +24,7 @@ class Tape:
     specs : every instrument there is at any time.
     source : the ticks. Read by one thread at a time.
     find_seq : returns the number of the last tick before an instant.
-    find_listed : returns the rows that are listed at an instant, intp.
+    find_listed : returns the rows that are listed on a trading day (00:00Z of it), intp.
     """
 
     specs: tuple[InstrumentSpec, ...]

@@ -332,6 +332,6 @@ def test_number_of_the_last_tick_before_an_instant_counts_the_ticks_before_it(ma
 def test_listed_is_what_ticks_on_that_day(market, ticks):
     days = ticks["ts_event_ns"] // (1_440 * MINUTE_NS)
     for day in np.unique(days).tolist():
-        listed = market.find_listed((day + 1) * 1_440 * MINUTE_NS - 1)
+        listed = market.find_listed(day * 1_440 * MINUTE_NS)
         assert np.unique(ticks["instrument_id"][days == day]).tolist() == listed.tolist()
-    assert (market.find_listed(0) == market.find_listed(market.first_ns)).all()
+    assert (market.find_listed(0) == market.find_listed(from_date(CONFIG.start_day))).all()

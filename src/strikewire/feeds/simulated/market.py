@@ -129,13 +129,13 @@ class SimulatedMarket:
         is_told = self._make_schedule(day).find_ticks(minute)[:steps]
         return int(self._ends[day][minute]) + int(np.count_nonzero(is_told))
 
-    def find_listed(self, at_ns: int) -> npt.NDArray[np.intp]:
-        """Return the places in `specs` of what is listed on the day of an instant, intp.
+    def find_listed(self, day_ns: int) -> npt.NDArray[np.intp]:
+        """Return the places in `specs` of what is listed on a trading day (00:00Z of it), intp.
 
         Between two sessions what the last one listed; before the first, what that one will.
         """
         days_ns = [hours.day_ns for hours in self._hours]
-        day = int(np.searchsorted(days_ns, at_ns, side="right")) - 1
+        day = int(np.searchsorted(days_ns, day_ns, side="right")) - 1
         return self._contracts.find_listed(max(day, 0))
 
     def read(
