@@ -162,6 +162,17 @@ class BrokerControls:
         return answer.json()
 
 
+def make_broker_settings(broker: BrokerControls) -> dict[str, str]:
+    """Return the settings that lead to a fake broker."""
+    return {
+        "kite_api_key": API_KEY,
+        "kite_api_secret": API_SECRET,
+        "kite_rest_url": broker.rest_url,
+        "kite_login_url": broker.login_url,
+        "kite_socket_url": broker.socket_url,
+    }
+
+
 @contextmanager
 def run_broker(*arguments: str) -> Iterator[BrokerControls]:
     """Run a fake broker in a process of its own, with the command's arguments."""

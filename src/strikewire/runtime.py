@@ -14,6 +14,7 @@ from strikewire.core.clock import Clock
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.bar_streams import BarStreams
+from strikewire.live.broker_login import BrokerLogin
 from strikewire.live.budget import Budget
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
@@ -64,6 +65,7 @@ class Runtime:
     chains : live chains; None when nobody hears ticks.
     view : None when nobody hears ticks.
     replay : None when no replay runs.
+    broker_login : None when the broker's key is not set.
     """
 
     version: str
@@ -96,3 +98,4 @@ class Runtime:
     view: EngineView | None = None
     replay: ReplayFeed | None = None
     budget: Budget | None = None
+    broker_login: BrokerLogin | None = None

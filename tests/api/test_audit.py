@@ -20,6 +20,7 @@ from strikewire.bootstrap import ReplayRequest
 from tests.api.conftest import Service, make_database, make_settings, serve
 from tests.api.people import PASSWORD, add_user, browse, make_people_settings
 from tests.api.test_serving import run
+from tests.fakebroker import BrokerControls, make_broker_settings
 
 MUTATING = ("post", "put", "patch", "delete")
 RULES = "/api/v1/market-rules/{venue}/{kind}/{valid_from}"
@@ -36,6 +37,7 @@ class Stage:
     service: Service
     admin: httpx.AsyncClient
     database_url: str
+    broker: BrokerControls
 
     async def add(self, login):
         """Make an account that a change may be tried on."""
@@ -132,6 +134,12 @@ async def revoke_key(stage):
     return await stage.admin.delete((await create_key(stage)).headers["location"])
 
 
+async def log_in_with_broker(stage):
+    return await stage.admin.post(
+        "/api/v1/feed/login", json={"request_token": stage.broker.begin_login()}
+    )
+
+
 #: A request that succeeds, for every route that changes something.
 ATTEMPTS = {
     ("PUT", RULES): put_rule,
@@ -150,14 +158,15 @@ ATTEMPTS = {
     ("POST", "/api/v1/keys"): create_key,
     ("PATCH", "/api/v1/keys/{key_id}"): change_key,
     ("DELETE", "/api/v1/keys/{key_id}"): revoke_key,
+    ("POST", "/api/v1/feed/login"): log_in_with_broker,
 }
 
 pytestmark = pytest.mark.promise("S24")
 
 
 @pytest.fixture(scope="module")
-async def stage(postgres_url, tmp_path_factory, data_dirs):
-    """Serve a database of its own, with an administrator and a recording."""
+async def stage(postgres_url, tmp_path_factory, data_dirs, broker_process):
+    """Serve a database of its own, with an administrator, a recording and a broker."""
     path = tmp_path_factory.mktemp("recording") / "one.csv"
     with path.open("w", newline="") as file:
         rows = [("symbol", "timestamp", "open", "high", "low", "close", "volume")]
@@ -167,11 +176,13 @@ async def stage(postgres_url, tmp_path_factory, data_dirs):
         ]
         csv.writer(file).writerows(rows)
     async with make_database(postgres_url) as url:
-        settings = make_people_settings(url, data_dir=data_dirs())
+        settings = make_people_settings(
+            url, data_dir=data_dirs(), **make_broker_settings(broker_process)
+        )
         async with serve(settings, replay=ReplayRequest(path=path, speed=1.0)) as service:
             await add_user(service, "anna", Role.ADMIN)
             async with browse(service, "anna") as admin:
-                yield Stage(service, admin, url)
+                yield Stage(service, admin, url, broker_process)
 
 
 def list_changes(app):

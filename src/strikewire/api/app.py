@@ -32,6 +32,7 @@ from strikewire.api.v1 import (
     bars,
     coverage,
     feed_coverage,
+    feed_login,
     instruments,
     keys,
     market,
@@ -116,6 +117,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     market.add_routes(routes)
     market_rules.add_routes(routes)
     replay.add_routes(routes)
+    feed_login.add_routes(routes)
     audit.add_routes(routes)
     fo.add_routes(routes)
     keys.add_routes(routes)

@@ -29,6 +29,10 @@ class Scope(StrEnum):
     REPLAY_READ = "replay:read"
     #: Play, pause, seek and change the speed of a replay.
     REPLAY_CONTROL = "replay:control"
+    #: See what is heard of a market, from where, and how well.
+    FEED_READ = "feed:read"
+    #: Log in with the broker, for the whole desk.
+    FEED_LOGIN = "feed:login"
     #: Read `/metrics`, where the operator has closed it to the public.
     METRICS_READ = "metrics:read"
     #: See who one is, and where one is signed in.
@@ -56,6 +60,7 @@ _VIEWER: Final = frozenset(
         Scope.COVERAGE_READ,
         Scope.MARKET_RULES_READ,
         Scope.REPLAY_READ,
+        Scope.FEED_READ,
         Scope.SELF_READ,
         Scope.SELF_WRITE,
         Scope.KEYS_READ,

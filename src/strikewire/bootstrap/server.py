@@ -12,6 +12,7 @@ import numpy as np
 
 from strikewire import __version__
 from strikewire.auth.people import look_after
+from strikewire.bootstrap.broker import start_broker
 from strikewire.bootstrap.chains import ChainTools, build_chains
 from strikewire.bootstrap.figures import (
     describe_caches,
@@ -147,7 +148,7 @@ async def build_runtime(
             caches=lambda: describe_caches(pages, directory),
             is_schema_ready=lambda: watch.is_schema_ready,
         )
-        run_id, figures = uuid.uuid4().hex, StreamFigures()
+        run_id, figures, heard = uuid.uuid4().hex, StreamFigures(), LastHeard()
         bar_streams = BarStreams(
             config=BarStreamsConfig(),
             run_id=run_id,
@@ -158,7 +159,6 @@ async def build_runtime(
         board = ChainBoard(config=settings.to_chain_board(), metrics=metrics)
         playing: ReplayRun | None = None
         played: PlayedMarket | None = None
-        heard = LastHeard()
         if replay is not None:
             tools = ReplayTools(
                 database=database,
@@ -176,6 +176,14 @@ async def build_runtime(
             _start_board(board, playing, supervisor)
             played = _describe_market(replay, playing, heard, supervisor)
         view = None if playing is None else playing.session.engine
+        broker = start_broker(
+            settings,
+            database,
+            stack,
+            supervisor,
+            find_rules=lambda: rules.current,
+            is_ready=lambda: watch.is_connected and watch.is_schema_ready,
+        )
         history = BarHistory(
             pages=pages,
             load_bars=reader.load_bars,
@@ -256,6 +264,7 @@ async def build_runtime(
             chains=None if playing is None else board,
             view=view,
             replay=None if playing is None else playing.feed,
+            broker_login=None if broker is None else broker.login,
         )
         show_server_metrics(metrics, runtime, supervisor, watch)
         if playing is not None:

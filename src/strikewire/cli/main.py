@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "demo": "strikewire.cli.serving:demo_command",
     "import": "strikewire.cli.importing:import_command",
     "keys": "strikewire.cli.keys:keys_group",
+    "login": "strikewire.cli.login:login_group",
     "replay": "strikewire.cli.replaying:replay_command",
     "secrets": "strikewire.cli.sealing:secrets_group",
     "serve": "strikewire.cli.serving:serve_command",

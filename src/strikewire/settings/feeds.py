@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -11,10 +11,12 @@ from pydantic_settings import BaseSettings
 
 from strikewire.auth.demo import is_loopback
 from strikewire.core.errors import InvalidInputError, SettingsError
+from strikewire.feeds.kite.config import CallKind, KiteKeys, KiteLoginConfig, KiteRestConfig
 from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
 from strikewire.live.budget import BudgetConfig
 from strikewire.live.budget_ranking import RankingConfig
 from strikewire.live.quote_rounds import QUOTES_PER_S
+from strikewire.resilience.pacer import Pace
 from strikewire.settings.sources import Seconds, setting
 
 #: The schemes each of the broker's URLs may have: across a network, and on this machine.
@@ -58,6 +60,17 @@ class FeedSettings(BaseSettings):
         "https://kite.zerodha.com/connect/login", "The page on which the broker's users log in."
     )
     kite_socket_url: str = setting("wss://ws.kite.trade", "Where the broker's ticks come from.")
+    kite_token_dies_at: time = setting(
+        time(6, 0), "When the broker ends every login, each morning: HH:MM by its own clock."
+    )
+    kite_historical_per_s: int = setting(
+        3, "Calls for historical candles the broker lets a key make in a second.", ge=1, le=100
+    )
+    kite_quotes_per_s: int = setting(1, "Calls for quotes, likewise.", ge=1, le=100)
+    kite_calls_per_s: int = setting(10, "Other calls, likewise.", ge=1, le=1_000)
+    kite_answer_s: Seconds = setting(
+        30.0, "How long the broker may take for one whole answer, seconds."
+    )
     kite_underlyings: str = setting(
         "NIFTY,BANKNIFTY",
         "Indices that are heard with their futures and options: plain names, with commas.",
@@ -178,6 +191,30 @@ class FeedSettings(BaseSettings):
             changes_per_minute=self.budget_changes_per_minute,
             interval_s=self.budget_interval_s,
         )
+
+    def find_kite_keys(self) -> KiteKeys | None:
+        """Return what the broker gave the desk's application; None where it is not set."""
+        if self.kite_api_key is None or self.kite_api_secret is None:
+            return None
+        return KiteKeys(
+            self.kite_api_key.get_secret_value(), self.kite_api_secret.get_secret_value()
+        )
+
+    def to_kite_rest(self) -> KiteRestConfig:
+        """Return how the broker's REST interface is treated."""
+        return KiteRestConfig(
+            url=self.kite_rest_url,
+            paces={
+                CallKind.HISTORICAL: Pace(self.kite_historical_per_s),
+                CallKind.QUOTE: Pace(self.kite_quotes_per_s),
+                CallKind.OTHER: Pace(self.kite_calls_per_s),
+            },
+            answer_s=self.kite_answer_s,
+        )
+
+    def to_kite_login(self) -> KiteLoginConfig:
+        """Return where people log in with the broker."""
+        return KiteLoginConfig(url=self.kite_login_url, dies_at=self.kite_token_dies_at)
 
     def to_simulation(self) -> SimulationConfig:
         """Return what a simulated market is made from.

@@ -1,8 +1,8 @@
 """The schema: the one source of truth from which migrations are generated and checked.
 
 Who there is stands in `identity_schema`, what they hold in `key_schema`, what they did in
-`audit_schema`, what is missing and what is worked on in `work_schema`; whoever imports the
-metadata from here has all of it.
+`audit_schema`, what is missing and what is worked on in `work_schema`, how we are logged in with
+brokers in `broker_schema`; whoever imports the metadata from here has all of it.
 
 Series (bars) are plain tables, read and written as arrays; everything else is mapped. Partitions
 live in the schema `partitions`, which autogenerate does not look into.
@@ -38,6 +38,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from strikewire.store.audit_schema import AuditHeadRow, AuditRow
+from strikewire.store.broker_schema import BrokerLoginRow
 from strikewire.store.chain_schema import ExpiryRow
 from strikewire.store.identity_schema import (
     LoginSessionRow,
@@ -55,6 +56,7 @@ __all__ = [
     "ApiKeyRow",
     "AuditHeadRow",
     "AuditRow",
+    "BrokerLoginRow",
     "ExpiryRow",
     "GapRow",
     "InstrumentAliasRow",

@@ -830,7 +830,7 @@ export interface components {
          * LoginBody
          * @description A name and its password.
          */
-        LoginBody: {
+        "LoginBody-Input": {
             /** Login */
             login: string;
             /** Password */
@@ -1256,7 +1256,7 @@ export interface components {
          * @description One thing that may be allowed. The values are what keys and tokens carry.
          * @enum {string}
          */
-        Scope: "instruments:read" | "bars:read" | "coverage:read" | "market-rules:read" | "market-rules:write" | "replay:read" | "replay:control" | "metrics:read" | "self:read" | "self:write" | "keys:read" | "keys:write" | "streams:open" | "users:read" | "users:write" | "audit:read";
+        Scope: "instruments:read" | "bars:read" | "coverage:read" | "market-rules:read" | "market-rules:write" | "replay:read" | "replay:control" | "feed:read" | "feed:login" | "metrics:read" | "self:read" | "self:write" | "keys:read" | "keys:write" | "streams:open" | "users:read" | "users:write" | "audit:read";
         /**
          * SeekCommand
          * @description Go elsewhere, forward or backward.
@@ -1824,7 +1824,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LoginBody"];
+                "application/json": components["schemas"]["LoginBody-Input"];
             };
         };
         responses: {

@@ -1,6 +1,6 @@
 """Gaps, and the jobs that close them.
 
-Revision: 0008, after 0006
+Revision: 0008, after 0007
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 phase = "expand"

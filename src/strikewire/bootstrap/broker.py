@@ -1,0 +1,125 @@
+"""The broker's REST interface and the login with it, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from strikewire.bootstrap.sealing import make_secret_box
+from strikewire.bootstrap.stores import make_audit_trail, open_database
+from strikewire.core.clock import SystemClock
+from strikewire.core.errors import SettingsError
+from strikewire.feeds.kite.config import KiteKeys
+from strikewire.feeds.kite.login import KiteLogin
+from strikewire.feeds.kite.rest import KiteRest
+from strikewire.feeds.kite.transport import KiteTransport
+from strikewire.live.broker_login import BrokerLogin, BrokerLoginConfig, LoginStores
+from strikewire.reference.market_rules import MarketRules
+from strikewire.resilience.supervisor import Supervisor
+from strikewire.settings import Settings
+from strikewire.store.broker_logins import BrokerLoginStore
+from strikewire.store.database import Database
+
+_LOGIN: Final = "broker login"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerParts:
+    """The broker, as far as market data go.
+
+    Parameters
+    ----------
+    login : knows the token of the day.
+    rest : asks with it.
+    """
+
+    login: BrokerLogin
+    rest: KiteRest
+
+
+def start_broker(
+    settings: Settings,
+    database: Database,
+    stack: AsyncExitStack,
+    supervisor: Supervisor,
+    *,
+    find_rules: Callable[[], MarketRules],
+    is_ready: Callable[[], bool],
+) -> BrokerParts | None:
+    """Put them together, and begin to follow the login; None where the broker's key is not set.
+
+    Parameters
+    ----------
+    stack : closes the connections at its end.
+    find_rules : the market rules in force.
+    is_ready : whether the database is there, with its tables.
+    """
+    keys = settings.find_kite_keys()
+    if keys is None:
+        return None
+    transport = _open_transport(settings, stack)
+    login = _make_login(settings, keys, database, transport, is_ready)
+    supervisor.start(_LOGIN, login.run)
+    rest = KiteRest(
+        transport=transport,
+        find_token=login.find_token,
+        on_refused=login.refuse,
+        find_rules=find_rules,
+        clock=SystemClock(),
+    )
+    return BrokerParts(login=login, rest=rest)
+
+
+@asynccontextmanager
+async def open_broker_login(settings: Settings) -> AsyncIterator[BrokerLogin]:
+    """Open the login for `strikewire login`, beside a server that may be running.
+
+    Raises
+    ------
+    SettingsError : the key or the secret of the desk's application is not set.
+    DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
+    """
+    keys = settings.find_kite_keys()
+    if keys is None:
+        msg = "STRIKEWIRE_KITE_API_KEY and STRIKEWIRE_KITE_API_SECRET were wanted, and are not set"
+        raise SettingsError(msg)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings, is_shared=True))
+        transport = _open_transport(settings, stack)
+        login = _make_login(settings, keys, database, transport, lambda: True)
+        await login.load()
+        yield login
+
+
+def _open_transport(settings: Settings, stack: AsyncExitStack) -> KiteTransport:
+    transport = KiteTransport(config=settings.to_kite_rest(), rng=np.random.default_rng())
+    stack.push_async_callback(transport.aclose)
+    return transport
+
+
+def _make_login(
+    settings: Settings,
+    keys: KiteKeys,
+    database: Database,
+    transport: KiteTransport,
+    is_ready: Callable[[], bool],
+) -> BrokerLogin:
+    clock = SystemClock()
+    return BrokerLogin(
+        config=BrokerLoginConfig(),
+        login=KiteLogin(
+            config=settings.to_kite_login(), keys=keys, transport=transport, clock=clock
+        ),
+        stores=LoginStores(
+            database=database,
+            logins=BrokerLoginStore(),
+            box=make_secret_box(settings),
+            trail=make_audit_trail(database),
+        ),
+        clock=clock,
+        is_ready=is_ready,
+    )
