@@ -102,30 +102,33 @@ def name_statuses(bars: npt.NDArray[np.void]) -> list[str]:
 
 
 def find_outranked(new: npt.NDArray[np.void], old: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
-    """Return bool (n,): which new bars have to leave the old one of their key as it is.
+    """Return bool (n,): which new bars leave the old one of their instrument and minute as it is.
 
-    Ticks that were not all heard do not replace a candle or a file, nor do any ticks replace what
-    was reconciled; a candle replaces neither a file nor ticks that were all heard, unless it is
-    one that was reconciled. In every other case the later one counts (docs/decisions/0021).
+    A whole bar that was a bar when it came to us, a candle or a file's, does not give way to ticks
+    that were not all heard, nor to quotes that were asked for now and then; nor, once it was
+    reconciled, to any ticks. A candle gives way to a file and to ticks that were all heard, unless
+    it was reconciled. A forming bar is newer than anything. Else the later one counts
+    (docs/decisions/0021-precedence-of-bars.md).
 
     Parameters
     ----------
     new, old : BAR_DTYPE (n,), row for row of one instrument and minute.
+
+    The same rule in SQL: store/bar_merges.py. A test compares them, tests/db/test_precedence.py.
     """
-    is_partial = (new["flags"] & BarFlag.PARTIAL) != 0
-    is_forming = (new["flags"] & BarFlag.FORMING) != 0
     is_whole = (old["flags"] & BarFlag.PARTIAL) == 0
-    is_reconciled = (old["flags"] & BarFlag.RECONCILED) != 0
-    outranked_ticks = (
-        (new["source"] == Source.TICKS)
-        & (old["source"] != Source.TICKS)
-        & is_whole
-        & (is_partial | is_reconciled)
-        & ~is_forming
+    is_partial = (new["flags"] & BarFlag.PARTIAL) != 0
+    is_quoted = (new["source"] == Source.BROKER) & (new["tick_count"] > 0)
+    gives_way = (new["source"] == Source.TICKS) & (
+        is_partial | ((old["flags"] & BarFlag.RECONCILED) != 0)
     )
-    outranked_candles = (
+    came_as_bar = (old["source"] != Source.TICKS) & (old["tick_count"] == 0)
+    is_candle = (
         (new["source"] == Source.BROKER)
+        & (new["tick_count"] == 0)
         & ((new["flags"] & BarFlag.RECONCILED) == 0)
-        & ((old["source"] != Source.BROKER) & is_whole)
     )
-    return np.asarray(outranked_ticks | outranked_candles)
+    is_outranked = is_whole & (
+        (came_as_bar & (gives_way | is_quoted)) | (is_candle & (old["source"] != Source.BROKER))
+    )
+    return np.asarray(is_outranked & ((new["flags"] & BarFlag.FORMING) == 0))

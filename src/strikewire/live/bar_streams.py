@@ -126,6 +126,24 @@ class BarStreams:
         if self._dirty:
             self._woken.set()
 
+    def revise(self, bars: npt.NDArray[np.void]) -> None:
+        """Tell whoever listens of minutes that were corrected in the store.
+
+        A topic that does not know the minutes around them starts over.
+
+        Parameters
+        ----------
+        bars : BAR_DTYPE (n,), closed, oldest first.
+        """
+        lost = [
+            topic
+            for instrument_id, mine in _group(bars, self._by_instrument)
+            for topic in self._by_instrument[instrument_id]
+            if not topic.revise(mine)
+        ]
+        if lost:
+            self._restart(lost)
+
     def reload_calendars(self) -> None:
         """Take changed market rules over: topics of venues with other hours start over.
 

@@ -17,7 +17,7 @@ from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe, name_statuses
 from strikewire.core.errors import InvalidInputError, NotFoundError
 from strikewire.core.instants import MINUTE_NS, format_rfc3339
 from strikewire.core.instruments import Instrument
-from strikewire.live.history import overlay
+from strikewire.live.history import drop_outranked, overlay
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.stream.channel import Body, Channel
 from strikewire.stream.figures import StreamFigures
@@ -136,6 +136,9 @@ class BarTopic:
         """Take in minutes that closed or were amended, BAR_DTYPE (n,), and publish what follows."""
         self._as_of_ns = max(self._as_of_ns, as_of_ns)
         self._closed_ns = max(self._closed_ns, as_of_ns, int(bars["ts_ns"].max()) + MINUTE_NS)
+        bars = drop_outranked(bars, self._known_minutes)
+        if not len(bars):
+            return
         if self.timeframe is Timeframe.M1:
             self._bars = overlay(self._bars, bars)[-SNAPSHOT_BARS:]
             if self.is_loaded:
@@ -146,6 +149,44 @@ class BarTopic:
         if self.is_loaded:
             self._trim()
             self.settle(as_of_ns)
+
+    def revise(self, bars: npt.NDArray[np.void]) -> bool:
+        """Take in minutes that were corrected, and publish the bars that are others now.
+
+        Parameters
+        ----------
+        bars : BAR_DTYPE (n,), closed, oldest first, as the store has them.
+
+        Returns
+        -------
+        False where the topic does not know the minutes around them: it has to start over. What
+        lies before everything it tells of concerns nobody.
+        """
+        if not self.is_loaded or not len(self._bars):
+            return False
+        bars = bars[self._find_stamps(bars) >= self._bars["ts_ns"][0]]
+        if self.timeframe is Timeframe.M1:
+            self._bars = overlay(self._bars, bars)[-SNAPSHOT_BARS:]
+            for bar in _split(bars):
+                self._publish_closed(bar)
+            return True
+        if not len(bars):
+            return True
+        known = self._find_stamps(self._minutes[:1])
+        if not len(known) or self._find_stamps(bars[:1])[0] < known[0]:
+            return False
+        before = {int(bar["ts_ns"]): bar.tobytes() for bar in self._bars}
+        self._minutes = overlay(self._minutes, bars)
+        rolled = self._roll(_NO_BARS)
+        self._bars = overlay(self._bars, rolled)[-SNAPSHOT_BARS:]
+        is_closed = self._find_ends(rolled) <= self._closed_ns
+        for bar in _split(rolled[is_closed & (rolled["ts_ns"] >= self._bars["ts_ns"][0])]):
+            stamp_ns, content = int(bar["ts_ns"][0]), bar.tobytes()
+            if before.get(stamp_ns) != content:
+                if stamp_ns in self._known:
+                    self._known[stamp_ns] = content
+                self._publish_closed(bar)
+        return True
 
     def settle(self, as_of_ns: int) -> None:
         """Publish the wider bars that closed or were amended: time may close one without a tick."""
@@ -206,6 +247,10 @@ class BarTopic:
 
     # -- inside ---------------------------------------------------------------------------------
 
+    @property
+    def _known_minutes(self) -> npt.NDArray[np.void]:
+        return self._bars if self.timeframe is Timeframe.M1 else self._minutes
+
     def _publish_closed(self, bar: npt.NDArray[np.void]) -> None:
         bar = bar.copy()
         bar["flags"] &= ~int(BarFlag.AMENDED)
@@ -220,6 +265,7 @@ class BarTopic:
 
     def _roll(self, recent: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
         """Return the bars that the minutes and what is over them make, in the topic's width."""
+        recent = drop_outranked(recent, self._known_minutes)
         if self.timeframe is Timeframe.M1:
             return overlay(recent)
         calendar = self.calendar
@@ -235,6 +281,19 @@ class BarTopic:
         if session >= 0:
             keep = self._minutes["ts_ns"] >= self.calendar.opens_ns[session]
             self._minutes = self._minutes[keep]
+
+    def _find_stamps(self, minutes: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
+        """Return int64 (n,): the stamps of the topic's bars that minutes belong to."""
+        stamps_ns: npt.NDArray[np.int64] = minutes["ts_ns"]
+        calendar = self.calendar
+        if self.timeframe is Timeframe.M1 or not len(calendar.opens_ns):
+            return stamps_ns
+        sessions = np.maximum(np.searchsorted(calendar.opens_ns, stamps_ns, side="right") - 1, 0)
+        if self.timeframe is Timeframe.D1:
+            return np.asarray(calendar.days_ns[sessions])
+        opens_ns = calendar.opens_ns[sessions]
+        width_ns = self.timeframe.width_ns
+        return np.asarray(opens_ns + (stamps_ns - opens_ns) // width_ns * width_ns)
 
     def _find_ends(self, bars: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
         """Return int64 (n,): where bars end; the last of a session is as short as that makes it."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.analytics.rollups import roll_up
-from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe
+from strikewire.core.bars import BAR_DTYPE, BarFlag, Timeframe, find_outranked
 from strikewire.core.clock import Clock
 from strikewire.core.instants import DAY_NS, MINUTE_NS
 from strikewire.core.instruments import Instrument, InstrumentId
@@ -251,7 +251,8 @@ class BarHistory:
         stored = await self._load_bars(instrument.id, open_ns, now_ns + 1, Timeframe.M1)
         # And again after: what the engine says then is as new as the answer.
         recent = self._open_bars.recent_bars(instrument.id)
-        minutes = overlay(pending, stored, self._open_bars.find_pending(instrument.id), recent)
+        held = overlay(self._open_bars.find_pending(instrument.id), recent)
+        minutes = overlay(pending, stored, drop_outranked(held, stored))
         # An exchange's clock may be ahead of ours, so its own latest minute is never the future.
         # What a replay had heard before it was sought backwards is.
         last_ns = max(now_ns, int(recent["ts_ns"][-1]) if len(recent) else now_ns)
@@ -307,6 +308,21 @@ def overlay(*layers: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
     bars = bars[is_last]
     bars["flags"] &= ~int(BarFlag.AMENDED)
     return bars
+
+
+def drop_outranked(bars: npt.NDArray[np.void], known: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """Leave out the bars that a known one of their stamp does not give way to.
+
+    Parameters
+    ----------
+    bars, known : BAR_DTYPE (n,) and (m,) of one instrument; `known` oldest first, each stamp once.
+    """
+    if not len(bars) or not len(known):
+        return bars
+    places = np.minimum(np.searchsorted(known["ts_ns"], bars["ts_ns"]), len(known) - 1)
+    olds = known[places]
+    is_out = (olds["ts_ns"] == bars["ts_ns"]) & find_outranked(bars, olds)
+    return bars[~is_out] if is_out.any() else bars
 
 
 def _slice(bars: npt.NDArray[np.void], from_ns: int, to_ns: int) -> list[PageSlice]:

@@ -15,6 +15,8 @@ from sqlalchemy import (
     Result,
     SmallInteger,
     Table,
+    and_,
+    or_,
     select,
     text,
     true,
@@ -24,7 +26,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from strikewire.core.bars import TRAVELLING_FLAGS, BarFlag
+from strikewire.core.bars import TRAVELLING_FLAGS, BarFlag, Source
 from strikewire.store.copy import BAR_LAYOUT, CopyLayout, WireType, copy_in, list_bar_columns
 from strikewire.store.database import WriteSession
 from strikewire.store.schema import minute_bars
@@ -117,7 +119,7 @@ async def merge_staged(
     differing = (
         select(*bumped)
         .join_from(_STAGE, stored, true())
-        .where(_differs(stored.c, _STAGE.c))
+        .where(_differs(stored.c, _STAGE.c), ~_is_outranked(_STAGE.c, stored.c))
         .order_by(*key)
     )
     upsert = pg_insert(table).from_select(names, differing)
@@ -126,7 +128,7 @@ async def merge_staged(
         index_elements=[table.c.instrument_id, table.c.ts],
         set_={name: excluded[name] for name in _COMPARED}
         | {"revision": table.c.revision + excluded.revision},
-        where=_differs(table.c, excluded),
+        where=_differs(table.c, excluded) & ~_is_outranked(excluded, table.c),
     )
     # What the first statement inserted is the same as staged, so it is not counted here again.
     updated = _count_rows(await session.execute(upsert))
@@ -138,6 +140,28 @@ def _differs(old: _Columns, new: _Columns) -> ColumnElement[bool]:
     return tuple_(*(old[name] for name in _COMPARED)).is_distinct_from(
         tuple_(*(new[name] for name in _COMPARED))
     )
+
+
+def _is_outranked(new: _Columns, old: _Columns) -> ColumnElement[bool]:
+    """Say that a new bar has to leave the old one as it is: `core.bars.find_outranked` in SQL."""
+    is_whole = _has_not(old, BarFlag.PARTIAL)
+    is_quoted = (new.source == Source.BROKER.value) & (new.tick_count > 0)
+    gives_way = (new.source == Source.TICKS.value) & ~(
+        _has_not(new, BarFlag.PARTIAL) & _has_not(old, BarFlag.RECONCILED)
+    )
+    came_as_bar = (old.source != Source.TICKS.value) & (old.tick_count == 0)
+    is_candle = (
+        (new.source == Source.BROKER.value)
+        & (new.tick_count == 0)
+        & _has_not(new, BarFlag.RECONCILED)
+    )
+    is_preferred = and_(is_candle, old.source != Source.BROKER.value)
+    return and_(is_whole, or_(and_(came_as_bar, or_(gives_way, is_quoted)), is_preferred))
+
+
+def _has_not(bars: _Columns, flag: BarFlag) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = bars.flags.op("&")(flag.value) == 0
+    return found
 
 
 def _count_rows(result: Result[Any]) -> int:

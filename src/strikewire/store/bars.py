@@ -116,7 +116,9 @@ class BarStore:
 
         A bar whose values differ from the stored one's replaces them, and its revision grows by
         one; a bar flagged AMENDED keeps the revision, for a tick inside the lateness window is no
-        correction. Many rows of which none can be there are written by a straight COPY.
+        correction. A stored bar that a new one has to give way to stays as it is
+        (`core.bars.find_outranked`). Many rows of which none can be there are written by a straight
+        COPY.
 
         Parameters
         ----------
