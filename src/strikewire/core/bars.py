@@ -108,7 +108,7 @@ def find_outranked(new: npt.NDArray[np.void], old: npt.NDArray[np.void]) -> npt.
     that were not all heard, nor to quotes that were asked for now and then; nor, once it was
     reconciled, to any ticks. A candle gives way to a file and to ticks that were all heard, unless
     it was reconciled. A forming bar is newer than anything. Else the later one counts
-    (docs/decisions/0021-precedence-of-bars.md).
+    (docs/decisions/0024-precedence-of-bars.md).
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from typing import Final
 
 from strikewire.core.errors import SettingsError
 
-#: Every place, in the order a tick comes by.
+#: Every place, in the order a tick comes by, and a minute that is filled later.
 FAILPOINTS: Final = (
     "session.journaled",
     "session.applied",
@@ -22,6 +22,8 @@ FAILPOINTS: Final = (
     "recorder.written",
     "recorder.committed",
     "session.finished",
+    "backfill.loaded",
+    "backfill.committed",
 )
 
 

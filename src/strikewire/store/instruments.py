@@ -22,7 +22,7 @@ from strikewire.store.instrument_search import (
     find_instrument_id,
     search_instrument_ids,
 )
-from strikewire.store.schema import InstrumentRow
+from strikewire.store.schema import InstrumentAliasRow, InstrumentRow
 
 _COLUMNS: Final = (
     InstrumentRow.id,
@@ -116,6 +116,14 @@ class InstrumentStore:
             msg = f"registered instruments were wanted, found no such ids: {missing[:10]}"
             raise NotFoundError(msg, instrument_ids=missing)
         return [instruments[InstrumentId(each)] for each in ids]
+
+    async def find_alias(
+        self, session: ReadSession | WriteSession, instrument_id: InstrumentId, source: str
+    ) -> str | None:
+        """Return what a source calls an instrument; None where it does not know it."""
+        row = InstrumentAliasRow
+        query = select(row.alias).where(row.instrument_id == instrument_id, row.source == source)
+        return (await session.execute(query.order_by(row.alias).limit(1))).scalar_one_or_none()
 
     async def search(
         self,
