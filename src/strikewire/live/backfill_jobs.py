@@ -14,7 +14,7 @@ from strikewire.reference.sessions import SessionCalendar
 from strikewire.store.database import WriteSession
 from strikewire.store.gaps import Gap, GapStore
 from strikewire.store.instruments import InstrumentStore
-from strikewire.store.jobs import JobState, JobStore, NewItem
+from strikewire.store.jobs import Job, JobState, JobStore, NewItem
 
 BACKFILL: Final = "backfill"
 #: What came of an item: the broker answered, or it has nothing of that instrument.
@@ -104,6 +104,18 @@ class BackfillJobs:
         for gap in gaps:
             await self._open(session, gap)
         return len(gaps)
+
+    async def cancel(self, session: WriteSession, job_id: int) -> Job:
+        """Stop a job; a gap that it was to close is left for later.
+
+        Raises
+        ------
+        NotFoundError : there is no such job.
+        ConflictError : it is over.
+        """
+        job = await self._jobs.cancel(session, job_id)
+        await self.settle(session, job_id, job.payload)
+        return job
 
     async def settle(self, session: WriteSession, job_id: int, payload: Mapping[str, Any]) -> None:
         """Say of the gap that a job was to close, if there is one, whether it is closed."""
