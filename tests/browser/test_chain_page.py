@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.async_api import expect
 
 from tests.api.test_serving import start
 from tests.browser.conftest import PHONE, WIDE, find_faults
+from tests.browser.tasks import tracing
 from tests.eventually import eventually
 
 PAGES = ("/chain", "/smile", "/oi", "/pcr", "/monitor")
@@ -19,6 +21,7 @@ SEEN_WITHIN_MS = 3_000
 TRACE_S = 60.0
 ROWS = 200
 UPDATES_S = 10
+LONG_MS = 50.0
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,17 @@ def money(page, column="strike"):
 async def wait_for_chain(page):
     await expect(page.locator("section.chain")).to_have_attribute("data-phase", "ready")
     await expect(money(page, "ltp")).not_to_have_text("—")
+
+
+@contextlib.asynccontextmanager
+async def paused(market, page):
+    """Keep the market where it is, and have the page know."""
+    await market.client.post("/api/v1/replay", json={"action": "pause"})
+    try:
+        await expect(page.locator("header .condition")).to_have_text("Paused")
+        yield
+    finally:
+        await market.client.post("/api/v1/replay", json={"action": "play"})
 
 
 async def observe(page, kind):
@@ -104,9 +118,7 @@ async def test_chain_moves_and_nothing_else_does(address, open_tab):
 async def test_chain_is_what_the_server_says(market, address, open_tab):
     page = await open_tab(f"{address}/chain")
     await wait_for_chain(page)
-    await market.client.post("/api/v1/replay", json={"action": "pause"})
-    try:
-        await expect(page.locator("header .condition")).to_have_text("Paused")
+    async with paused(market, page):
         query = {"underlying": "NIFTY"}
         body = (await market.client.get("/api/v1/fo/chain", params=query)).json()
         for side in ("calls", "puts"):
@@ -118,34 +130,37 @@ async def test_chain_is_what_the_server_says(market, address, open_tab):
         await expect(money(page)).to_have_text(f"{strike:,.0f}")
         ratio = f"{body['figures']['pcr_oi']:.2f}"
         await expect(page.locator("[data-figure='PCR OI']")).to_have_text(ratio)
-    finally:
-        await market.client.post("/api/v1/replay", json={"action": "play"})
 
 
 @pytest.mark.promise("U4")
 @pytest.mark.promise("U9")
-async def test_chain_by_keyboard_says_of_each_number_when_it_was(address, open_tab):
+async def test_chain_by_keyboard_says_of_each_number_when_it_was(market, address, open_tab):
     page = await open_tab(f"{address}/chain")
     await wait_for_chain(page)
     reader = page.get_by_test_id("reader")
-    strike = await money(page).inner_text()
 
-    await page.get_by_role("button", name="At the money").focus()
-    await page.keyboard.press("Enter")
-    await expect(money(page)).to_be_focused()
-    await page.keyboard.press("ArrowLeft")
-    await expect(reader).to_contain_text(f"{strike} CE last traded price")
-    await expect(reader).to_contain_text("traded ")
-    await expect(reader).to_contain_text("IST, age ")
-    for _ in range(2):
-        await page.keyboard.press("ArrowRight")
-    await expect(reader).to_contain_text(f"{strike} PE last traded price")
-    await page.keyboard.press("ArrowDown")
-    await expect(reader).not_to_contain_text(strike)
-    await page.keyboard.press("End")
-    await page.keyboard.press("Home")
-    await expect(reader).to_contain_text(" PE last traded price")
-    await expect(page.locator(":focus")).to_have_attribute("data-column", "ltp")
+    # The money stays where it is.
+    async with paused(market, page):
+        strike = await money(page).inner_text()
+        await page.get_by_role("button", name="At the money").focus()
+        await page.keyboard.press("Enter")
+        await expect(money(page)).to_be_focused()
+        await page.keyboard.press("ArrowLeft")
+        await expect(reader).to_contain_text(f"{strike} CE last traded price")
+        await expect(reader).to_contain_text("traded ")
+        await expect(reader).to_contain_text("IST, age ")
+        for _ in range(2):
+            await page.keyboard.press("ArrowRight")
+        await expect(reader).to_contain_text(f"{strike} PE last traded price")
+        await page.keyboard.press("ArrowDown")
+        await expect(reader).not_to_contain_text(strike)
+        await page.keyboard.press("End")
+        last = cells(page, "ltp", "puts").last
+        await expect(last).to_be_focused()
+        await expect(last).to_be_in_viewport(ratio=1)
+        await page.keyboard.press("Home")
+        await expect(reader).to_contain_text(" PE last traded price")
+        await expect(page.locator(":focus")).to_have_attribute("data-column", "ltp")
 
     expiries = page.get_by_role("radiogroup", name="Expiry").get_by_role("radio")
     await expect(expiries.nth(0)).to_be_checked()
@@ -229,8 +244,13 @@ async def test_lost_feed_shows_on_every_part(data_dirs, open_tab, route):
 
 
 @pytest.mark.soak
-@pytest.mark.xfail(reason="one update in seven takes 50 to 63 ms on two cores without a GPU")
-async def test_two_hundred_rows_at_ten_updates_a_second_stay_smooth(data_dirs, open_tab):
+@pytest.mark.promise("U3")
+async def test_two_hundred_rows_at_ten_updates_a_second_stay_smooth(data_dirs, browser, open_tab):
+    """No task takes more than 50 ms of its processor's time; `tracing` says why not by the clock.
+
+    Of each picture script takes a third, layout and paint the rest. Where nothing else runs the
+    longest takes about 25 ms, on two cores without a GPU.
+    """
     variables = {
         "STRIKEWIRE_SIMULATED_UNDERLYINGS": "NIFTY",
         "STRIKEWIRE_SIMULATED_STRIKES": "100",
@@ -241,7 +261,6 @@ async def test_two_hundred_rows_at_ten_updates_a_second_stay_smooth(data_dirs, o
         page = await open_tab(f"{program.client.base_url}/chain", is_outage_expected=True)
         await wait_for_chain(page)
         assert await page.locator(".chain-grid .body > *").count() >= ROWS
-        await observe(page, "longtask")
         await page.evaluate(
             """() => {
                 window.changes = [];
@@ -253,9 +272,11 @@ async def test_two_hundred_rows_at_ten_updates_a_second_stay_smooth(data_dirs, o
                            {characterData: true, subtree: true});
             }"""
         )
-        await asyncio.sleep(TRACE_S)
-        changes, tasks = await page.evaluate("() => [window.changes, window.reported]")
+        async with tracing(browser) as tasks_ms:
+            await asyncio.sleep(TRACE_S)
+        changes = await page.evaluate("() => window.changes")
         # Not each update changes each row: far from the money little moves by a digit.
         assert len(changes) >= 0.8 * UPDATES_S * TRACE_S
         assert sum(changes) >= 0.5 * ROWS * UPDATES_S * TRACE_S
-        assert tasks == []
+        assert len(tasks_ms) > len(changes)
+        assert [each for each in tasks_ms if each > LONG_MS] == []

@@ -23,9 +23,8 @@ import {
   makeHead,
   makeStrike,
 } from "./grid-elements.ts";
+import { RowWindow } from "./row-window.ts";
 
-/** As high as the style sheet has a row. */
-const ROW_PX = 24;
 /** What a picture may take of writing; what is left goes with the next. */
 const WRITING_MS = 6;
 
@@ -49,6 +48,7 @@ export class ChainGrid implements ChainSink {
   readonly #options: GridOptions;
   readonly #head = make("div", "head", "rowgroup");
   readonly #body = make("div", "body", "rowgroup");
+  readonly #window: RowWindow;
   #lines: Line[] = [];
   #faces = new Map<CellId, Face>();
   #chain: ChainStore | null = null;
@@ -60,6 +60,7 @@ export class ChainGrid implements ChainSink {
   constructor(options: GridOptions) {
     this.#options = options;
     const { host } = options;
+    this.#window = new RowWindow(options.scroller);
     host.append(this.#head, this.#body);
     this.#head.append(makeHead());
     this.#body.addEventListener("keydown", this.#onKeydown);
@@ -67,6 +68,11 @@ export class ChainGrid implements ChainSink {
     this.#body.addEventListener("focusout", this.#onLeave);
     this.#body.addEventListener("pointerover", this.#onPoint);
     this.#body.addEventListener("pointerleave", this.#onLeave);
+  }
+
+  /** Let go of what outlives the table. */
+  close(): void {
+    this.#window.close();
   }
 
   /** Show other columns. */
@@ -102,10 +108,8 @@ export class ChainGrid implements ChainSink {
     }
     const left = new Set<CellId>();
     const until = this.#options.clock() + WRITING_MS;
-    const [first, last] = this.#findSeen();
     for (const id of cells) {
-      const { row } = unpackCell(id);
-      if (row >= first && row <= last) {
+      if (this.#window.isNear(unpackCell(id).row)) {
         this.#rewrite(chain, id);
       } else {
         left.add(id);
@@ -129,7 +133,7 @@ export class ChainGrid implements ChainSink {
   goToMoney(focuses: boolean): void {
     const row = Math.max(0, this.#moneyRow);
     const { scroller } = this.#options;
-    scroller.scrollTop = Math.max(0, (row + 1.5) * ROW_PX - scroller.clientHeight / 2);
+    this.#window.center(row);
     scroller.scrollLeft = (scroller.scrollWidth - scroller.clientWidth) / 2;
     this.#moveTo({ ...this.#cursor, row }, focuses);
   }
@@ -138,7 +142,9 @@ export class ChainGrid implements ChainSink {
     this.#faces = new Map();
     this.#moneyRow = -1;
     this.#lines = chain.strikes.map((strike, row) => this.#makeLine(strike, row));
-    this.#body.replaceChildren(...this.#lines.map((each) => each.element));
+    const rows = this.#lines.map((each) => each.element);
+    this.#body.replaceChildren(...rows);
+    this.#window.adopt(rows);
     this.#options.host.ariaRowCount = String(chain.strikes.length + 1);
     this.#cursor = { row: 0, place: this.#findShown().indexOf(ROW.indexOf(null)) };
   }
@@ -170,7 +176,7 @@ export class ChainGrid implements ChainSink {
     }
   }
 
-  #write({ element, text, bar, column }: Face, value: number | null): void {
+  #write({ element, text, column }: Face, value: number | null): void {
     const written = value === null ? UNKNOWN : align(column.format(value), column.width);
     if (text.data !== written) {
       text.data = written;
@@ -181,8 +187,11 @@ export class ChainGrid implements ChainSink {
         element.dataset["sign"] = sign;
       }
     }
-    if (bar !== null && this.#scale > 0) {
-      bar.style.transform = `scaleX(${((value ?? 0) / this.#scale).toFixed(3)})`;
+    if (column.name === "oi" && this.#scale > 0) {
+      const bar = `${Math.round((100 * (value ?? 0)) / this.#scale)}%`;
+      if (element.style.getPropertyValue("--bar") !== bar) {
+        element.style.setProperty("--bar", bar);
+      }
     }
   }
 
@@ -190,7 +199,7 @@ export class ChainGrid implements ChainSink {
   #drawBars(chain: ChainStore): void {
     this.#scale = findScale(chain);
     for (const [id, face] of this.#faces) {
-      if (face.bar !== null) {
+      if (face.column.name === "oi") {
         this.#write(face, chain.find(unpackCell(id)));
       }
     }
@@ -210,11 +219,6 @@ export class ChainGrid implements ChainSink {
     }
   }
 
-  #findSeen(): readonly [number, number] {
-    const { scrollTop, clientHeight } = this.#options.scroller;
-    return [Math.floor(scrollTop / ROW_PX) - 2, Math.ceil((scrollTop + clientHeight) / ROW_PX) + 1];
-  }
-
   #findShown(): number[] {
     return ROW.flatMap((each, index) =>
       each === null || isShown(each[1].name, this.#set) ? [index] : [],
@@ -231,24 +235,16 @@ export class ChainGrid implements ChainSink {
       before.tabIndex = -1;
     }
     this.#cursor = place;
+    this.#window.keep(place.row);
     const element = this.#find(place);
     if (element === undefined) {
       return;
     }
     element.tabIndex = 0;
     if (focuses) {
+      this.#window.reveal(place.row);
       element.focus({ preventScroll: true });
-      this.#reveal(place.row, element);
-    }
-  }
-
-  /** The head covers what the browser believes is seen. */
-  #reveal(row: number, element: HTMLElement): void {
-    const { scroller } = this.#options;
-    element.scrollIntoView({ block: "nearest", inline: "nearest" });
-    const top = row * ROW_PX;
-    if (scroller.scrollTop > top) {
-      scroller.scrollTop = top;
+      element.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   }
 
@@ -259,7 +255,7 @@ export class ChainGrid implements ChainSink {
     const place = moveCursor(this.#cursor, event.key, {
       rows: this.#lines.length,
       places: this.#findShown().length,
-      page: Math.max(1, Math.floor(this.#options.scroller.clientHeight / ROW_PX) - 2),
+      page: this.#window.size,
       home: this.#moneyRow,
     });
     if (place !== null) {

@@ -9,7 +9,6 @@ const FIGURE_SPACE = "\u2007";
 export interface Face {
   readonly element: HTMLElement;
   readonly text: Text;
-  readonly bar: HTMLElement | null;
   readonly column: Column;
 }
 
@@ -52,15 +51,9 @@ export function makeFace(column: Column): Face {
   const element = make("div", "", "gridcell");
   element.dataset["column"] = column.name;
   element.tabIndex = -1;
-  const bar = column.name === "oi" ? make("div", "bar") : null;
-  if (bar !== null) {
-    element.append(bar);
-  }
-  const number = make("span", "number");
   const text = document.createTextNode("");
-  number.append(text);
-  element.append(number);
-  return { element, text, bar, column };
+  element.append(text);
+  return { element, text, column };
 }
 
 export function makeStrike(strike: number): HTMLElement {
