@@ -184,7 +184,8 @@ def run_broker(*arguments: str) -> Iterator[BrokerControls]:
     )
     try:
         assert process.stdout is not None
-        controls = BrokerControls(**json.loads(process.stdout.readline()))
+        told = json.loads(process.stdout.readline())
+        controls = BrokerControls(told["rest_url"], told["socket_url"])
         yield controls
         controls.close()
         process.terminate()

@@ -15,6 +15,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from strikewire.core.clock import SystemClock
 from strikewire_fakebroker.board import Board
 from strikewire_fakebroker.candles import CandleBook
 from strikewire_fakebroker.config import BrokerConfig
@@ -54,9 +55,9 @@ class FakeBroker:
 
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
-        self._tape = open_simulation(config.market)
+        self._tape = open_simulation(config.market, config.hours)
         # Of a tape of its own, which is read at other places and in another thread.
-        self._candles = CandleBook(lambda: open_simulation(config.market))
+        self._candles = CandleBook(lambda: open_simulation(config.market, config.hours))
         self._life = self._begin(config)
 
     @asynccontextmanager
@@ -92,6 +93,7 @@ class FakeBroker:
         config = replace(
             self._config,
             rate=self._config.rate if reset.rate is None else reset.rate,
+            is_now=self._config.is_now and reset.at_ns is None,
             start_ns=self._config.start_ns if reset.at_ns is None else reset.at_ns,
             limits={**self._config.limits, **reset.limits},
             has_expired_candles=(
@@ -129,7 +131,7 @@ class _Life:
             tape=tape,
             contracts=Contracts(tape.specs),
             time=MarketTime(
-                start_ns=tape.source.first_ns if config.start_ns is None else config.start_ns,
+                start_ns=_find_start_ns(config, tape),
                 rate=config.rate,
                 monotonic=time.monotonic,
             ),
@@ -179,6 +181,12 @@ class _Life:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.hub.drop_all()
+
+
+def _find_start_ns(config: BrokerConfig, tape: Tape) -> int:
+    if config.is_now:
+        return SystemClock().now_ns()
+    return tape.source.first_ns if config.start_ns is None else config.start_ns
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:

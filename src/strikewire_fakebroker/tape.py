@@ -12,7 +12,7 @@ import numpy.typing as npt
 from strikewire.core.instruments import InstrumentSpec
 from strikewire.feeds.simulated import SimulatedMarket, SimulationConfig, make_simulated_source
 from strikewire.feeds.tick_source import TickSource
-from strikewire.reference.market_rules import MarketRules, load_packaged_rules
+from strikewire.reference.market_rules import MarketRule, MarketRules, RuleKind, load_packaged_rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,12 @@ class Tape:
     find_listed: Callable[[int], npt.NDArray[np.intp]]
 
 
-def open_simulation(config: SimulationConfig) -> Tape:
+def open_simulation(config: SimulationConfig, hours: tuple[str, str] | None = None) -> Tape:
     """Return the tape of a simulated market, on the packaged market rules.
+
+    Parameters
+    ----------
+    hours : the first day's session, `HH:MM` in the exchanges' zone, in place of the calendar's.
 
     Raises
     ------
@@ -42,6 +46,12 @@ def open_simulation(config: SimulationConfig) -> Tape:
     """
     # Contracts end after the market does, and the calendar reaches years past this day.
     rules = MarketRules(load_packaged_rules(), through=config.start_day + timedelta(days=366))
+    if hours is not None:
+        value = dict(zip(("open", "close"), hours, strict=True))
+        rules = rules.overlay(
+            MarketRule(venue, RuleKind.SPECIAL, config.start_day, None, value, source="fake broker")
+            for venue in rules.venues
+        )
     market = SimulatedMarket(config, find_calendar=rules.calendar)
     rows = np.arange(len(market.specs), dtype=np.int32)
     return Tape(
