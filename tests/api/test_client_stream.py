@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from strikewire.client import Stream, StreamClosedError
+from strikewire_fakebroker.chaos import open_proxy
 from tests.api.conftest import SYMBOL
-from tests.api.tcp_way import TcpWay
 from tests.api.test_replay import command, reach
 
 TOPIC = f"bars:{SYMBOL}:1m"
@@ -28,14 +28,15 @@ async def take_closed(stream, count):
 
 @pytest.mark.promise("W3")
 async def test_stream_that_is_cut_goes_on_where_it_was(playing):
-    way = TcpWay(urlsplit(playing.url).port)
-    await way.open()
     gaps = []
-    async with Stream(f"http://127.0.0.1:{way.port}", [TOPIC], on_gap=gaps.append) as stream:
+    async with (
+        open_proxy("127.0.0.1", urlsplit(playing.url).port) as way,
+        Stream(f"http://127.0.0.1:{way.port}", [TOPIC], on_gap=gaps.append) as stream,
+    ):
         first = await anext(stream)
         assert (first["type"], first["topic"]) == ("snapshot", TOPIC)
         numbers = await take_closed(stream, 2)
-        await way.cut()
+        way.cut()
         reading = asyncio.create_task(take_closed(stream, 6))
         await asyncio.sleep(0)
         await way.open()
@@ -43,7 +44,6 @@ async def test_stream_that_is_cut_goes_on_where_it_was(playing):
 
     assert numbers == list(range(numbers[0], numbers[0] + 8))
     assert gaps == []
-    await way.cut()
 
 
 async def test_stream_says_what_it_lost(playing):
@@ -75,13 +75,11 @@ async def test_topic_there_is_not_and_server_that_wants_nobody_end_the_stream(se
 
 async def test_stream_waits_for_a_server_that_is_not_there_yet(playing):
     await reach(playing, 3)
-    way = TcpWay(urlsplit(playing.url).port)
-    await way.open()
-    await way.cut()
-    async with Stream(f"http://127.0.0.1:{way.port}", [TOPIC]) as stream:
-        reading = asyncio.create_task(anext(stream))
-        await asyncio.sleep(0.1)
-        await way.open()
-        async with asyncio.timeout(30):
-            assert (await reading)["type"] == "snapshot"
-    await way.cut()
+    async with open_proxy("127.0.0.1", urlsplit(playing.url).port) as way:
+        way.cut()
+        async with Stream(f"http://127.0.0.1:{way.port}", [TOPIC]) as stream:
+            reading = asyncio.create_task(anext(stream))
+            await asyncio.sleep(0.1)
+            await way.open()
+            async with asyncio.timeout(30):
+                assert (await reading)["type"] == "snapshot"
