@@ -108,7 +108,7 @@ def test_recorded_session_is_a_token_until_the_morning(recorded):
     now_ns = at("2021-01-01T10:45:14")
 
     token = parse_session(
-        recorded("generate_session.json"), api_key="key", now_ns=now_ns, dies_at=DIES_AT
+        recorded("generate_session.json"), api_key="key", now_ns=now_ns + 999, dies_at=DIES_AT
     )
 
     assert (token.value, token.user_id, token.api_key) == ("XXXXXX", "XX0000", "key")

@@ -9,6 +9,7 @@ import traceback
 import pytest
 
 from strikewire.core import errors
+from strikewire.core.bars import Timeframe
 from strikewire.core.clock import ManualClock
 from strikewire.feeds.kite.access_tokens import AccessToken
 from strikewire.feeds.kite.config import CallKind, KiteKeys, KiteLoginConfig, KiteRestConfig
@@ -245,7 +246,7 @@ async def test_answer_of_another_shape_is_refused(make_transport, rules, data):
         rest = make_rest(make_transport(script), rules)
         for load in (
             lambda: rest.load_quotes({"NSE:INFY": 1}),
-            lambda: rest.load_candles(1, 0, 60, timeframe="1m", has_oi=False),
+            lambda: rest.load_candles(1, 0, 60, timeframe=Timeframe.M1, has_oi=False),
             lambda: rest.load_instruments("NSE"),
         ):
             with pytest.raises(errors.BrokerAnswerError):

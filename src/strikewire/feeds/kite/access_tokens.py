@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from strikewire.core.errors import BrokerAnswerError, InvalidInputError
-from strikewire.core.instants import from_datetime, to_datetime
+from strikewire.core.instants import MICROSECOND_NS, from_datetime, to_datetime
 from strikewire.feeds.kite.config import BROKER_ZONE, KiteKeys
 
 #: What stands in a header and in a URL: nothing that could end either.
@@ -91,7 +91,9 @@ def parse_session(data: Any, *, api_key: str, now_ns: int, dies_at: time) -> Acc
     ):
         msg = "the user's name was wanted, and the broker's answer has none that could be used"
         raise BrokerAnswerError(msg)
-    return AccessToken(api_key, value, user_id, now_ns, compute_death_ns(now_ns, dies_at))
+    # To the microsecond, as it is stored: one login is the same in every program.
+    issued_ns = now_ns - now_ns % MICROSECOND_NS
+    return AccessToken(api_key, value, user_id, issued_ns, compute_death_ns(issued_ns, dies_at))
 
 
 def compute_death_ns(issued_ns: int, dies_at: time) -> int:

@@ -17,13 +17,10 @@ from strikewire.core.errors import BrokerAnswerError
 from strikewire.core.instants import from_datetime
 from strikewire.core.ticks import TICK_DTYPE, TickFlag
 from strikewire.feeds.kite.config import BROKER_ZONE
+from strikewire.feeds.kite.segments import has_open_interest
 
 #: What the broker answers at a time.
 MAX_SYMBOLS: Final = 500
-#: Where nothing has open interest: shares of both exchanges, and indices. The broker says 0 there,
-#: which is not what is known.
-_SEGMENTS_WITHOUT_OI: Final = frozenset({1, 4, 9})
-_SEGMENT: Final = 0xFF
 #: Later than 2262 does not fit into an instant.
 _LAST_NS: Final = 2**63
 
@@ -77,14 +74,13 @@ def _read_quote(quote: Any) -> tuple[int, float, float, float, float] | None:
     at_ns = _read_time_ns(quote.get("timestamp"))
     if not isinstance(token, int) or at_ns is None or not price > 0:
         return None
-    has_oi = token & _SEGMENT not in _SEGMENTS_WITHOUT_OI
     # Nothing has traded yet: an average of 0 is none.
     average = _read(quote, "average_price") or math.nan
     return (
         at_ns,
         price,
         _read(quote, "volume"),
-        _read(quote, "oi") if has_oi else math.nan,
+        _read(quote, "oi") if has_open_interest(token) else math.nan,
         average,
     )
 

@@ -24,6 +24,7 @@ from strikewire.feeds.kite.config import (
 from strikewire.feeds.kite.historical import INTERVALS, format_range, parse_candles, split_range
 from strikewire.feeds.kite.instruments import InstrumentDump, parse_dump
 from strikewire.feeds.kite.quotes import MAX_SYMBOLS, parse_quotes
+from strikewire.feeds.kite.segments import is_index
 from strikewire.feeds.kite.transport import Call, CallFigures, KiteTransport, read_data
 from strikewire.observability.logs import get_logger
 from strikewire.reference.market_rules import MarketRules
@@ -119,7 +120,7 @@ class KiteRest:
         Returns
         -------
         BAR_DTYPE (n,) in the order of time, `instrument_id` 0, source BROKER; `oi` is NaN where it
-        was not asked for.
+        was not asked for, `volume` of an index.
 
         Raises
         ------
@@ -137,7 +138,11 @@ class KiteRest:
             bars, bad = await asyncio.to_thread(read, call, body, (start_ns, end_ns))
             self._count_bad("candles", bad, path)
             found.append(bars)
-        return np.concatenate(found)
+        joined = np.concatenate(found)
+        if is_index(token):
+            # The broker writes 0, and an index has none.
+            joined["volume"] = np.nan
+        return joined
 
     async def _get(self, call: Call) -> bytes:
         token = self._find_token()
