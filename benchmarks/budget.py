@@ -88,12 +88,11 @@ class Site:
         self.oi = self._rng.exponential(1e5, len(heard))
         self._tell(heard, np.full(len(heard), 50.0), self.oi)
         self.budget = Budget(
-            config=BudgetConfig(slots=9_000, quotes=30_000), universe=self.universe,
-            demands=Demands(), taker=Nobody(), view=self._engine,
+            config=BudgetConfig(slots=9_000, quotes=30_000), view=self._engine,
             elapsed_ns=lambda: OPEN_NS + self._seq * SECOND_NS,
         )  # fmt: skip
         self.move()
-        self.budget.step()
+        self.budget.adopt(self.universe, Demands(), Nobody())
 
     def move(self) -> None:
         """Move every spot."""

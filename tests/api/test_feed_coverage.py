@@ -38,18 +38,12 @@ async def budgeted(market):
     assert total == len(found) > SLOTS + QUOTES
     day = min(each.spec.expiry for each in found if each.spec.expiry is not None)
     universe = build_universe(found, day=day)
-    budget = Budget(
-        config=BudgetConfig(
-            slots=SLOTS, quotes=QUOTES, ranking=RankingConfig(strikes=(2, 1), oi_contracts=2)
-        ),
-        universe=universe,
-        demands=Demands(
-            watched=(WatchedTopics(universe=universe, list_heard=runtime.hub.list_heard),)
-        ),
-        taker=Taker(),
-        view=runtime.view,
+    config = BudgetConfig(
+        slots=SLOTS, quotes=QUOTES, ranking=RankingConfig(strikes=(2, 1), oi_contracts=2)
     )
-    budget.step()
+    budget = Budget(config=config, view=runtime.view)
+    watched = WatchedTopics(universe=universe, list_heard=runtime.hub.list_heard)
+    budget.adopt(universe, Demands(watched=(watched,)), Taker())
     async with serve_runtime(replace(runtime, budget=budget), ApiConfig()) as service:
         yield service
 

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final, Protocol
 
 import numpy as np
@@ -27,7 +28,7 @@ from strikewire.live.budget_ranking import (
     compute_anchors,
     rank,
 )
-from strikewire.live.budget_universe import NOBODY, Universe
+from strikewire.live.budget_universe import NOBODY, Universe, build_universe
 from strikewire.live.demands import Demands
 from strikewire.observability.logs import get_logger
 
@@ -69,7 +70,7 @@ class BudgetConfig:
 
 
 class Budget:
-    """Gives slots.
+    """Gives slots, once somebody has said of what: see `adopt`.
 
     Parameters
     ----------
@@ -81,35 +82,53 @@ class Budget:
         self,
         *,
         config: BudgetConfig,
-        universe: Universe,
-        demands: Demands,
-        taker: SlotTaker,
         view: EngineView,
         elapsed_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._config = config
-        self._universe = universe
-        self._demands = demands
-        self._taker = taker
         self._view = view
         self._elapsed_ns = elapsed_ns
         self._pace = ChangePace(config.changes_per_minute)
-        self._spots = np.full(universe.chain_count, np.nan)
-        self._anchors = np.full(universe.chain_count, NOBODY, np.intp)
-        self._is_streamed = np.zeros(len(universe), np.bool_)
-        self._reasons = np.full(len(universe), Reason.LISTED, np.int8)
-        self._quoted = np.zeros(0, np.intp)
+        self._taker: SlotTaker | None = None
+        self._is_told = False
         self._waiting = 0
         self._changes = 0
         self._left_out = 0
         self._busy_s = 0.0
+        self._demands = Demands()
+        self._is_streamed = np.zeros(0, np.bool_)
+        self._take_over(build_universe([], day=date.min))
+
+    def adopt(self, universe: Universe, demands: Demands, taker: SlotTaker) -> None:
+        """Give slots to others from now on: the broker lists more, or another day has begun.
+
+        Who has a slot keeps it, as far as it is still wanted; another taker is told of all.
+        """
+        streamed = self._universe.ids[self._is_streamed].tolist()
+        self._demands, self._taker = demands, taker
+        self._is_streamed = universe.mark(streamed)
+        self._is_told = False
+        self._take_over(universe)
+        self.step()
+
+    def _take_over(self, universe: Universe) -> None:
+        self._universe = universe
+        self._spots = np.full(universe.chain_count, np.nan)
+        self._anchors = np.full(universe.chain_count, NOBODY, np.intp)
+        self._reasons = np.full(len(universe), Reason.LISTED, np.int8)
+        self._quoted = np.zeros(0, np.intp)
 
     # -- what it has decided --------------------------------------------------------------------
 
     @property
-    def quoted(self) -> npt.NDArray[np.intp]:
-        """Who is asked for by quotes, intp (n,): rows of the universe, who comes first first."""
-        return self._quoted
+    def quoted_ids(self) -> npt.NDArray[np.int32]:
+        """Who is asked for by quotes, int32 (n,), who comes first first."""
+        return self._universe.ids[self._quoted]
+
+    @property
+    def universe(self) -> Universe:
+        """What is wanted."""
+        return self._universe
 
     @property
     def changes(self) -> int:
@@ -197,14 +216,16 @@ class Budget:
         self._tell_left_out(int((claims.is_position & ~self._is_streamed).sum()))
 
     def _apply(self, changes: Changes, ranking: Ranking) -> None:
-        if not len(changes.added) and not len(changes.removed):
-            return
-        is_streamed = self._is_streamed.copy()
-        is_streamed[changes.removed] = False
-        is_streamed[changes.added] = True
-        self._is_streamed = is_streamed
-        streamed = ranking.order[is_streamed[ranking.order]]
-        self._taker.want(self._universe.ids[streamed].tolist())
+        if len(changes.added) or len(changes.removed):
+            is_streamed = self._is_streamed.copy()
+            is_streamed[changes.removed] = False
+            is_streamed[changes.added] = True
+            self._is_streamed = is_streamed
+            self._is_told = False
+        if self._taker is not None and not self._is_told:
+            streamed = ranking.order[self._is_streamed[ranking.order]]
+            self._taker.want(self._universe.ids[streamed].tolist())
+            self._is_told = True
 
     def _find_spots(self) -> npt.NDArray[np.float64]:
         """Return float64 (c,): the price of each chain's underlying, or of its future."""
@@ -221,7 +242,7 @@ class Budget:
         """
         # A row that is no option finds what is appended.
         is_known = np.append(self._anchors != NOBODY, True)[self._universe.chain_of]
-        is_eligible = is_known | (ranking.reasons != Reason.LISTED)
+        is_eligible = is_known | (ranking.reasons != Reason.LISTED) | self._is_streamed
         return np.asarray(ranking.order[is_eligible[ranking.order]])
 
     def _mark(self, demands: Iterable[Demand]) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
@@ -52,11 +54,11 @@ class QuoteTaker(Protocol):
 
 
 class QuoteRounds:
-    """Asks for quotes, round after round: `run` is the task.
+    """Asks for quotes, round after round: `run` is the task, once `adopt` was called.
 
     Parameters
     ----------
-    find_quoted : returns who is to be asked for, intp (n,): rows, who comes first first.
+    find_quoted : returns who is to be asked for, int32 (n,): ids, who comes first first.
     is_open : says whether a venue trades now: nobody else's prices move.
     elapsed_ns : a clock for durations.
     """
@@ -64,24 +66,34 @@ class QuoteRounds:
     def __init__(
         self,
         *,
-        universe: Universe,
-        find_quoted: Callable[[], npt.NDArray[np.intp]],
+        find_quoted: Callable[[], npt.NDArray[np.int32]],
         source: QuoteSource,
-        taker: QuoteTaker,
         is_open: Callable[[str], bool],
         elapsed_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
-        self._universe = universe
         self._find_quoted = find_quoted
         self._source = source
-        self._taker = taker
         self._is_open = is_open
         self._elapsed_ns = elapsed_ns
-        self._asked_ns = np.full(len(universe), _NEVER, np.int64)
-        self._venues = {each.exchange for each in universe.groups}
+        self._taker: QuoteTaker | None = None
+        self._places: dict[int, tuple[str, str]] = {}
+        self._asked_ns = np.zeros(0, np.int64)
         self._calls = 0
         self._failures = 0
         self._quotes = 0
+
+    def adopt(self, universe: Universe, taker: QuoteTaker) -> None:
+        """Ask for others from now on, and hand what comes of it to `taker`."""
+        self._taker = taker
+        venues = [universe.groups[group].exchange for group in universe.group_of.tolist()]
+        names = zip(universe.symbols, venues, strict=True)
+        self._places = dict(zip(universe.ids.tolist(), names, strict=True))
+        # Ids are dense: a column is indexed by them.
+        room = int(universe.ids.max(initial=-1)) + 1
+        asked_ns = np.full(room, _NEVER, np.int64)
+        kept = min(room, len(self._asked_ns))
+        asked_ns[:kept] = self._asked_ns[:kept]
+        self._asked_ns = asked_ns
 
     @property
     def calls(self) -> int:
@@ -100,8 +112,8 @@ class QuoteRounds:
 
     def find_age_s(self) -> float | None:
         """Return how long ago the contract that waits longest was asked for; None: never."""
-        rows = self._find_quoted()
-        if not len(rows) or (oldest_ns := int(self._asked_ns[rows].min())) == _NEVER:
+        ids = self._find_quoted()
+        if not len(ids) or (oldest_ns := int(self._asked_ns[ids].min())) == _NEVER:
             return None
         return (self._elapsed_ns() - oldest_ns) / SECOND_NS
 
@@ -116,29 +128,27 @@ class QuoteRounds:
 
     async def ask(self) -> bool:
         """Make one call for those who wait longest, if there are any; say whether all is well."""
-        rows = self.choose()
-        if not len(rows):
+        chosen = self.choose()
+        if not chosen or self._taker is None:
             return True
-        self._asked_ns[rows] = self._elapsed_ns()
-        ids = {self._universe.symbols[row]: int(self._universe.ids[row]) for row in rows.tolist()}
+        self._asked_ns[list(chosen.values())] = self._elapsed_ns()
         self._calls += 1
         try:
-            ticks = await self._source.load_quotes(ids)
+            ticks = await self._source.load_quotes(chosen)
         except StrikewireError as error:
             self._failures += 1
-            _log.warning("no quotes", contracts=len(ids), reason=str(error), sample="quotes")
+            _log.warning("no quotes", contracts=len(chosen), reason=str(error), sample="quotes")
             return False
         self._quotes += len(ticks)
         if len(ticks):
             self._taker.offer(TickBatch(ticks))
         return True
 
-    def choose(self) -> npt.NDArray[np.intp]:
-        """Return whose turn it is, intp (n,): rows; who waits longest, then who comes first."""
-        rows = self._find_quoted()
-        closed = [venue for venue in self._venues if not self._is_open(venue)]
-        if closed:
-            is_closed = np.array([each.exchange in closed for each in self._universe.groups])
-            rows = rows[~is_closed[self._universe.group_of[rows]]]
-        waiting = np.argsort(self._asked_ns[rows], kind="stable")
-        return rows[waiting[:QUOTES_PER_CALL]]
+    def choose(self) -> dict[str, int]:
+        """Return whose turn it is, ids by symbol: who waits longest, then who comes first."""
+        ids = self._find_quoted()
+        order = ids[np.argsort(self._asked_ns[ids], kind="stable")]
+        is_open = functools.cache(self._is_open)
+        places = ((number, *self._places[number]) for number in order.tolist())
+        turns = ((symbol, number) for number, symbol, venue in places if is_open(venue))
+        return dict(itertools.islice(turns, QUOTES_PER_CALL))

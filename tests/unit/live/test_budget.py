@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from strikewire.live.budget_ranking import RankingConfig, Reason
 from strikewire.live.budget_universe import Universe, build_universe
 from strikewire.live.demands import Demands, PinnedInstruments, WatchedTopics
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
-from tests.unit.live.budgets import DAY, find_middles, list_specs, load_dump, number
+from tests.unit.live.budgets import DAY, EXPIRIES, find_middles, list_specs, load_dump, number
 
 OPEN_NS = parse_rfc3339("2025-09-26T10:00:00+05:30")
 STEP_NS = 10 * SECOND_NS
@@ -70,14 +69,8 @@ class Market:
         self.taker = Taker()
         self.now_ns = OPEN_NS
         self._seq = 0
-        self.budget = Budget(
-            config=config,
-            universe=self.universe,
-            demands=demands,
-            taker=self.taker,
-            view=self.engine,
-            elapsed_ns=lambda: self.now_ns,
-        )
+        self.budget = Budget(config=config, view=self.engine, elapsed_ns=lambda: self.now_ns)
+        self._demands = demands
 
     def tell(self, ids: npt.NDArray[np.int32], ltps: npt.NDArray[np.float64], oi: float = 0.0):
         """Apply a price of each; of NaN none."""
@@ -91,9 +84,12 @@ class Market:
         self.engine.apply(TickBatch(ticks))
 
     def step(self, by_ns: int = STEP_NS) -> None:
-        """Let time pass, and rank."""
+        """Let time pass, and rank; the first time say what is wanted."""
         self.now_ns += by_ns
-        self.budget.step()
+        if len(self.budget.universe):
+            self.budget.step()
+        else:
+            self.budget.adopt(self.universe, self._demands, self.taker)
 
     def settle(self) -> None:
         """Let as much time pass as every exchange needs."""
@@ -103,7 +99,7 @@ class Market:
                 return
 
     def list_quoted(self) -> list[int]:
-        return self.universe.ids[self.budget.quoted].tolist()
+        return self.budget.quoted_ids.tolist()
 
     def find(self, symbol: str) -> int:
         return int(self.universe.ids[self.universe.symbols.index(symbol)])
@@ -112,7 +108,7 @@ class Market:
 def make_small(config: BudgetConfig, demands: Demands | None = None) -> Market:
     """Return a market of one name with seven strikes, whose spot is at 100."""
     strikes = [85.0, 90.0, 95.0, 100.0, 105.0, 110.0, 115.0]
-    specs = list_specs("ACC", strikes, [date(2025, 9, 30)])
+    specs = list_specs("ACC", strikes, EXPIRIES[:1])
     market = Market(number(specs), config=config, demands=demands or Demands())
     move(market, 100.0)
     return market
@@ -129,7 +125,7 @@ def name_streamed(market: Market) -> set[str]:
     }
 
 
-def name_window(*strikes: int) -> set[str]:
+def name_window(*strikes: float | str) -> set[str]:
     options = {f"NFO:ACC30SEP25{strike}{side}" for strike in strikes for side in ("CE", "PE")}
     return {"NSE:ACC", "NFO:ACC30SEP25FUT", *options}
 
@@ -208,6 +204,7 @@ def test_positions_stay_and_coverage_adds_up_on_the_whole_dump_while_spot_moves_
 
 # -- by hand ---------------------------------------------------------------------------------------
 
+NEW = (97.5, 102.5)
 #: The spot, the future and three strikes.
 FEW = BudgetConfig(
     slots=8, quotes=4, changes_per_minute=4, ranking=RankingConfig(strikes=(1,), oi_contracts=0)
@@ -283,7 +280,7 @@ def test_positions_beyond_the_slots_are_quoted_and_counted_and_those_who_have_a_
 
 def test_what_is_watched_comes_before_what_is_only_listed_and_first_among_the_quoted():
     heard = ["bars:NFO:ACC30SEP25115CE:5m", "bars:NSE:NOBODY:1m", "market", "monitor:NFO:ACC"]
-    specs = list_specs("ACC", [85.0, 90.0, 95.0, 100.0, 105.0, 110.0, 115.0], [date(2025, 9, 30)])
+    specs = list_specs("ACC", [85.0, 90.0, 95.0, 100.0, 105.0, 110.0, 115.0], EXPIRIES[:1])
     watched = WatchedTopics(
         universe=build_universe(number(specs), day=DAY), list_heard=lambda: heard
     )
@@ -321,6 +318,37 @@ def test_no_slot_is_spent_on_a_chain_whose_money_nobody_knows_yet():
 
     assert len(market.taker.ids) == 2 + 6 + 12
     assert market.budget.changes == 0, "a slot that nobody had takes nothing away"
+
+
+def test_another_universe_leaves_slots_where_they_are_and_another_taker_is_told_of_all():
+    market = make_small(FEW)
+    market.step()
+    strikes = [85.0, 90.0, 95.0, 97.5, 100.0, 102.5, 105.0, 110.0, 115.0]
+    more = number(
+        [
+            *list_specs("ACC", [85.0, 90.0, 95.0, 100.0, 105.0, 110.0, 115.0], EXPIRIES[:1]),
+            *(each for each in list_specs("ACC", strikes, EXPIRIES[:1]) if each.strike in NEW),
+        ]
+    )
+    market.universe = build_universe(more, day=DAY)
+    before, market.taker = market.taker, Taker()
+
+    market.budget.adopt(market.universe, Demands(), market.taker)
+
+    # The new strikes are nearer to the money; two exchanges a minute are agreed.
+    assert name_streamed(market) == name_window(95, "97.5", 100)
+    market.step(MINUTE_NS)
+    assert name_streamed(market) == name_window("97.5", 100, "102.5")
+    assert len(before.wanted) == 2
+
+
+def test_before_anything_is_wanted_a_budget_has_nothing_to_do():
+    market = make_small(FEW)
+
+    market.budget.step()
+
+    assert market.taker.wanted == [frozenset()]
+    assert market.budget.read_coverage().count(Cover.STREAM) == 0
 
 
 def test_coverage_says_why_and_where_the_window_is():

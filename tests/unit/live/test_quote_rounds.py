@@ -51,18 +51,17 @@ class Site:
             for place in range(count)
         ]  # fmt: skip
         self.universe = build_universe(number(specs), day=DAY)
-        self.quoted = np.arange(len(self.universe))
+        self.quoted = self.universe.ids
         self.open = set(counts)
         self.now_ns = 0
         self.broker = Broker()
         self.rounds = QuoteRounds(
-            universe=self.universe,
             find_quoted=lambda: self.quoted,
             source=self.broker,
-            taker=self.broker,
             is_open=lambda venue: venue in self.open,
             elapsed_ns=lambda: self.now_ns,
         )
+        self.rounds.adopt(self.universe, self.broker)
 
     async def ask(self) -> bool:
         self.now_ns += SECOND_NS
@@ -118,3 +117,22 @@ async def test_answers_go_the_way_of_ticks_and_a_broker_that_is_away_is_counted(
     assert ticks["instrument_id"].tolist() == site.universe.ids.tolist()
     assert (ticks["flags"] == TickFlag.BROKER).all()
     assert (site.rounds.calls, site.rounds.failures, site.rounds.quotes) == (2, 1, 2)
+
+
+async def test_who_was_just_asked_for_is_not_asked_for_again_because_others_are_wanted_too():
+    site = Site({"NFO": 3})
+    await site.ask()
+    more = Site({"NFO": 4})
+    site.quoted = more.universe.ids
+
+    site.rounds.adopt(more.universe, site.broker)
+    site.rounds.adopt(more.universe, site.broker)
+    assert next(iter(site.rounds.choose())) == "NFO:NFO3"
+
+
+async def test_before_anything_is_wanted_nobody_is_asked_for():
+    site = Site({})
+
+    assert await site.ask()
+
+    assert (site.broker.asked, site.rounds.find_age_s()) == ([], None)

@@ -148,6 +148,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/feed/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Feed Coverage
+         * @description Show how each contract that is wanted is covered, expiry by expiry, and why so.
+         *
+         *     404 when nothing is heard from a broker: a replay or a simulated market has everything.
+         */
+        get: operations["get_feed_coverage_api_v1_feed_coverage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/fo/expiries": {
         parameters: {
             query?: never;
@@ -589,6 +611,29 @@ export interface components {
          */
         Convention: "forward" | "nse";
         /**
+         * CountsBody
+         * @description Instruments by how they are covered. The last three add up to the first.
+         */
+        CountsBody: {
+            /** Wanted */
+            wanted: number;
+            /**
+             * Streamed
+             * @description They have a slot of the broker's stream.
+             */
+            streamed: number;
+            /**
+             * Quoted
+             * @description They are asked for in turn.
+             */
+            quoted: number;
+            /**
+             * End Of Day
+             * @description Their day comes from the exchange's files.
+             */
+            end_of_day: number;
+        };
+        /**
          * CreatedUserBody
          * @description Somebody who has an account now, and how they get in.
          */
@@ -732,6 +777,54 @@ export interface components {
             future_symbol: string | null;
         };
         /**
+         * FeedCoverageBody
+         * @description Everything that is wanted, and what becomes of it.
+         */
+        FeedCoverageBody: {
+            /**
+             * As Of
+             * @description Exchange time, RFC 3339 UTC, of the newest thing the payload tells of; null when it tells of nothing.
+             */
+            as_of: string | null;
+            /**
+             * Age S
+             * @description Seconds between then and now, by the service's clock.
+             */
+            age_s: number | null;
+            /**
+             * Slots
+             * @description Of the broker's stream.
+             */
+            slots: number;
+            /**
+             * Waiting
+             * @description Contracts that have earned a slot, and wait for the pace of changes.
+             */
+            waiting: number;
+            /**
+             * Changes
+             * @description Subscriptions and their ends since the start for which somebody else lost or got a slot.
+             */
+            changes: number;
+            totals: components["schemas"]["CountsBody"];
+            /**
+             * Reasons
+             * @description The totals by why something is wanted.
+             */
+            reasons: components["schemas"]["ReasonBody"][];
+            /**
+             * Items
+             * @description In the order in which underlyings are preferred.
+             */
+            items: components["schemas"]["GroupBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+        };
+        /**
          * ForwardBody
          * @description What the underlying costs at the expiry, agreed on now.
          */
@@ -753,6 +846,42 @@ export interface components {
              * @description How many strikes made it, where by parity.
              */
             pairs: number;
+        };
+        /**
+         * GroupBody
+         * @description The contracts on an underlying that end on one day.
+         */
+        GroupBody: {
+            /** Wanted */
+            wanted: number;
+            /**
+             * Streamed
+             * @description They have a slot of the broker's stream.
+             */
+            streamed: number;
+            /**
+             * Quoted
+             * @description They are asked for in turn.
+             */
+            quoted: number;
+            /**
+             * End Of Day
+             * @description Their day comes from the exchange's files.
+             */
+            end_of_day: number;
+            /** Exchange */
+            exchange: string;
+            /** Underlying */
+            underlying: string;
+            /**
+             * Expiry
+             * @description A day; null of the index or share itself.
+             */
+            expiry: string | null;
+            /** Reasons */
+            reasons: components["schemas"]["ReasonBody"][];
+            /** @description Null where there are no options. */
+            window: components["schemas"]["WindowBody"] | null;
         };
         /**
          * KeyBody
@@ -1130,6 +1259,35 @@ export interface components {
              * @enum {string}
              */
             action: "play";
+        };
+        /**
+         * ReasonBody
+         * @description The same of those that are wanted for one reason, which is the first that holds.
+         */
+        ReasonBody: {
+            /** Wanted */
+            wanted: number;
+            /**
+             * Streamed
+             * @description They have a slot of the broker's stream.
+             */
+            streamed: number;
+            /**
+             * Quoted
+             * @description They are asked for in turn.
+             */
+            quoted: number;
+            /**
+             * End Of Day
+             * @description Their day comes from the exchange's files.
+             */
+            end_of_day: number;
+            /**
+             * Reason
+             * @description `position`; `pinned`: named by the settings; `underlying`: an index, a share or a future; `window`: around the money; `open_interest`: much of it; `watched`: a client listens; `listed`: nothing else.
+             * @example window
+             */
+            reason: string;
         };
         /**
          * ReplayBody
@@ -1699,6 +1857,32 @@ export interface components {
             limit: number;
             /** Offset */
             offset: number;
+        };
+        /**
+         * WindowBody
+         * @description The window around the money of an expiry.
+         */
+        WindowBody: {
+            /**
+             * Spot
+             * @description By which it lies; null: not known yet.
+             */
+            spot: number | null;
+            /**
+             * Strike
+             * @description The money's; spot may move about it for a while.
+             */
+            strike: number | null;
+            /**
+             * Lowest
+             * @description The lowest strike in it that is streamed.
+             */
+            lowest: number | null;
+            /**
+             * Highest
+             * @description The highest one.
+             */
+            highest: number | null;
         };
     };
     responses: never;
@@ -2433,6 +2617,112 @@ export interface operations {
             };
             /** @description Not Acceptable */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_feed_coverage_api_v1_feed_coverage_get: {
+        parameters: {
+            query?: {
+                /** @description A plain name. */
+                underlying?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedCoverageBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

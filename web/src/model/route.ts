@@ -20,6 +20,8 @@ export interface OptionRoute {
 export type Route =
   | { readonly page: "chart"; readonly symbol: string | null; readonly timeframe: Timeframe }
   | OptionRoute
+  /** How the broker is heard. */
+  | { readonly page: "feed" }
   | { readonly page: "about" }
   | { readonly page: "sign-in"; readonly returnTo: Route }
   /** Where a set-up link leads: the first administrator's, or somebody's new password. */
@@ -56,6 +58,8 @@ export function parseRoute(url: URL): Route {
         expiry: parseDay(url.searchParams.get("expiry")),
         asOf: findInstant(url.searchParams.get("as_of")),
       };
+    case "/feed":
+      return { page: "feed" };
     case "/about":
       return { page: "about" };
     case "/sign-in":
@@ -107,6 +111,7 @@ export function formatRoute(route: Route): string {
     case "pcr":
     case "monitor":
       return formatOptionRoute(route);
+    case "feed":
     case "about":
     case "account":
     case "users":

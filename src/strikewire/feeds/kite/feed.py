@@ -186,6 +186,11 @@ class KiteFeed:
 
     # -- what is heard ----------------------------------------------------------------------------
 
+    def offer(self, batch: TickBatch) -> None:
+        """Take prices in that were asked for: they go the way of what is heard."""
+        exchange_ns = self._exchange.find_ns(self._monotonic())
+        self._queue.put(batch, exchange_ns or self._clock.now_ns())
+
     async def run(self) -> None:
         """Keep the connections and watch over them, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
