@@ -959,7 +959,7 @@ export interface components {
          * LoginBody
          * @description A name and its password.
          */
-        "LoginBody-Input": {
+        LoginBody: {
             /** Login */
             login: string;
             /** Password */
@@ -2008,7 +2008,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["LoginBody-Input"];
+                "application/json": components["schemas"]["LoginBody"];
             };
         };
         responses: {

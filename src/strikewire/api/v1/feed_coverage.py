@@ -159,5 +159,5 @@ def add_routes(routes: Routes) -> None:
     """Add the route of the feed's coverage."""
     routes.add(
         "GET", "/api/v1/feed/coverage", get_feed_coverage,
-        access=Scope.COVERAGE_READ, tag="feed", fails=(404,), response_model=FeedCoverageBody,
+        access=Scope.FEED_READ, tag="feed", fails=(404,), response_model=FeedCoverageBody,
     )  # fmt: skip

@@ -18,7 +18,7 @@ _TAG = "feed"
 _PATH = "/api/v1/feed/login"
 
 
-class LoginBody(schemas.Body):
+class BrokerLoginBody(schemas.Body):
     """How the login with the broker is."""
 
     broker: Literal["kite"]
@@ -81,9 +81,11 @@ async def post_login(
 
 def add_routes(routes: Routes) -> None:
     """Add the routes of the broker's login."""
-    routes.add("GET", _PATH, get_login, access=Scope.FEED_READ, tag=_TAG, response_model=LoginBody)
+    routes.add(
+        "GET", _PATH, get_login, access=Scope.FEED_READ, tag=_TAG, response_model=BrokerLoginBody
+    )
     routes.add(
         "POST", _PATH, post_login,
-        access=Scope.FEED_LOGIN, tag=_TAG, audit="broker.login", response_model=LoginBody,
+        access=Scope.FEED_LOGIN, tag=_TAG, audit="broker.login", response_model=BrokerLoginBody,
         fails=(502,),
     )  # fmt: skip
