@@ -1,6 +1,7 @@
 """The journal: every frame a feed heard, on disk, in order, so that it can be told again."""
 
 from strikewire.journal.format import RecordKind, check_session_key
+from strikewire.journal.packing import is_packed, pack
 from strikewire.journal.reader import JournalReader, Record
 from strikewire.journal.recovery import RecoveredJournal, inspect, recover
 from strikewire.journal.scan import Damage
@@ -17,5 +18,7 @@ __all__ = [
     "RecoveredJournal",
     "check_session_key",
     "inspect",
+    "is_packed",
+    "pack",
     "recover",
 ]

@@ -20,6 +20,7 @@ import xxhash
 from strikewire.core.errors import JournalError
 from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE
 from strikewire.journal.deafness import compute_deafness_bytes
+from strikewire.journal.packed import PACKED_SUFFIX
 
 FORMAT_VERSION: Final = 2
 #: Format 1 had no DEAF records, and is the same otherwise.
@@ -46,7 +47,8 @@ _RECORD_CHECKED_BYTES: Final = RECORD_HEAD_BYTES - 8
 _CHECKSUM: Final = struct.Struct("<Q")
 
 _SESSION_KEY: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_SEGMENT_NAME: Final = re.compile(r"(\d{8})\.swj")
+_SEGMENT_NAME: Final = re.compile(r"(\d{8})\.swj(?:\.zst)?")
+_SUFFIXES: Final = (SEGMENT_SUFFIX, SEGMENT_SUFFIX + PACKED_SUFFIX)
 
 assert RECORD_HEAD_BYTES == 64, "a record's header is one cache line"
 
@@ -134,24 +136,28 @@ def name_segment(segment: int) -> str:
 def list_segments(directory: Path) -> list[tuple[int, Path]]:
     """Return (number, path) of the segments in a folder, in order; [] where there is no folder.
 
+    Of one that is there plain and packed the plain one: packing it was not finished.
+
     Raises
     ------
     JournalError : the folder cannot be read, or a file with our suffix has a name we never gave.
     """
     try:
-        paths = sorted(path for path in directory.iterdir() if path.suffix == SEGMENT_SUFFIX)
+        # A packed name sorts behind the plain one it begins with.
+        paths = sorted(path for path in directory.iterdir() if path.name.endswith(_SUFFIXES))
     except FileNotFoundError:
         return []
     except OSError as error:
         msg = f"the journal folder {directory} cannot be read: {error}"
         raise JournalError(msg) from error
-    segments = []
+    segments: list[tuple[int, Path]] = []
     for path in paths:
         match = _SEGMENT_NAME.fullmatch(path.name)
         if match is None:
             msg = f"a journal's segments are named 00000001.swj and on, found {path.name}"
             raise JournalError(msg)
-        segments.append((int(match[1]), path))
+        if not segments or segments[-1][0] != int(match[1]):
+            segments.append((int(match[1]), path))
     return segments
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from strikewire.core.errors import JournalError
 from strikewire.journal.format import FORMAT_VERSION, RecordKind, list_segments
+from strikewire.journal.packed import PACKED_SUFFIX
 from strikewire.journal.scan import Damage, FoundRecord, FoundSegment, TornTail, walk
 
 #: What a crash between making a segment and naming it leaves behind.
@@ -145,7 +146,10 @@ def repair(directory: Path) -> RecoveredJournal:
         for number, path in list_segments(directory):
             if number > recovered.last_segment:
                 path.unlink()
-            elif number == recovered.last_segment and recovered.truncated_bytes:
+            elif number < recovered.last_segment or path.suffix == PACKED_SUFFIX:
+                # What is packed was whole once: if it is not now, that is left as it is.
+                continue
+            elif recovered.truncated_bytes:
                 os.truncate(path, recovered.end_offset)
     except OSError as error:
         msg = f"the torn end of the journal in {directory} cannot be cut off: {error}"

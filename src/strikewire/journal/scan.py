@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -24,6 +24,7 @@ from strikewire.journal.format import (
     list_segments,
     parse_segment_header,
 )
+from strikewire.journal.packed import SegmentBytes, open_bytes
 
 #: Small enough to stay in a core's cache from the read over the checksum to the engine: with 4 MiB
 #: reading is a third slower. Smaller ones cut more records, which are then read twice.
@@ -81,17 +82,17 @@ Found: TypeAlias = FoundSegment | FoundRecord | Damage | TornTail
 
 
 class _Window:
-    """Bytes of a file, by chunks that are read once and never written to again.
+    """Bytes of a segment, by chunks that are read once and never written to again.
 
     Not a memory map: a writer may cut the tail of a journal that is being read, and touching a
     mapped page behind the end of a file kills the process. Records are views of a chunk, and keep
     it alive for as long as somebody holds them.
     """
 
-    def __init__(self, fd: int, size: int) -> None:
-        self._fd = fd
+    def __init__(self, source: SegmentBytes) -> None:
+        self._source = source
         self._start = 0
-        self._size = size
+        self._size = source.size
         self.bytes: Bytes = np.empty(0, np.uint8)
         self.view = self.bytes.data
 
@@ -105,13 +106,7 @@ class _Window:
             return at
         wanted = min(max(length, CHUNK_BYTES), max(self._size - offset, 0))
         chunk = np.empty(wanted, np.uint8)
-        filled = 0
-        while filled < wanted:
-            got = os.preadv(self._fd, [chunk[filled:].data], offset + filled)
-            if not got:
-                break
-            filled += got
-        chunk = chunk[:filled]
+        chunk = chunk[: self._source.read_into(chunk, offset)]
         chunk.flags.writeable = False
         self._start, self.bytes, self.view = offset, chunk, chunk.data
         return 0
@@ -157,12 +152,7 @@ def load_segment_headers(directory: Path) -> list[FoundSegment]:
     paths = list_segments(directory)
     segments: list[FoundSegment] = []
     for number, path in paths:
-        try:
-            with path.open("rb") as file:
-                data = file.read(_HEADER_READ_BYTES)
-        except OSError as error:
-            msg = f"{path} cannot be read: {error}"
-            raise JournalError(msg) from error
+        data = _read_head(path)
         # After a power failure a file may have got its name and none of its bytes.
         is_blank = len(data) < _HEADER_READ_BYTES and not data.strip(b"\0")
         if is_blank and path == paths[-1][1]:
@@ -179,6 +169,17 @@ def load_segment_headers(directory: Path) -> list[FoundSegment]:
     return segments
 
 
+def _read_head(path: Path) -> bytes:
+    """Return a segment's first 64 KiB, or all of it when it is shorter."""
+    try:
+        with closing(open_bytes(path)) as source:
+            head = np.empty(min(source.size, _HEADER_READ_BYTES), np.uint8)
+            return head[: source.read_into(head, 0)].tobytes()
+    except OSError as error:
+        msg = f"{path} cannot be read: {error}"
+        raise JournalError(msg) from error
+
+
 def _walk_segment(
     found: FoundSegment, last_seq: int, until_seq: int | None
 ) -> Generator[Found, None, int]:
@@ -187,9 +188,9 @@ def _walk_segment(
     `until_seq` is what the next segment says of this one; None when this is the last.
     """
     segment, offset = found.header.segment, found.offset
-    with found.path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        window = _Window(file.fileno(), size)
+    with closing(open_bytes(found.path)) as source:
+        size = source.size
+        window = _Window(source)
         while offset < size:
             record = _find_record(window, segment, offset, last_seq)
             if record is None:

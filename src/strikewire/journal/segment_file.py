@@ -49,13 +49,17 @@ class SegmentFile:
         self.segment = recovered.last_segment
         self.offset = recovered.end_offset
         self._first_offset = recovered.first_offset
-        is_older = recovered.format_version != FORMAT_VERSION and not recovered.is_complete
-        if not self.segment or is_older:
-            # A program that writes the older format may still read what it wrote itself.
-            self._fd = self._begin(self.segment + 1, after_seq=recovered.last_seq)
-            return
+        path = directory / name_segment(self.segment)
         try:
-            self._fd = os.open(directory / name_segment(self.segment), os.O_WRONLY)
+            if recovered.is_complete:
+                # Nothing is written behind an end; and the last segment may have been packed.
+                self._fd = os.open(directory, os.O_RDONLY)
+            elif recovered.format_version == FORMAT_VERSION and path.exists():
+                self._fd = os.open(path, os.O_WRONLY)
+            else:
+                # There is none yet, it is packed, or in the older format: a program that writes
+                # that one may still read what it wrote itself.
+                self._fd = self._begin(self.segment + 1, after_seq=recovered.last_seq)
         except OSError as error:
             self._fail("open", error)
 
