@@ -71,6 +71,7 @@ async def test_health_says_everything(client):
         "database watch",
         "market rules",
         "idempotency keys",
+        "journals",
         "identity",
         "key uses",
         "credential watch",

@@ -28,6 +28,7 @@ from strikewire.bootstrap.files import (
     prepare_replay,
 )
 from strikewire.bootstrap.identity import IdentityParts, build_identity
+from strikewire.bootstrap.journals import start_journal_keeper
 from strikewire.bootstrap.keys import watch_credentials
 from strikewire.bootstrap.stores import (
     DatabaseSite,
@@ -270,6 +271,8 @@ async def build_runtime(
         if playing is not None:
             show_session_metrics(metrics, playing.session)
             await _start_session(playing, market_clock, supervisor, stack)
+        # Now that a session has its journal: one that is begun anew is nobody else's then.
+        start_journal_keeper(settings, database, watch, supervisor, metrics)
         yield runtime
 
 

@@ -5,6 +5,7 @@ from strikewire.journal.packing import is_packed, pack
 from strikewire.journal.reader import JournalReader, Record
 from strikewire.journal.recovery import RecoveredJournal, inspect, recover
 from strikewire.journal.scan import Damage
+from strikewire.journal.shelf import drop, list_journals, measure, sweep
 from strikewire.journal.writer import JournalConfig, JournalPosition, JournalWriter
 
 __all__ = [
@@ -17,8 +18,12 @@ __all__ = [
     "RecordKind",
     "RecoveredJournal",
     "check_session_key",
+    "drop",
     "inspect",
     "is_packed",
+    "list_journals",
+    "measure",
     "pack",
     "recover",
+    "sweep",
 ]

@@ -132,6 +132,19 @@ BARS: Final = SampledFamily("strikewire_bars", "Minute bars the engine closed.",
 JOURNAL_BYTES: Final = SampledFamily(
     "strikewire_journal_bytes", "Bytes the session's journal has on disk.", "gauge"
 )
+JOURNALS: Final = SampledFamily(
+    "strikewire_journals", "Recordings that have a journal on disk.", "gauge"
+)
+JOURNALS_BYTES: Final = SampledFamily("strikewire_journals_bytes", "Bytes of all of them.", "gauge")
+JOURNALS_SAVED_BYTES: Final = SampledFamily(
+    "strikewire_journals_saved_bytes", "Bytes that packing recordings saved.", "counter"
+)
+JOURNALS_DROPPED: Final = SampledFamily(
+    "strikewire_journals_dropped",
+    "Recordings that were dropped, by reason (age, size).",
+    "counter",
+    ("reason",),
+)
 RECORDER_QUEUE: Final = SampledFamily(
     "strikewire_recorder_queue_bars", "Closed bars waiting to be committed.", "gauge"
 )
@@ -232,7 +245,8 @@ STREAM_DELIVERY_SECONDS: Final = SampledHistogram(
 SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, LOOP_TASKS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS,
-    BARS, JOURNAL_BYTES, RECORDER_QUEUE, CHAIN_ROWS, BUDGET_INSTRUMENTS, BUDGET_SLOTS,
+    BARS, JOURNAL_BYTES, JOURNALS, JOURNALS_BYTES, JOURNALS_SAVED_BYTES, JOURNALS_DROPPED,
+    RECORDER_QUEUE, CHAIN_ROWS, BUDGET_INSTRUMENTS, BUDGET_SLOTS,
     BUDGET_WAITING, BUDGET_POSITIONS_LEFT_OUT, BUDGET_CHANGES, BUDGET_BUSY, QUOTE_CALLS,
     QUOTE_TICKS, QUOTE_AGE, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS, STREAM_MESSAGES,
     STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED, STREAM_DROPPED, STREAM_SLOW_CLIENTS,

@@ -32,6 +32,7 @@ from strikewire.observability.logs import LogConfig
 from strikewire.resilience.failpoints import Failpoints
 from strikewire.settings.feeds import FeedSettings
 from strikewire.settings.identity import IdentitySettings
+from strikewire.settings.journals import JournalSettings
 from strikewire.settings.keys import KeySettings
 from strikewire.settings.manners import MannersSettings
 from strikewire.settings.sources import (
@@ -48,7 +49,7 @@ _DATABASE_SCHEMES: Final = ("postgresql", "postgresql+asyncpg", "postgresql+psyc
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
 
-class Settings(FeedSettings, IdentitySettings, KeySettings, MannersSettings):
+class Settings(FeedSettings, IdentitySettings, JournalSettings, KeySettings, MannersSettings):
     """Every setting there is. No secret has a default."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -151,9 +152,6 @@ class Settings(FeedSettings, IdentitySettings, KeySettings, MannersSettings):
     )
     lateness_s: float = setting(
         30.0, "How late a tick may be and still change its bar, seconds.", ge=0, le=3_600
-    )
-    journal_flush_s: Seconds = setting(
-        0.1, "How much of the journal a killed program may lose, seconds."
     )
     recorder_flush_s: Seconds = setting(
         1.0, "How long a closed bar may wait to be committed together with others, seconds."

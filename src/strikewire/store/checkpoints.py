@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select
@@ -56,6 +57,20 @@ class CheckpointStore:
             is_complete=found.is_complete,
             engine_state=found.engine_state,
         )
+
+    async def load_ends(
+        self, session: ReadSession | WriteSession, session_keys: Sequence[str]
+    ) -> dict[str, int]:
+        """Return when recordings ended, ns UTC; those that have not, or are unknown, are left out.
+
+        That is when the last of their bars was committed, by the database's clock.
+        """
+        row = JournalCheckpointRow
+        query = select(row.session_key, row.updated_at).where(
+            row.is_complete, row.session_key.in_(session_keys)
+        )
+        found = await session.execute(query)
+        return {key: from_datetime(updated_at) for key, updated_at in found}
 
     async def save(self, session: WriteSession, checkpoint: Checkpoint) -> None:
         """Put a checkpoint in the place of the recording's earlier one."""
