@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from strikewire.core.clock import SystemClock
-from strikewire.core.errors import InvalidInputError
-from strikewire.core.instants import from_datetime, to_datetime
+from strikewire.core.errors import FileLayoutError, InvalidInputError
+from strikewire.core.instants import from_datetime
 from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
 from strikewire_fakebroker.board import IST
 from strikewire_fakebroker.broker import FakeBroker
 from strikewire_fakebroker.config import DEFAULT_LIMITS, BrokerConfig
 
-#: About as long as a session is.
-_OPEN_FOR: Final = timedelta(hours=6)
 _START_DAY: Final = SimulationConfig().start_day
 
 
@@ -28,9 +25,9 @@ _START_DAY: Final = SimulationConfig().start_day
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=0, show_default=True, help="0 takes a free one.")
 @click.option("--seed", default=1, show_default=True, help="Which of the possible markets.")
+@click.option("--recording", default=None, type=click.Path(exists=True, path_type=Path))
 @click.option("--day", default=None, help="The market's first day (YYYY-MM-DD).")
 @click.option("--at", default=None, help="Begin at this time of the market, YYYY-MM-DDTHH:MM IST.")
-@click.option("--now", is_flag=True, help="Play a market that is open now, whatever the day.")
 @click.option("--sessions", default=5, show_default=True, help="How many days it lasts.")
 @click.option("--underlyings", default=",".join(DEFAULT_UNDERLYINGS), show_default=True)
 @click.option("--strikes", default=10, show_default=True, help="Strikes each side of the money.")
@@ -52,7 +49,7 @@ def main(**options: Any) -> None:
     try:
         config = _read_config(options)
         broker = FakeBroker(config)
-    except (InvalidInputError, ValueError) as error:
+    except (FileLayoutError, InvalidInputError, ValueError) as error:
         raise click.UsageError(str(error)) from error
     asyncio.run(_run(broker, config))
 
@@ -65,10 +62,6 @@ def _read_config(options: dict[str, Any]) -> BrokerConfig:
     InvalidInputError, ValueError : something it cannot mean.
     """
     day = date.fromisoformat(options["day"]) if options["day"] else _START_DAY
-    hours = None
-    if options["now"]:
-        opened = to_datetime(SystemClock().now_ns()).astimezone(IST)
-        day, hours = opened.date(), (f"{opened:%H:%M}", f"{opened + _OPEN_FOR:%H:%M}")
     market = SimulationConfig(
         seed=options["seed"],
         start_day=day,
@@ -88,8 +81,7 @@ def _read_config(options: dict[str, Any]) -> BrokerConfig:
         host=options["host"],
         port=options["port"],
         market=market,
-        hours=hours,
-        is_now=options["now"],
+        recording=options["recording"],
         start_ns=from_datetime(datetime.fromisoformat(at).replace(tzinfo=IST)) if at else None,
         rate=options["rate"],
         slices=options["slices"],
@@ -113,8 +105,6 @@ async def _run(broker: FakeBroker, config: BrokerConfig) -> None:
             "login_url": f"http://{address}/connect/login",
             "api_key": config.api_key,
             "api_secret": config.api_secret,
-            "day": config.market.start_day.isoformat(),
-            "hours": config.hours,
         }
         click.echo(json.dumps(told))
         await stop.wait()

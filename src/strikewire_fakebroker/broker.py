@@ -15,7 +15,6 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from strikewire.core.clock import SystemClock
 from strikewire_fakebroker.board import Board
 from strikewire_fakebroker.candles import CandleBook
 from strikewire_fakebroker.config import BrokerConfig
@@ -36,7 +35,7 @@ from strikewire_fakebroker.player import Player
 from strikewire_fakebroker.quote_routes import QuoteRoutes
 from strikewire_fakebroker.script import load_script, play_script
 from strikewire_fakebroker.session_routes import SessionRoutes
-from strikewire_fakebroker.tape import Tape, open_simulation
+from strikewire_fakebroker.tape import Tape, open_tape
 
 #: The place of the faults among what is drawn from the seed.
 _FAULTS: Final = 1
@@ -50,14 +49,15 @@ class FakeBroker:
 
     Raises
     ------
+    FileLayoutError : the recording cannot be read.
     InvalidInputError : the market cannot be.
     """
 
     def __init__(self, config: BrokerConfig) -> None:
         self._config = config
-        self._tape = open_simulation(config.market, config.hours)
+        self._tape = open_tape(config)
         # Of a tape of its own, which is read at other places and in another thread.
-        self._candles = CandleBook(lambda: open_simulation(config.market, config.hours))
+        self._candles = CandleBook(lambda: open_tape(config))
         self._life = self._begin(config)
 
     @asynccontextmanager
@@ -93,7 +93,6 @@ class FakeBroker:
         config = replace(
             self._config,
             rate=self._config.rate if reset.rate is None else reset.rate,
-            is_now=self._config.is_now and reset.at_ns is None,
             start_ns=self._config.start_ns if reset.at_ns is None else reset.at_ns,
             limits={**self._config.limits, **reset.limits},
             has_expired_candles=(
@@ -131,7 +130,7 @@ class _Life:
             tape=tape,
             contracts=Contracts(tape.specs),
             time=MarketTime(
-                start_ns=_find_start_ns(config, tape),
+                start_ns=tape.source.first_ns if config.start_ns is None else config.start_ns,
                 rate=config.rate,
                 monotonic=time.monotonic,
             ),
@@ -181,12 +180,6 @@ class _Life:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.hub.drop_all()
-
-
-def _find_start_ns(config: BrokerConfig, tape: Tape) -> int:
-    if config.is_now:
-        return SystemClock().now_ns()
-    return tape.source.first_ns if config.start_ns is None else config.start_ns
 
 
 async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -69,45 +69,53 @@ class _Day:
 
     def __init__(self, tape: Tape, day: int) -> None:
         self._tape = tape
-        self._begin_ns = day * DAY_NS - IST_OFFSET_NS
-        self._minutes = self._read_minutes(self._begin_ns, self._begin_ns + DAY_NS)
-        # The minute that was read and is not over yet, by the time asked for.
+        begin_ns = day * DAY_NS - IST_OFFSET_NS
+        self._minutes = _read_minutes(tape, begin_ns, begin_ns + DAY_NS)
+        # The minute that was read and is not over yet, by the latest time asked for.
         self._ahead: npt.NDArray[np.void] | None = None
         self._done: list[npt.NDArray[np.void]] = []
         # Cumulative, at the end of what is done.
         self._volumes = np.zeros(len(tape.specs))
 
     def find_minutes(self, row: int, to_ns: int) -> npt.NDArray[np.void]:
-        while self._ahead is not None or (ahead := next(self._minutes, None)) is not None:
-            ticks = self._ahead if self._ahead is not None else ahead
-            assert ticks is not None
-            self._ahead = ticks
-            if _find_minute(ticks) + MINUTE_NS > to_ns:
-                break
-            self._done.append(make_candles(ticks, self._volumes))
-            self._volumes[ticks["instrument_id"]] = ticks["volume"]
-            self._ahead = None
-        parts = [candles[candles["row"] == row] for candles in self._done]
-        if self._ahead is not None:
-            begun = self._ahead[self._ahead["ts_event_ns"] < to_ns]
-            begun = begun[begun["instrument_id"] == row]
-            parts.append(make_candles(begun, self._volumes))
-        return np.concatenate([np.zeros(0, CANDLE_DTYPE), *parts])
+        """Return an instrument's candles of what was told of the day before an instant."""
+        self._go_on(to_ns)
+        minute_ns = to_ns // MINUTE_NS * MINUTE_NS
+        over = [each[each["row"] == row] for each in self._done if each["ts_ns"][0] < minute_ns]
+        candles = np.concatenate([np.zeros(0, CANDLE_DTYPE), *over])
+        begun = [ticks[ticks["instrument_id"] == row]
+                 for ticks in _read_minutes(self._tape, minute_ns, to_ns)]  # fmt: skip
+        volumes = np.zeros(len(self._tape.specs))
+        volumes[row] = candles["volume"].sum()
+        return np.concatenate([candles, *(make_candles(ticks, volumes) for ticks in begun)])
 
-    def _read_minutes(self, from_ns: int, to_ns: int) -> Iterator[npt.NDArray[np.void]]:
-        """Yield the ticks of each minute that has any, by exchange time."""
-        kept: list[npt.NDArray[np.void]] = []
-        for batch in self._tape.source.read(self._tape.find_seq(from_ns)):
-            if isinstance(batch, Deafness):
-                continue
-            if kept and _find_minute(batch.ticks) > _find_minute(kept[0]):
-                yield np.concatenate(kept)
-                kept.clear()
-            if int(batch.ticks["ts_event_ns"][0]) >= to_ns:
-                break
-            kept.append(batch.ticks)
-        if kept:
+    def _go_on(self, to_ns: int) -> None:
+        """Make the candles of what is over by an instant."""
+        while True:
+            if self._ahead is None:
+                self._ahead = next(self._minutes, None)
+            if self._ahead is None or _find_minute(self._ahead) + MINUTE_NS > to_ns:
+                return
+            self._done.append(make_candles(self._ahead, self._volumes))
+            self._volumes[self._ahead["instrument_id"]] = self._ahead["volume"]
+            self._ahead = None
+
+
+def _read_minutes(tape: Tape, from_ns: int, to_ns: int) -> Iterator[npt.NDArray[np.void]]:
+    """Yield the ticks of each minute in `[from, to)` that has any, by exchange time."""
+    kept: list[npt.NDArray[np.void]] = []
+    for batch in tape.source.read(tape.find_seq(from_ns)):
+        if isinstance(batch, Deafness):
+            continue
+        ticks = batch.ticks[batch.ticks["ts_event_ns"] < to_ns]
+        if kept and (not len(ticks) or _find_minute(ticks) > _find_minute(kept[0])):
             yield np.concatenate(kept)
+            kept.clear()
+        if not len(ticks):
+            break
+        kept.append(ticks)
+    if kept:
+        yield np.concatenate(kept)
 
 
 def make_candles(

@@ -25,9 +25,8 @@ class BrokerConfig:
     ----------
     host, port : where it listens; port 0 takes a free one.
     market : the market it plays; its seed is the broker's.
-    hours : the first day's session, `HH:MM` in the exchanges' zone, whatever the calendar says.
+    recording : a file of ticks (docs/guides/files.md), played in place of an invented market.
     start_ns : the market time it begins at, nanoseconds UTC; None: at the market's first tick.
-    is_now : begins at what time it is, in place of `start_ns`.
     rate : seconds of market time a second; 0: stands until it is told.
     slices : into so many frames, spread over the time until the next, an instant's ticks are cut.
     packets_per_frame : at most so many packets go into one frame.
@@ -43,9 +42,8 @@ class BrokerConfig:
     host: str = "127.0.0.1"
     port: int = 0
     market: SimulationConfig = field(default_factory=SimulationConfig)
-    hours: tuple[str, str] | None = None
+    recording: Path | None = None
     start_ns: int | None = None
-    is_now: bool = False
     rate: float = 1.0
     slices: int = 1
     packets_per_frame: int = 500

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from strikewire.core.errors import InvalidInputError
+from strikewire.core.instants import from_date
 from strikewire.core.instruments import InstrumentSpec
+from strikewire.core.ticks import TickBatch
+from strikewire.feeds.files import FileReader, TickTable
 from strikewire.feeds.simulated import SimulatedMarket, SimulationConfig, make_simulated_source
-from strikewire.feeds.tick_source import TickSource
-from strikewire.reference.market_rules import MarketRule, MarketRules, RuleKind, load_packaged_rules
+from strikewire.feeds.tick_source import TickSource, compute_session_key, make_tick_source
+from strikewire.reference.market_rules import MarketRules, load_packaged_rules
+from strikewire_fakebroker.config import BrokerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +39,23 @@ class Tape:
     find_listed: Callable[[int], npt.NDArray[np.intp]]
 
 
-def open_simulation(config: SimulationConfig, hours: tuple[str, str] | None = None) -> Tape:
-    """Return the tape of a simulated market, on the packaged market rules.
-
-    Parameters
-    ----------
-    hours : the first day's session, `HH:MM` in the exchanges' zone, in place of the calendar's.
+def open_tape(config: BrokerConfig) -> Tape:
+    """Return what a broker plays: its recording if it has one, else its simulated market.
 
     Raises
     ------
-    InvalidInputError : the market cannot be: see `SimulatedMarket`.
+    FileLayoutError : the recording cannot be read.
+    InvalidInputError : it holds no ticks, or the market cannot be: see `SimulatedMarket`.
     """
     # Contracts end after the market does, and the calendar reaches years past this day.
-    rules = MarketRules(load_packaged_rules(), through=config.start_day + timedelta(days=366))
-    if hours is not None:
-        value = dict(zip(("open", "close"), hours, strict=True))
-        rules = rules.overlay(
-            MarketRule(venue, RuleKind.SPECIAL, config.start_day, None, value, source="fake broker")
-            for venue in rules.venues
-        )
+    through = config.market.start_day + timedelta(days=366)
+    rules = MarketRules(load_packaged_rules(), through=through)
+    if config.recording is not None:
+        return _open_recording(config.recording, rules)
+    return _open_simulation(config.market, rules)
+
+
+def _open_simulation(config: SimulationConfig, rules: MarketRules) -> Tape:
     market = SimulatedMarket(config, find_calendar=rules.calendar)
     rows = np.arange(len(market.specs), dtype=np.int32)
     return Tape(
@@ -59,4 +63,30 @@ def open_simulation(config: SimulationConfig, hours: tuple[str, str] | None = No
         source=make_simulated_source(market, rows),
         find_seq=market.find_seq,
         find_listed=market.find_listed,
+    )
+
+
+def _open_recording(path: Path, rules: MarketRules) -> Tape:
+    """Return the tape of a file of ticks, told by exchange time; ticks without one are left out."""
+    table = FileReader(rules=rules).read_all(path).table
+    is_timed = table.ticks["ts_event_ns"] > 0 if isinstance(table, TickTable) else np.zeros(0)
+    if not isinstance(table, TickTable) or not is_timed.any():
+        msg = f"ticks were wanted, found none in {path.name}"
+        raise InvalidInputError(msg)
+    ticks = table.ticks[is_timed]
+    ticks["ts_recv_ns"] = ticks["ts_event_ns"]
+    instants_ns = ticks["ts_event_ns"].copy()
+    ends_ns = np.array(
+        [np.iinfo(np.int64).max if spec.expiry is None else from_date(spec.expiry)
+         for spec in table.specs]
+    )  # fmt: skip
+    return Tape(
+        specs=table.specs,
+        source=make_tick_source(
+            TickBatch(ticks, None if table.depth is None else table.depth[is_timed]),
+            session_key=compute_session_key(path),
+            description=f"{len(ticks):,} ticks of {path.name}",
+        ),
+        find_seq=lambda before_ns: int(np.searchsorted(instants_ns, before_ns)),
+        find_listed=lambda day_ns: np.flatnonzero(ends_ns >= day_ns),
     )

@@ -13,7 +13,7 @@ import pytest
 from strikewire.core.instants import MINUTE_NS, SECOND_NS, from_datetime
 from strikewire_fakebroker.config import BrokerConfig
 from strikewire_fakebroker.contracts import Contracts
-from strikewire_fakebroker.tape import open_simulation
+from strikewire_fakebroker.tape import open_tape
 from tests.eventually import eventually
 from tests.fakebroker import API_KEY, API_SECRET
 
@@ -29,7 +29,7 @@ def http(fake_broker):
 
 @pytest.fixture(scope="module")
 def tape():
-    return open_simulation(BrokerConfig().market)
+    return open_tape(BrokerConfig())
 
 
 def find_error(answer):
