@@ -53,6 +53,6 @@ class BrokerConfig:
     instruments_per_socket: int = 3_000
     api_key: str = "fakekey"
     api_secret: str = "fakesecret"  # noqa: S105 (of an application that does not exist)
-    redirect_url: str = "http://127.0.0.1:8081/kite/callback"
+    redirect_url: str = "http://127.0.0.1:8081/login/kite"
     has_expired_candles: bool = False
     script: Path | None = None

@@ -11,6 +11,7 @@ const ROUTES = {
   "/api/v1/auth/setup": ["post"],
   "/api/v1/bars": ["get"],
   "/api/v1/feed/coverage": ["get"],
+  "/api/v1/feed/login": ["get", "post"],
   "/api/v1/fo/expiries": ["get"],
   "/api/v1/fo/metrics": ["get"],
   "/api/v1/fo/smile": ["get"],

@@ -170,6 +170,32 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/feed/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Login
+         * @description Show whether somebody is logged in with the broker, and until when.
+         */
+        get: operations["get_login_api_v1_feed_login_get"];
+        put?: never;
+        /**
+         * Post Login
+         * @description Log in with a request token: in force with the answer here, elsewhere within seconds.
+         *
+         *     409 where the broker does not take it, or this server has no key for one: begin again.
+         */
+        post: operations["post_login_api_v1_feed_login_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/fo/expiries": {
         parameters: {
             query?: never;
@@ -599,6 +625,54 @@ export interface components {
             bars: components["schemas"]["BarBody"][];
         };
         /**
+         * BrokerLoginBody
+         * @description How the login with the broker is.
+         */
+        BrokerLoginBody: {
+            /**
+             * Broker
+             * @constant
+             */
+            broker: "kite";
+            /**
+             * Is Configured
+             * @description Whether this server has the broker's key and secret.
+             */
+            is_configured: boolean;
+            /** @description `none`: nobody has logged in. `expired`: the broker's hour has come. `refused`: the broker said so before. */
+            state: components["schemas"]["LoginState"];
+            /**
+             * Broker User
+             * @description Whose login it is, as the broker names them.
+             */
+            broker_user: string | null;
+            /**
+             * Issued At
+             * @description When it was made, RFC 3339.
+             */
+            issued_at: string | null;
+            /**
+             * Dies At
+             * @description When the broker ends it, RFC 3339.
+             */
+            dies_at: string | null;
+            /**
+             * Refused At
+             * @description When the broker first refused it, RFC 3339.
+             */
+            refused_at: string | null;
+            /**
+             * Reason
+             * @description Why it is no good, where there is more to say.
+             */
+            reason: string | null;
+            /**
+             * Login Url
+             * @description The broker's page to log in on; null where there is no key, and for callers without `feed:login`. Its `redirect_params` come back with the redirect.
+             */
+            login_url: string | null;
+        };
+        /**
          * ChainSource
          * @description How a table came to be.
          * @enum {string}
@@ -965,6 +1039,23 @@ export interface components {
             /** Password */
             password: string;
         };
+        /**
+         * LoginCommand
+         * @description What the broker's redirect brought.
+         */
+        LoginCommand: {
+            /**
+             * Request Token
+             * @description Good once, for minutes.
+             */
+            request_token: string;
+        };
+        /**
+         * LoginState
+         * @description What a login is good for.
+         * @enum {string}
+         */
+        LoginState: "none" | "valid" | "expired" | "refused";
         /**
          * MeBody
          * @description Who is asking.
@@ -2759,6 +2850,221 @@ export interface operations {
             };
             /** @description Internal Server Error */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_login_api_v1_feed_login_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerLoginBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_login_api_v1_feed_login_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginCommand"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BrokerLoginBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Bad Gateway */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

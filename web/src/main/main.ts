@@ -4,10 +4,12 @@ import "../views/styles/modes.css";
 
 import { mount } from "svelte";
 
+import { BrokerLoginClient } from "../client/broker-login.ts";
 import { IdentityClient } from "../client/identity.ts";
 import { RestClient } from "../client/rest.ts";
 import { Transport } from "../client/transport.ts";
 import { readMachineClock } from "../helpers/instant.ts";
+import { BrokerLogin } from "../model/broker-login.svelte.ts";
 import { ChartModel } from "../model/chart.svelte.ts";
 import { Connection } from "../model/connection.svelte.ts";
 import { Preferences } from "../model/preferences.ts";
@@ -48,7 +50,14 @@ function buildWorkstation(): Workstation {
     router: new Router(window),
     theme: new Theme(preferences, window.matchMedia("(prefers-color-scheme: dark)")),
     ticker: new Ticker(readMachineClock),
+    brokerLogin: new BrokerLogin(new BrokerLoginClient(transport), preferences, drawState),
   });
+}
+
+/** Without `randomUUID`, which browsers keep from a page that came by plain http. */
+function drawState(): string {
+  const drawn = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(drawn, (each) => each.toString(16).padStart(2, "0")).join("");
 }
 
 /** Reading the property throws where the browser keeps nothing. */

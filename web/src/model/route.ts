@@ -16,10 +16,18 @@ export interface OptionRoute {
   readonly asOf: MarketMs | null;
 }
 
+/** Where the broker sends people back to: what they bring, and what they were sent with. */
+export interface BrokerLoginRoute {
+  readonly page: "broker-login";
+  readonly requestToken: string | null;
+  readonly state: string | null;
+}
+
 /** What the address says is to be shown. */
 export type Route =
   | { readonly page: "chart"; readonly symbol: string | null; readonly timeframe: Timeframe }
   | OptionRoute
+  | BrokerLoginRoute
   /** How the broker is heard. */
   | { readonly page: "feed" }
   | { readonly page: "about" }
@@ -60,6 +68,13 @@ export function parseRoute(url: URL): Route {
       };
     case "/feed":
       return { page: "feed" };
+    case "/login/kite":
+      return {
+        page: "broker-login",
+        // The broker says `status=success` with every token, and brings none without.
+        requestToken: url.searchParams.get("request_token"),
+        state: url.searchParams.get("state"),
+      };
     case "/about":
       return { page: "about" };
     case "/sign-in":
@@ -111,6 +126,14 @@ export function formatRoute(route: Route): string {
     case "pcr":
     case "monitor":
       return formatOptionRoute(route);
+    case "broker-login": {
+      const { requestToken, state } = route;
+      const query = new URLSearchParams({
+        ...(requestToken === null ? {} : { request_token: requestToken }),
+        ...(state === null ? {} : { state }),
+      }).toString();
+      return query === "" ? "/login/kite" : `/login/kite?${query}`;
+    }
     case "feed":
     case "about":
     case "account":

@@ -2,6 +2,7 @@ import type { Timeframe } from "../client/bar.ts";
 import type { RestClient } from "../client/rest.ts";
 import type { Transport } from "../client/transport.ts";
 import type { MarketMs } from "../helpers/instant.ts";
+import type { BrokerLogin } from "./broker-login.svelte.ts";
 import { type ChartModel, describeProblem, RETRY_MS } from "./chart.svelte.ts";
 import type { Connection } from "./connection.svelte.ts";
 import { describeFeed, type FeedState } from "./feed.ts";
@@ -28,6 +29,7 @@ export interface WorkstationParts {
   readonly theme: Theme;
   readonly ticker: Ticker;
   readonly preferences: Preferences;
+  readonly brokerLogin: BrokerLogin;
 }
 
 /** Everything the views show, in one hand. */
@@ -44,6 +46,7 @@ export class Workstation {
   readonly ticker: Ticker;
   readonly preferences: Preferences;
   readonly rest: RestClient;
+  readonly brokerLogin: BrokerLogin;
   /** Whether keys without Ctrl mean something. */
   allowsSingleKeys = $state.raw(true);
   /** Why there was no instrument to begin with. */
@@ -63,6 +66,7 @@ export class Workstation {
     this.ticker = parts.ticker;
     this.preferences = parts.preferences;
     this.rest = parts.rest;
+    this.brokerLogin = parts.brokerLogin;
     this.allowsSingleKeys = parts.preferences.find("single-keys") !== "off";
   }
 
