@@ -13,6 +13,7 @@ from strikewire.auth.stream_tickets import StreamTickets
 from strikewire.core.clock import Clock
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
+from strikewire.live.backfill_desk import BackfillDesk
 from strikewire.live.bar_streams import BarStreams
 from strikewire.live.broker_login import BrokerLogin
 from strikewire.live.budget import Budget
@@ -58,6 +59,7 @@ class Runtime:
     idempotency : does a thing once, however often it is asked for.
     contracts : underlyings and their expiries.
     contract_board : futures, and the books of contracts.
+    backfills : what is missing, and what is done about it.
     bar_streams : snapshots and changes of bars, for sockets.
     charts : whatever has bars, computed things too.
     chain_history : chains now, and at any recorded minute.
@@ -90,6 +92,7 @@ class Runtime:
     history: BarHistory
     quotes: QuoteBoard
     coverage: CoverageReader
+    backfills: BackfillDesk
     chain_history: ChainHistory
     hub: Hub
     bar_streams: BarStreams

@@ -140,6 +140,17 @@ async def log_in_with_broker(stage):
     )
 
 
+async def create_backfill(stage):
+    # Before anybody has logged in with the broker, so that it is still to be done.
+    body = {"symbols": ["NFO:BANKNIFTY-I"], "from": "2022-12-30", "to": "2022-12-31"}
+    return await stage.admin.post("/api/v1/backfills", json=body)
+
+
+async def cancel_job(stage):
+    location = (await create_backfill(stage)).headers["location"]
+    return await stage.admin.post(f"{location}/cancel")
+
+
 #: A request that succeeds, for every route that changes something.
 ATTEMPTS = {
     ("PUT", RULES): put_rule,
@@ -158,6 +169,8 @@ ATTEMPTS = {
     ("POST", "/api/v1/keys"): create_key,
     ("PATCH", "/api/v1/keys/{key_id}"): change_key,
     ("DELETE", "/api/v1/keys/{key_id}"): revoke_key,
+    ("POST", "/api/v1/backfills"): create_backfill,
+    ("POST", "/api/v1/jobs/{job_id}/cancel"): cancel_job,
     ("POST", "/api/v1/feed/login"): log_in_with_broker,
 }
 

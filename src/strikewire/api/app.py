@@ -29,6 +29,7 @@ from strikewire.api.udf import endpoints as udf
 from strikewire.api.v1 import (
     audit,
     auth,
+    backfills,
     bars,
     coverage,
     feed_coverage,
@@ -113,6 +114,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     bars.add_routes(routes)
     instruments.add_routes(routes)
     coverage.add_routes(routes)
+    backfills.add_routes(routes)
     feed_coverage.add_routes(routes)
     market.add_routes(routes)
     market_rules.add_routes(routes)

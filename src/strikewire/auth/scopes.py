@@ -33,6 +33,10 @@ class Scope(StrEnum):
     FEED_READ = "feed:read"
     #: Log in with the broker, for the whole desk.
     FEED_LOGIN = "feed:login"
+    #: See what long work there is, and how it is getting on.
+    JOBS_READ = "jobs:read"
+    #: Have long work done, such as filling bars, and stop it.
+    JOBS_WRITE = "jobs:write"
     #: Read `/metrics`, where the operator has closed it to the public.
     METRICS_READ = "metrics:read"
     #: See who one is, and where one is signed in.
@@ -60,6 +64,7 @@ _VIEWER: Final = frozenset(
         Scope.COVERAGE_READ,
         Scope.MARKET_RULES_READ,
         Scope.REPLAY_READ,
+        Scope.JOBS_READ,
         Scope.FEED_READ,
         Scope.SELF_READ,
         Scope.SELF_WRITE,
@@ -68,7 +73,7 @@ _VIEWER: Final = frozenset(
         Scope.STREAMS_OPEN,
     }
 )
-_TRADER: Final = _VIEWER | {Scope.REPLAY_CONTROL}
+_TRADER: Final = _VIEWER | {Scope.REPLAY_CONTROL, Scope.JOBS_WRITE}
 
 #: What each role may do. An administrator may do everything, what comes later included.
 ROLE_SCOPES: Final = MappingProxyType(

@@ -12,6 +12,7 @@ import numpy as np
 
 from strikewire import __version__
 from strikewire.auth.people import look_after
+from strikewire.bootstrap.backfill import BackfillTools, is_behind, start_backfill
 from strikewire.bootstrap.broker import start_broker
 from strikewire.bootstrap.chains import ChainTools, build_chains
 from strikewire.bootstrap.figures import (
@@ -42,8 +43,10 @@ from strikewire.core.clock import SystemClock
 from strikewire.core.errors import DependencyError
 from strikewire.engine.chains.records import ChainMinute
 from strikewire.engine.view import UpdateSink
+from strikewire.live.backfill import Readiness
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.chain_board import ChainBoard
+from strikewire.live.corrections import Readers
 from strikewire.live.coverage import CoverageReader
 from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
@@ -185,6 +188,23 @@ async def build_runtime(
             find_rules=lambda: rules.current,
             is_ready=lambda: watch.is_connected and watch.is_schema_ready,
         )
+        recorder = None if playing is None else playing.session.recorder
+        backfills = start_backfill(
+            settings,
+            BackfillTools(
+                database=database,
+                rest=None if broker is None else broker.rest,
+                find_calendar=rules.calendar,
+                clock=market_clock,
+                readers=Readers(pages, bar_streams),
+            ),
+            supervisor,
+            metrics,
+            Readiness(
+                is_ready=lambda: watch.is_connected and watch.is_schema_ready,
+                is_busy=lambda: recorder is not None and is_behind(recorder.pending_bars),
+            ),
+        )
         history = BarHistory(
             pages=pages,
             load_bars=reader.load_bars,
@@ -246,6 +266,7 @@ async def build_runtime(
                 find_calendar=rules.calendar,
                 clock=market_clock,
             ),
+            backfills=backfills,
             chain_history=chains.history,
             hub=build_hub(
                 OwnTopics(

@@ -27,6 +27,7 @@ from strikewire.live.corrections import Corrections
 from strikewire.observability.logs import get_logger
 from strikewire.resilience.failpoints import Failpoints
 from strikewire.store.database import Database, WriteSession
+from strikewire.store.gaps import GapFigures, GapStore
 from strikewire.store.instruments import InstrumentStore
 from strikewire.store.jobs import Claim, JobStore, Worker
 from strikewire.store.retries import retry_deadlock
@@ -131,8 +132,11 @@ class Backfill:
         self._worker = Worker(config.worker, config.lease_s)
         self._readiness = readiness
         self._queue = JobStore()
+        self._gap_store = GapStore()
         self._instruments = InstrumentStore()
         self.figures = BackfillFigures()
+        #: As they were when it last looked.
+        self.gaps = GapFigures(counts={}, open_since_ns=None)
 
     async def run(self) -> None:
         """Fill what there is to fill, until cancelled."""
@@ -149,6 +153,7 @@ class Backfill:
         """Take up a few items and do them; say whether there were any."""
         async with self._database.write() as session:
             await self._jobs.open_gaps(session)
+            self.gaps = await self._gap_store.load_figures(session)
             claims = await self._queue.claim(
                 session, BACKFILL, self._worker, limit=self._config.batch
             )

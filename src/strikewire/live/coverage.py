@@ -16,12 +16,14 @@ from strikewire.core.instruments import Instrument
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.store.coverage import CoverageDay, CoverageQuery, CoverageStore
 from strikewire.store.database import Database
+from strikewire.store.gaps import Gap, GapFilter, GapStore
 from strikewire.store.page_loads import LoadBars
 
 #: All trading days since there are screens; one instrument's days always fit.
 _MAX_DAYS: Final = 20_000
 #: A strike nobody trades lacks a bar every other minute; the first holes tell enough.
 _MAX_HOLES: Final = 20
+_MAX_GAPS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class DayCoverage:
     missing : how many of them are not there. A minute in which nobody traded has no bar either:
         that looks the same as one that was not heard.
     holes : the first of the stretches that are missing; only of single instruments' minutes.
+    gaps : the stretches of that day that the feed did not hear, the oldest first.
     """
 
     symbol: str
@@ -57,6 +60,7 @@ class DayCoverage:
     last_ns: int | None = None
     sources: Mapping[Source, int] | None = None
     holes: Sequence[Hole] = ()
+    gaps: Sequence[Gap] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class CoverageReader:
         self._load_bars = load_bars
         self._find_calendar = find_calendar
         self._clock = clock
+        self._gaps = GapStore()
 
     async def list_days(
         self, instrument: Instrument, wanted: CoverageRange
@@ -130,6 +135,7 @@ class CoverageReader:
         ]
         if wanted.timeframe is Timeframe.M1 and page:
             described = await self._add_holes(instrument, described, calendar)
+            described = await self._add_gaps(instrument, described)
         return described, len(days_ns)
 
     def _list_sessions(self, calendar: SessionCalendar, from_ns: int, to_ns: int) -> set[int]:
@@ -195,6 +201,27 @@ class CoverageReader:
                 holes = find_holes(np.setdiff1d(minutes_ns, bars["ts_ns"], assume_unique=True))
             found.append(replace(day, holes=holes))
         return found
+
+    async def _add_gaps(self, instrument: Instrument, days: list[DayCoverage]) -> list[DayCoverage]:
+        """Say of each day what the feed knows it did not hear."""
+        wanted = GapFilter(
+            instrument_id=instrument.id,
+            from_ns=days[0].day_ns,
+            to_ns=days[-1].day_ns + DAY_NS,
+        )
+        async with self._database.read() as session:
+            gaps, _ = await self._gaps.list_gaps(session, wanted, limit=_MAX_GAPS)
+        return [
+            replace(
+                day,
+                gaps=[
+                    gap
+                    for gap in reversed(gaps)
+                    if gap.from_ns < day.day_ns + DAY_NS and day.day_ns < gap.to_ns
+                ],
+            )
+            for day in days
+        ]
 
 
 def find_holes(missing_ns: npt.NDArray[np.int64]) -> tuple[Hole, ...]:

@@ -194,6 +194,24 @@ QUOTE_AGE: Final = SampledFamily(
     "gauge",
 )
 
+GAPS: Final = SampledFamily(
+    "strikewire_gaps", "Stretches that were not heard, by state.", "gauge", ("state",)
+)
+GAP_OPEN_SINCE: Final = SampledFamily(
+    "strikewire_gap_open_since_seconds",
+    "When the oldest of them that is being filled, or waits to be, began; 0: there is none.",
+    "gauge",
+)
+BACKFILL_ITEMS: Final = SampledFamily(
+    "strikewire_backfill_items",
+    "Days of instruments that were filled, by what came of it.",
+    "counter",
+    ("outcome",),
+)
+BACKFILL_BARS: Final = SampledFamily(
+    "strikewire_backfill_bars", "Bars that a backfill added or replaced.", "counter"
+)
+
 SOCKETS: Final = SampledFamily("strikewire_sockets", "WebSockets that are open.", "gauge")
 STREAM_TOPICS: Final = SampledFamily(
     "strikewire_stream_topics", "Topics of bars that somebody listens to.", "gauge"
@@ -246,7 +264,8 @@ SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, LOOP_TASKS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS,
     BARS, JOURNAL_BYTES, JOURNALS, JOURNALS_BYTES, JOURNALS_SAVED_BYTES, JOURNALS_DROPPED,
-    RECORDER_QUEUE, CHAIN_ROWS, BUDGET_INSTRUMENTS, BUDGET_SLOTS,
+    RECORDER_QUEUE, CHAIN_ROWS, GAPS, GAP_OPEN_SINCE, BACKFILL_ITEMS, BACKFILL_BARS,
+    BUDGET_INSTRUMENTS, BUDGET_SLOTS,
     BUDGET_WAITING, BUDGET_POSITIONS_LEFT_OUT, BUDGET_CHANGES, BUDGET_BUSY, QUOTE_CALLS,
     QUOTE_TICKS, QUOTE_AGE, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS, STREAM_MESSAGES,
     STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED, STREAM_DROPPED, STREAM_SLOW_CLIENTS,

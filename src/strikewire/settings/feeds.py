@@ -142,6 +142,16 @@ class FeedSettings(BaseSettings):
             raise ValueError(msg)
         return value
 
+    backfill_settle_s: Seconds = setting(
+        90.0,
+        "How long after a minute's end the broker's candle of it may still change: what was not "
+        "heard is asked for then, seconds.",
+    )
+    backfill_retry_s: Seconds = setting(
+        1_800.0,
+        "How long a gap that could not be filled is left before it is tried again, seconds.",
+    )
+
     @field_validator(*_SCHEMES)
     @classmethod
     def _check_broker_url(cls, value: str, info: ValidationInfo) -> str:

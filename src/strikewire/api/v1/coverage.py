@@ -15,6 +15,7 @@ from strikewire.auth.scopes import Scope
 from strikewire.core.bars import Timeframe
 from strikewire.core.instants import format_rfc3339, to_date
 from strikewire.live.coverage import CoverageRange, DayCoverage
+from strikewire.store.gaps import GapState
 
 
 class HoleBody(schemas.Body):
@@ -22,6 +23,17 @@ class HoleBody(schemas.Body):
 
     start: str = Field(alias="from")
     stop: str = Field(alias="to")
+
+
+class DayGapBody(schemas.Body):
+    """What the feed did not hear, whoever's minutes have been filled since."""
+
+    id: int
+    start: str = Field(alias="from")
+    stop: str = Field(alias="to")
+    reason: str
+    state: GapState
+    recorded_at: str = Field(description="Since when it is known.")
 
 
 class DayBody(schemas.Body):
@@ -39,6 +51,7 @@ class DayBody(schemas.Body):
     last: str | None
     sources: dict[str, int] = Field(description="Bars by where they came from.")
     holes: list[HoleBody] = Field(description="The first twenty stretches that are missing.")
+    gaps: list[DayGapBody] = Field(description="What the feed did not hear of it, oldest first.")
 
 
 class CoverageBody(schemas.Freshness):
@@ -92,6 +105,17 @@ def _describe(day: DayCoverage) -> dict[str, Any]:
         "holes": [
             {"from": format_rfc3339(hole.from_ns), "to": format_rfc3339(hole.to_ns)}
             for hole in day.holes
+        ],
+        "gaps": [
+            {
+                "id": gap.id,
+                "from": format_rfc3339(gap.from_ns),
+                "to": format_rfc3339(gap.to_ns),
+                "reason": gap.reason,
+                "state": gap.state,
+                "recorded_at": format_rfc3339(gap.recorded_ns),
+            }
+            for gap in day.gaps
         ],
     }
 

@@ -1,0 +1,132 @@
+"""Filling what was not heard: put together from the broker, the store and those who show bars."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from strikewire.bootstrap.stores import make_audit_trail
+from strikewire.core.clock import Clock
+from strikewire.feeds.kite.rest import KiteRest
+from strikewire.live.backfill import Backfill, BackfillConfig, Readiness
+from strikewire.live.backfill_desk import BackfillDesk
+from strikewire.live.backfill_jobs import BackfillJobs
+from strikewire.live.broker_candles import BrokerCandles
+from strikewire.live.corrections import Corrections, Readers
+from strikewire.observability import metrics as catalogue
+from strikewire.observability.metrics import Metrics
+from strikewire.reference.sessions import SessionCalendar
+from strikewire.resilience.failpoints import Failpoints
+from strikewire.resilience.supervisor import Supervisor
+from strikewire.settings import Settings
+from strikewire.store.bars import BarStore
+from strikewire.store.database import Database
+from strikewire.store.gaps import GapState
+from strikewire.store.instruments import InstrumentStore
+
+_BACKFILL: Final = "backfill"
+#: A minute of nine thousand instruments, which the recorder has in the store within a second.
+_BUSY_BARS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillTools:
+    """What a backfill is put together from.
+
+    Parameters
+    ----------
+    rest : asks the broker; None where no broker is set.
+    clock : the market's time.
+    readers : who shows bars in this program; None: nobody.
+    """
+
+    database: Database
+    rest: KiteRest | None
+    find_calendar: Callable[[str], SessionCalendar]
+    clock: Clock
+    readers: Readers | None = None
+
+
+def start_backfill(
+    settings: Settings,
+    tools: BackfillTools,
+    supervisor: Supervisor,
+    metrics: Metrics,
+    readiness: Readiness,
+) -> BackfillDesk:
+    """Begin to fill what is missing, if there is somebody to be asked; return who takes requests.
+
+    Any number of programs may do so: one of them at a time does.
+    """
+    backfill = make_backfill(settings, tools, readiness)
+    if backfill is not None:
+        supervisor.start(_BACKFILL, backfill.run)
+        _show_metrics(metrics, backfill)
+    return make_desk(settings, tools)
+
+
+def make_desk(settings: Settings, tools: BackfillTools) -> BackfillDesk:
+    """Return who takes requests and answers questions."""
+    return BackfillDesk(
+        database=tools.database,
+        jobs=None if tools.rest is None else _make_jobs(settings, tools),
+        trail=make_audit_trail(tools.database),
+        clock=tools.clock,
+    )
+
+
+def make_backfill(
+    settings: Settings, tools: BackfillTools, readiness: Readiness
+) -> Backfill | None:
+    """Return what fills; None where there is nobody to be asked."""
+    if tools.rest is None:
+        return None
+    return Backfill(
+        config=BackfillConfig(
+            worker=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+            failpoints=Failpoints(settings.failpoint),
+        ),
+        database=tools.database,
+        jobs=_make_jobs(settings, tools),
+        source=BrokerCandles(
+            rest=tools.rest, database=tools.database, instruments=InstrumentStore()
+        ),
+        corrections=make_corrections(tools),
+        readiness=readiness,
+    )
+
+
+def make_corrections(tools: BackfillTools) -> Corrections:
+    """Return what writes candles over bars."""
+    return Corrections(bars=BarStore(), find_calendar=tools.find_calendar, readers=tools.readers)
+
+
+def is_behind(pending_bars: int) -> bool:
+    """Say whether so many bars of ticks wait for the store that nobody else should."""
+    return pending_bars > _BUSY_BARS
+
+
+def _make_jobs(settings: Settings, tools: BackfillTools) -> BackfillJobs:
+    return BackfillJobs(
+        find_calendar=tools.find_calendar,
+        settle_s=settings.backfill_settle_s,
+        retry_s=settings.backfill_retry_s,
+    )
+
+
+def _show_metrics(metrics: Metrics, backfill: Backfill) -> None:
+    figures = backfill.figures
+    metrics.sample(
+        catalogue.BACKFILL_ITEMS,
+        lambda: [((outcome,), count) for outcome, count in figures.items.items()],
+    )
+    metrics.sample_value(catalogue.BACKFILL_BARS, lambda: figures.bars)
+    metrics.sample(
+        catalogue.GAPS,
+        lambda: [((state.value,), backfill.gaps.counts.get(state, 0)) for state in GapState],
+    )
+    metrics.sample_value(catalogue.GAP_OPEN_SINCE, lambda: (backfill.gaps.open_since_ns or 0) / 1e9)
