@@ -76,6 +76,8 @@ USER = Reserved("2000000")
 OWNERSHIP = {
     ("/api/v1/auth/sessions/{session_id}", "session_id"): SESSION,
     ("/api/v1/instruments/{symbol}", "symbol"): SHARED,
+    ("/api/v1/jobs/{job_id}", "job_id"): SHARED,
+    ("/api/v1/jobs/{job_id}/cancel", "job_id"): SHARED,
     ("/api/v1/keys/{key_id}", "key_id"): KEY,
     ("/api/v1/market-rules/{venue}/{kind}/{valid_from}", "venue"): SHARED,
     ("/api/v1/market-rules/{venue}/{kind}/{valid_from}", "kind"): SHARED,

@@ -15,6 +15,11 @@ export interface ChartPoint {
   readonly bar: Bar | null;
 }
 
+/** Whether the feed was deaf for a part of it, and nobody has filled it yet. */
+export function isPartlyHeard({ bar }: ChartPoint): boolean {
+  return bar !== null && bar.status === "partial" && !bar.isForming;
+}
+
 /** Consecutive places without a bar: indices into the points, both inclusive. */
 export interface Gap {
   readonly from: number;

@@ -32,7 +32,8 @@ export function describeBar(bar: Bar | null, hovered: ChartPoint | null): string
   if (bar === null) {
     return hovered === null ? "" : "no bar: no trade heard";
   }
-  const status = bar.isForming ? "forming" : bar.status;
+  const heard = bar.status === "partial" ? "partial: not all of it was heard" : bar.status;
+  const status = bar.isForming ? "forming" : heard;
   return `${status}, ${SOURCES[bar.source]}`;
 }
 

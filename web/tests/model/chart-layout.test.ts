@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import type { Bar, Timeframe } from "../../src/client/bar.ts";
 import type { SessionRule } from "../../src/client/rest.ts";
 import { Zone } from "../../src/helpers/zone.ts";
-import { ChartLayout } from "../../src/model/chart-layout.ts";
+import { ChartLayout, isPartlyHeard } from "../../src/model/chart-layout.ts";
+import { describeBar } from "../../src/model/legend.ts";
 import { SessionHours } from "../../src/model/sessions.ts";
 import { makeBar, makeMinutes } from "../bars.ts";
 
@@ -153,4 +154,16 @@ test("gives the same piece by piece as at once", () => {
   expect(grown.points).toEqual(whole.points);
   expect(grown.gaps).toEqual(whole.gaps);
   expect(grown.breaks).toEqual(whole.breaks);
+});
+
+test("a bar that was not heard whole is told from one that is forming", () => {
+  const whole = makeBar("2026-07-01T09:15:00+05:30");
+  const deaf: Bar = { ...whole, status: "partial", isForming: false };
+  const forming: Bar = { ...whole, status: "partial", isForming: true };
+  const { points } = new ChartLayout({ timeframe: "1m", zone: INDIA, hours: NFO }, [deaf]);
+
+  expect(points.map(isPartlyHeard)).toEqual([true]);
+  expect(describeBar(deaf, null)).toContain("not all of it was heard");
+  expect(describeBar(forming, null)).toMatch(/^forming/);
+  expect(describeBar(whole, null)).not.toContain("heard:");
 });

@@ -8,7 +8,7 @@ import type {
   Time,
 } from "lightweight-charts";
 
-import type { Gap } from "../../model/chart-layout.ts";
+import { type ChartPoint, type Gap, isPartlyHeard } from "../../model/chart-layout.ts";
 import type { Palette } from "./palette.ts";
 
 type DrawingTarget = Parameters<IPrimitivePaneRenderer["draw"]>[0];
@@ -18,13 +18,17 @@ const DASH_PX = 4;
 
 /** What is marked, by places on the time axis. */
 export interface Marks {
+  readonly points: readonly ChartPoint[];
   readonly gaps: readonly Gap[];
   readonly breaks: readonly number[];
 }
 
-/** Draws, behind the candles, a line where a session begins and hatching where bars are missing. */
+/**
+ * Draws, behind the candles, a line where a session begins, and hatching where bars are missing or
+ * not all of their ticks were heard.
+ */
 export class SessionMarks implements IPanePrimitive {
-  #marks: Marks = { gaps: [], breaks: [] };
+  #marks: Marks = { points: [], gaps: [], breaks: [] };
   #palette: Palette;
   #scale: ITimeScaleApi<Time> | null = null;
   #requestUpdate: (() => void) | null = null;
@@ -81,6 +85,16 @@ export class SessionMarks implements IPanePrimitive {
         if (to >= visible.from - 1 && from <= visible.to + 1) {
           const left = (toX(from) - half) * ratio;
           const right = (toX(to) + half) * ratio;
+          hatch(context, left, right, bitmapSize.height, HATCH_PX * ratio);
+        }
+      }
+      const { points } = this.#marks;
+      const end = Math.min(points.length - 1, Math.ceil(visible.to) + 1);
+      for (let index = Math.max(0, Math.floor(visible.from) - 1); index <= end; index += 1) {
+        const point = points[index];
+        if (point !== undefined && isPartlyHeard(point)) {
+          const x = toX(index);
+          const [left, right] = [(x - half) * ratio, (x + half) * ratio];
           hatch(context, left, right, bitmapSize.height, HATCH_PX * ratio);
         }
       }
