@@ -22,6 +22,7 @@ from tests.api.conftest import make_database
 from tests.api.test_serving import run, start
 from tests.canaries import CANARY, CANARY_KEYS, check_silence
 from tests.eventually import eventually
+from tests.unit.feeds.scripted_server import answer, fail, serve_script
 
 PASSWORD = f"{CANARY}-database"
 MASTER_KEY = f"{CANARY}-master-key-of-the-operator"
@@ -92,12 +93,38 @@ def test_settings_are_dumped_without_their_secrets():
     assert all(isinstance(each, SecretStr) for each in held)
 
 
+def echo_secrets(status):
+    """Answer as a broker that repeats all it knows."""
+    known = (SECRETS["kite_api_key"], SECRETS["kite_api_secret"], f"{CANARY}-request")
+    return fail("TokenException", status, " ".join(known))
+
+
+async def log_in_with_broker(program, broker):
+    """Log in with a broker that repeats secrets, and then with one that gives a token."""
+    session = {"access_token": f"{CANARY}-access", "user_id": "AB1234"}
+    broker.answers[:] = [echo_secrets(403), answer({"status": "success", "data": session})]
+    body, key = {"request_token": f"{CANARY}-request"}, {"X-API-Key": MASTER_KEY}
+    for status in (409, 200):
+        made = await program.client.post("/api/v1/feed/login", json=body, headers=key)
+        assert made.status_code == status, made.text
+        # The page to log in on names the desk's application: it is the one place that does.
+        yield made.text.replace(SECRETS["kite_api_key"], "")
+
+
 async def test_program_never_shows_a_secret(desk_url):
+    async with serve_script(echo_secrets(403)) as broker:
+        await watch_program(desk_url, broker)
+
+
+async def watch_program(desk_url, broker):
+    """Run the program through a day on which much goes wrong, and see that it stays silent."""
     variables = {name_variable(name): value for name, value in SECRETS.items()}
     variables |= {name_variable("database_url"): desk_url, "LOG_LEVEL": "DEBUG"}
     told = []
 
-    async with start("serve", **variables, STRIKEWIRE_LOG_SAMPLE_BURST="0") as program:
+    variables |= {name_variable("kite_rest_url"): broker.url, "STRIKEWIRE_LOG_SAMPLE_BURST": "0"}
+
+    async with start("serve", **variables) as program:
 
         async def ask(method, path, **given):
             answer = await program.client.request(method, path, **given)
@@ -128,6 +155,9 @@ async def test_program_never_shows_a_secret(desk_url):
         for body in bodies:
             assert await ask("POST", "/api/v1/auth/refresh", json=body) >= 400
             assert await ask("POST", "/api/v1/auth/setup", json=body) >= 400
+        told.extend([said async for said in log_in_with_broker(program, broker)])
+        for path in ("/metrics", "/health"):
+            assert await ask("GET", path) == 200
         broken = f'{{"password": "{CANARY}", "token": '
         assert await ask("POST", "/api/v1/auth/login", content=broken) >= 400
 

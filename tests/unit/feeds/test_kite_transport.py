@@ -189,7 +189,7 @@ async def test_login_sends_the_checksum_and_never_the_secret(make_transport):
         (lambda transport: transport.get(ASKED, TOKEN), (TOKEN.api_key, TOKEN.value)),
         (
             lambda transport: make_login(transport).exchange_token(f"{CANARY}request"),
-            (KEYS.api_key, f"{CANARY}request"),
+            (KEYS.api_key, KEYS.api_secret, f"{CANARY}request"),
         ),
     ],
 )

@@ -70,7 +70,7 @@ class KiteLogin:
         """
         form = make_session_form(request_token, self._keys)
         try:
-            body = await self._transport.post(_SESSION, form)
+            body = await self._transport.post(_SESSION, form, secret=self._keys.api_secret)
         except BrokerTokenError as error:
             msg = f"the broker refuses the request token, begin the login again: {error.message}"
             raise BrokerTokenError(msg, **error.details) from error

@@ -164,19 +164,20 @@ class KiteTransport:
                 )
             await asyncio.sleep(delay_s)
 
-    async def post(self, call: Call, form: Mapping[str, str]) -> bytes:
+    async def post(self, call: Call, form: Mapping[str, str], *, secret: str) -> bytes:
         """Send a form, once: whether it had an effect is not known before its answer is here.
 
         Parameters
         ----------
         form : no value of it is ever told of.
+        secret : neither is this, which the broker knows without being sent it.
 
         Raises
         ------
         BrokerError : as in `get`.
         """
         request = self._client.build_request("POST", call.path, data=dict(form))
-        return await self._ask(call, request, tuple(form.values()))
+        return await self._ask(call, request, (secret, *form.values()))
 
     async def _ask(self, call: Call, request: httpx.Request, secrets: Iterable[str]) -> bytes:
         try:
