@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from strikewire.auth.audit import Actor
-from strikewire.bootstrap.broker import BrokerParts, start_broker
+from strikewire.bootstrap.broker import BrokerParts, BrokerTools, start_broker
 from strikewire.core.bars import Source, Timeframe
 from strikewire.core.errors import (
     BrokerInputError,
@@ -22,6 +22,7 @@ from strikewire.core.instants import DAY_NS, HOUR_NS, MINUTE_NS, from_datetime
 from strikewire.core.ticks import TickFlag
 from strikewire.feeds.kite.config import CallKind
 from strikewire.live.broker_login import LoginState
+from strikewire.observability.metrics import build_metrics
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.settings import load_settings
@@ -49,16 +50,19 @@ def open_broker(database, fake_broker, rules):
     fake_broker.reset(limits=FREE)
 
     @asynccontextmanager
-    async def open_broker(**given) -> BrokerParts:
+    async def open_broker(metrics=None, **given) -> BrokerParts:
         settings = load_settings(
             secret_keys=CANARY_KEYS, **{**make_broker_settings(fake_broker), **FAST, **given}
         )
         async with AsyncExitStack() as stack:
             supervisor = await stack.enter_async_context(Supervisor(rng=np.random.default_rng(0)))
-            yield start_broker(
-                settings, database, stack, supervisor,
-                find_rules=lambda: rules, is_ready=lambda: True,
-            )  # fmt: skip
+            tools = BrokerTools(
+                database=database,
+                metrics=metrics or build_metrics(version="test"),
+                find_rules=lambda: rules,
+                is_ready=lambda: True,
+            )
+            yield start_broker(settings, tools, stack, supervisor)
 
     return open_broker
 
@@ -187,14 +191,20 @@ async def test_several_callers_never_ask_more_than_the_broker_lets_them(open_bro
     assert took_s >= 2.0
 
 
-@pytest.mark.parametrize("status", [429, 503])
-async def test_what_passes_is_waited_for(broker, fake_broker, status):
-    fake_broker.switch_on("reject", status=status, kinds=["quote"], times=1)
+async def test_what_passes_is_waited_for_and_counted(open_broker, fake_broker):
+    metrics = build_metrics(version="test")
+    async with open_broker(metrics) as parts:
+        assert b"strikewire_broker_login_valid 0.0" in metrics.expose()[0]
+        await parts.login.exchange(fake_broker.begin_login(), actor=ANNA)
+        fake_broker.switch_on("reject", status=429, kinds=["quote"], times=1)
 
-    await broker.rest.load_quotes({INDEX: 1})
+        assert len(await parts.rest.load_quotes({INDEX: 1})) == 1
 
-    assert broker.rest.figures.outcomes[CallKind.QUOTE, "ok"] == 1
-    assert broker.rest.figures.outcomes.total() == 3  # a login, a refusal, an answer
+        shown = metrics.expose()[0].decode()
+    for kind, outcome in (("other", "ok"), ("quote", "ok"), ("quote", "broker_rate_limited")):
+        line = f'strikewire_broker_calls_total{{kind="{kind}",outcome="{outcome}"}} 1.0'
+        assert line in shown
+    assert "strikewire_broker_login_valid 1.0" in shown
 
 
 async def test_answer_that_comes_too_late_is_asked_for_again(open_broker, fake_broker):

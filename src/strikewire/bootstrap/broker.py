@@ -17,7 +17,9 @@ from strikewire.feeds.kite.config import KiteKeys
 from strikewire.feeds.kite.login import KiteLogin
 from strikewire.feeds.kite.rest import KiteRest
 from strikewire.feeds.kite.transport import KiteTransport
-from strikewire.live.broker_login import BrokerLogin, BrokerLoginConfig, LoginStores
+from strikewire.live.broker_login import BrokerLogin, BrokerLoginConfig, LoginState, LoginStores
+from strikewire.observability import metrics as catalogue
+from strikewire.observability.metrics import Metrics
 from strikewire.reference.market_rules import MarketRules
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.settings import Settings
@@ -41,37 +43,66 @@ class BrokerParts:
     rest: KiteRest
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerTools:
+    """What the broker's parts are made with.
+
+    Parameters
+    ----------
+    find_rules : the market rules in force.
+    is_ready : whether the database is there, with its tables.
+    """
+
+    database: Database
+    metrics: Metrics
+    find_rules: Callable[[], MarketRules]
+    is_ready: Callable[[], bool]
+
+
 def start_broker(
-    settings: Settings,
-    database: Database,
-    stack: AsyncExitStack,
-    supervisor: Supervisor,
-    *,
-    find_rules: Callable[[], MarketRules],
-    is_ready: Callable[[], bool],
+    settings: Settings, tools: BrokerTools, stack: AsyncExitStack, supervisor: Supervisor
 ) -> BrokerParts | None:
     """Put them together, and begin to follow the login; None where the broker's key is not set.
 
     Parameters
     ----------
     stack : closes the connections at its end.
-    find_rules : the market rules in force.
-    is_ready : whether the database is there, with its tables.
     """
     keys = settings.find_kite_keys()
     if keys is None:
         return None
     transport = _open_transport(settings, stack)
-    login = _make_login(settings, keys, database, transport, is_ready)
+    login = _make_login(settings, keys, tools.database, transport, tools.is_ready)
     supervisor.start(_LOGIN, login.run)
     rest = KiteRest(
         transport=transport,
         find_token=login.find_token,
         on_refused=login.refuse,
-        find_rules=find_rules,
+        find_rules=tools.find_rules,
         clock=SystemClock(),
     )
-    return BrokerParts(login=login, rest=rest)
+    parts = BrokerParts(login=login, rest=rest)
+    _show_metrics(tools.metrics, parts)
+    return parts
+
+
+def _show_metrics(metrics: Metrics, parts: BrokerParts) -> None:
+    figures = parts.rest.figures
+    metrics.sample(
+        catalogue.BROKER_CALLS,
+        lambda: [((kind.value, said), count) for (kind, said), count in figures.outcomes.items()],
+    )
+    metrics.sample(
+        catalogue.BROKER_WAITING,
+        lambda: [((kind,), count) for kind, count in parts.rest.count_waiting().items()],
+    )
+    metrics.sample(
+        catalogue.BROKER_BAD_ROWS,
+        lambda: [((what,), count) for what, count in figures.bad_rows.items()],
+    )
+    metrics.sample_value(
+        catalogue.BROKER_LOGIN, lambda: float(parts.login.status().state is LoginState.VALID)
+    )
 
 
 @asynccontextmanager

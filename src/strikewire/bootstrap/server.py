@@ -13,7 +13,7 @@ import numpy as np
 from strikewire import __version__
 from strikewire.auth.people import look_after
 from strikewire.bootstrap.backfill import BackfillTools, is_behind, start_backfill
-from strikewire.bootstrap.broker import start_broker
+from strikewire.bootstrap.broker import BrokerTools, start_broker
 from strikewire.bootstrap.chains import ChainTools, build_chains
 from strikewire.bootstrap.figures import (
     describe_caches,
@@ -182,11 +182,14 @@ async def build_runtime(
         view = None if playing is None else playing.session.engine
         broker = start_broker(
             settings,
-            database,
+            BrokerTools(
+                database=database,
+                metrics=metrics,
+                find_rules=lambda: rules.current,
+                is_ready=lambda: watch.is_connected and watch.is_schema_ready,
+            ),
             stack,
             supervisor,
-            find_rules=lambda: rules.current,
-            is_ready=lambda: watch.is_connected and watch.is_schema_ready,
         )
         recorder = None if playing is None else playing.session.recorder
         backfills = start_backfill(

@@ -152,6 +152,29 @@ CHAIN_ROWS: Final = SampledFamily(
     "strikewire_chain_rows", "Rows of chains, futures and books committed.", "counter"
 )
 
+BROKER_CALLS: Final = SampledFamily(
+    "strikewire_broker_calls",
+    "Calls to the broker, by kind (historical, quote, other) and outcome: ok, or an error's code.",
+    "counter",
+    ("kind", "outcome"),
+)
+BROKER_WAITING: Final = SampledFamily(
+    "strikewire_broker_calls_waiting",
+    "Calls that wait for the broker's limits.",
+    "gauge",
+    ("kind",),
+)
+BROKER_BAD_ROWS: Final = SampledFamily(
+    "strikewire_broker_bad_rows",
+    "Rows of the broker's answers that made no sense and were left out.",
+    "counter",
+    ("what",),
+)
+BROKER_LOGIN: Final = SampledFamily(
+    "strikewire_broker_login_valid", "1 while somebody is logged in with the broker, else 0.",
+    "gauge",
+)  # fmt: skip
+
 BUDGET_INSTRUMENTS: Final = SampledFamily(
     "strikewire_budget_instruments",
     "Instruments that are wanted, by how they are covered (stream, quote, end_of_day).",
@@ -264,7 +287,8 @@ SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, LOOP_TASKS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS,
     BARS, JOURNAL_BYTES, JOURNALS, JOURNALS_BYTES, JOURNALS_SAVED_BYTES, JOURNALS_DROPPED,
-    RECORDER_QUEUE, CHAIN_ROWS, GAPS, GAP_OPEN_SINCE, BACKFILL_ITEMS, BACKFILL_BARS,
+    RECORDER_QUEUE, CHAIN_ROWS, BROKER_CALLS, BROKER_WAITING,
+    BROKER_BAD_ROWS, BROKER_LOGIN, GAPS, GAP_OPEN_SINCE, BACKFILL_ITEMS, BACKFILL_BARS,
     BUDGET_INSTRUMENTS, BUDGET_SLOTS,
     BUDGET_WAITING, BUDGET_POSITIONS_LEFT_OUT, BUDGET_CHANGES, BUDGET_BUSY, QUOTE_CALLS,
     QUOTE_TICKS, QUOTE_AGE, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS, STREAM_MESSAGES,

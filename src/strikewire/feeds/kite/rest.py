@@ -62,6 +62,10 @@ class KiteRest:
         """What was asked so far, and what came of it."""
         return self._transport.figures
 
+    def count_waiting(self) -> dict[str, int]:
+        """Return how many calls of each kind wait for their turn."""
+        return self._transport.count_waiting()
+
     async def load_instruments(self, exchange: str) -> InstrumentDump:
         """Return what the broker lists on an exchange today.
 
