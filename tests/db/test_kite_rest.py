@@ -15,7 +15,6 @@ from strikewire.bootstrap.broker import BrokerParts, BrokerTools, start_broker
 from strikewire.core.bars import Source, Timeframe
 from strikewire.core.errors import (
     BrokerInputError,
-    BrokerNetworkError,
     BrokerTokenError,
 )
 from strikewire.core.instants import DAY_NS, HOUR_NS, MINUTE_NS, from_datetime
@@ -205,16 +204,6 @@ async def test_what_passes_is_waited_for_and_counted(open_broker, fake_broker):
         line = f'strikewire_broker_calls_total{{kind="{kind}",outcome="{outcome}"}} 1.0'
         assert line in shown
     assert "strikewire_broker_login_valid 1.0" in shown
-
-
-async def test_answer_that_comes_too_late_is_asked_for_again(open_broker, fake_broker):
-    async with open_broker(kite_answer_s=0.3) as parts:
-        await parts.login.exchange(fake_broker.begin_login(), actor=ANNA)
-        fake_broker.switch_on("slow", delay_s=2.0, kinds=["quote"], times=1)
-
-        await parts.rest.load_quotes({INDEX: 1})
-
-    assert parts.rest.figures.outcomes[CallKind.QUOTE, BrokerNetworkError.code] == 1
 
 
 async def test_morning_ends_the_login_and_the_next_one_needs_no_restart(broker, fake_broker):

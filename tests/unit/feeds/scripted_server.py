@@ -54,8 +54,10 @@ def fail(error_type: str, status: int, message: str = "no", **headers: str) -> b
 async def serve_script(*answers):
     """Serve a script on loopback."""
     script = Script(list(answers))
+    serving: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = re.search(r"\r\ncontent-length: *(\d+)", head.lower())
@@ -75,4 +77,9 @@ async def serve_script(*answers):
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         script.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield script
+        try:
+            yield script
+        finally:
+            for task in serving:
+                task.cancel()
+            await asyncio.gather(*serving, return_exceptions=True)

@@ -142,6 +142,19 @@ async def test_question_is_asked_again_while_that_may_help(make_transport, passi
     assert len(script.requests) == 3
 
 
+async def test_answer_that_does_not_come_is_asked_for_again(make_transport):
+    async def stay_silent(_writer):
+        await asyncio.Event().wait()
+
+    async with serve_script(stay_silent, GOOD) as script:
+        # On a slow machine the good answer may be late, too: the last one is given again.
+        transport = make_transport(script, answer_s=0.2, attempts=50)
+
+        assert await transport.get(ASKED, TOKEN) == b"fine"
+
+    assert transport.figures.outcomes[CallKind.OTHER, errors.BrokerNetworkError.code] >= 1
+
+
 @pytest.mark.parametrize(
     "final", [fail("TokenException", 403), fail("InputException", 400), answer(b"x" * 10_001)]
 )
