@@ -87,8 +87,7 @@ def replay(directory: Path) -> int:
 
     async def listen() -> int:
         feed = ReplayFeed(make_journal_source(directory), speed=MAX_SPEED)
-        heard = feed.batches(after_seq=0)
-        return sum([len(each) async for each in heard if isinstance(each, TickBatch)])
+        return sum([len(batch) async for batch in feed.batches(after_seq=0)])
 
     return asyncio.run(listen())
 

@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -97,28 +97,23 @@ def make_engine(recorded: Recorded) -> Engine:
     return engine
 
 
-def read_batches(recorded: Recorded) -> Iterator[TickBatch]:
-    """Verify the recording and read its frames."""
-    heard = make_journal_source(recorded.folder).read(0)
-    return (each for each in heard if isinstance(each, TickBatch))
-
-
 def read(recorded: Recorded) -> int:
     """Verify the recording and read it; return its ticks."""
-    return sum(len(batch) for batch in read_batches(recorded))
+    return sum(len(batch) for batch in make_journal_source(recorded.folder).read(0))
 
 
 def build_bars(recorded: Recorded) -> int:
     """Read, and apply; return the bars."""
     engine = make_engine(recorded)
-    return sum(len(engine.apply(batch).bars) for batch in read_batches(recorded))
+    batches = make_journal_source(recorded.folder).read(0)
+    return sum(len(engine.apply(batch).bars) for batch in batches)
 
 
 def journal_again(recorded: Recorded, root: Path) -> None:
     """Read, journal, and apply."""
     engine = make_engine(recorded)
     with JournalWriter(root, _KEY, "benchmark") as journal:
-        for batch in read_batches(recorded):
+        for batch in make_journal_source(recorded.folder).read(0):
             journal.append(batch)
             engine.apply(batch)
         journal.flush()
@@ -131,7 +126,7 @@ def value_chains(recorded: Recorded, root: Path) -> None:
     chains.register(recorded.instruments)
     closer = MinuteCloser(chains)
     with JournalWriter(root, _KEY, "benchmark") as journal:
-        for batch in read_batches(recorded):
+        for batch in make_journal_source(recorded.folder).read(0):
             journal.append(batch)
             closer.close(engine.apply(batch))
         journal.flush()

@@ -177,8 +177,9 @@ def make_broker_settings(broker: BrokerControls) -> dict[str, str]:
 def run_broker(*arguments: str) -> Iterator[BrokerControls]:
     """Run a fake broker in a process of its own, with the command's arguments."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "strikewire_fakebroker", *arguments],
+        [sys.executable, "-m", "strikewire_fakebroker", "--until-eof", *arguments],
         env=os.environ,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )

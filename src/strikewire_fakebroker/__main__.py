@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +41,7 @@ _START_DAY: Final = SimulationConfig().start_day
 @click.option("--limit", "limits", multiple=True, metavar="KIND=N", help="Calls a second.")
 @click.option("--expired-candles", is_flag=True, help="Keep candles of expired contracts.")
 @click.option("--script", default=None, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--until-eof", is_flag=True, help="End when standard input does.")
 @click.option("--redirect-url", default=BrokerConfig().redirect_url, show_default=True)
 def main(**options: Any) -> None:
     """Speak Kite's REST and its binary socket on loopback, and play an invented market.
@@ -47,11 +49,10 @@ def main(**options: Any) -> None:
     Prints one line of JSON when it listens.
     """
     try:
-        config = _read_config(options)
-        broker = FakeBroker(config)
+        broker = FakeBroker(_read_config(options))
     except (FileLayoutError, InvalidInputError, ValueError) as error:
         raise click.UsageError(str(error)) from error
-    asyncio.run(_run(broker, config))
+    asyncio.run(_run(broker, is_until_eof=options["until_eof"]))
 
 
 def _read_config(options: dict[str, Any]) -> BrokerConfig:
@@ -93,20 +94,16 @@ def _read_config(options: dict[str, Any]) -> BrokerConfig:
     )
 
 
-async def _run(broker: FakeBroker, config: BrokerConfig) -> None:
+async def _run(broker: FakeBroker, *, is_until_eof: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if is_until_eof:
+        # Nothing is ever written there: it becomes readable when whoever started us is gone.
+        loop.add_reader(sys.stdin.fileno(), stop.set)
     async with broker.serve() as address:
-        told = {
-            "rest_url": f"http://{address}",
-            "socket_url": f"ws://{address}",
-            "login_url": f"http://{address}/connect/login",
-            "api_key": config.api_key,
-            "api_secret": config.api_secret,
-        }
-        click.echo(json.dumps(told))
+        click.echo(json.dumps(broker.describe(address)))
         await stop.wait()
 
 

@@ -87,6 +87,19 @@ class FakeBroker:
                 await serving
                 await self._life.stop()
 
+    def describe(self, address: str) -> dict[str, Any]:
+        """Return what it takes to be heard: addresses, keys, a login that was begun, the time."""
+        parts = self._life.parts
+        return {
+            "rest_url": f"http://{address}",
+            "socket_url": f"ws://{address}",
+            "login_url": f"http://{address}/connect/login",
+            "api_key": self._config.api_key,
+            "api_secret": self._config.api_secret,
+            "request_token": parts.logins.begin(self._config.api_key),
+            "ahead_s": parts.time.compute_ahead_s(),
+        }
+
     async def _reset(self, reset: Reset) -> None:
         """Begin anew, as after a start: nobody is logged in, nothing is counted, no fault is on."""
         await self._life.stop()
@@ -143,7 +156,7 @@ class _Life:
             faults=Faults(),
             counters=Counters(len(tape.specs), monotonic=time.monotonic),
         )
-        self._parts = parts
+        self.parts = parts
         self._script = () if config.script is None else load_script(config.script)
         self.hub = Hub(parts, rng=np.random.default_rng([config.market.seed, _FAULTS]))
         self._player = Player(parts, tell=self.hub.tell)
@@ -172,7 +185,7 @@ class _Life:
 
     async def _play_script(self) -> None:
         actions = {"drop": self.hub.drop_all, "expire": self.hub.expire_all}
-        await play_script(self._script, faults=self._parts.faults, actions=actions)
+        await play_script(self._script, faults=self.parts.faults, actions=actions)
 
     async def stop(self) -> None:
         """Play no more, and break every socket."""

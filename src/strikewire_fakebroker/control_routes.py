@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from strikewire.core.clock import SystemClock
 from strikewire.core.instants import SECOND_NS, format_rfc3339, from_datetime
 from strikewire_fakebroker.board import find_trading_day_ns
 from strikewire_fakebroker.faults import FAULT
@@ -118,8 +117,7 @@ class ControlRoutes:
             "now_ns": now_ns,
             "now": format_rfc3339(now_ns),
             "rate": self._time.rate,
-            # Of the machine's clock, which whoever hears this market has to be told.
-            "ahead_s": (now_ns - SystemClock().now_ns()) / SECOND_NS,
+            "ahead_s": self._time.compute_ahead_s(),
         }
 
     async def _tell_market(self, request: Request) -> Any:

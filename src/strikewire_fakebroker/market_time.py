@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from strikewire.core.clock import SystemClock
 from strikewire.core.instants import SECOND_NS
 
 _NEVER_S: Final = float("inf")
@@ -34,6 +35,10 @@ class MarketTime:
         """Return the instant, nanoseconds UTC."""
         elapsed_s = self._monotonic() - self._anchor_s
         return self._anchor_ns + int(elapsed_s * self._rate * SECOND_NS)
+
+    def compute_ahead_s(self) -> float:
+        """Return how far it is ahead of the machine's clock, of which a listener has to be told."""
+        return (self.now_ns() - SystemClock().now_ns()) / SECOND_NS
 
     def set_rate(self, rate: float) -> None:
         """Run at another rate from here on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,9 +19,7 @@ from strikewire.engine.view import UpdateSink
 from strikewire.engine.warm import compile_kernels
 from strikewire.feeds.files import FileReader
 from strikewire.feeds.replay import ReplayFeed
-from strikewire.live.bar_digest import BarDigest
 from strikewire.live.importer import FileImporter
-from strikewire.live.journal_replays import JournalReplayLoader
 from strikewire.live.recordings import Recordings
 from strikewire.live.replays import Replayable, ReplayLoader
 from strikewire.live.session import Session
@@ -31,7 +29,6 @@ from strikewire.reference.market_rules import MarketRules
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.settings import Settings
 from strikewire.store.bars import BarStore
-from strikewire.store.checkpoints import CheckpointStore
 from strikewire.store.database import Database
 from strikewire.store.instruments import InstrumentStore
 
@@ -41,7 +38,7 @@ OnCommitted: TypeAlias = Callable[[npt.NDArray[np.void]], None]
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """A file, or a journal's folder, to be played as if it were the market, and how fast."""
+    """A file to be played as if it were the market, and how fast."""
 
     path: Path
     speed: float
@@ -64,17 +61,11 @@ class Listeners:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRun:
-    """A file, a recording or a simulated market, about to be played into the store.
-
-    Parameters
-    ----------
-    digest : of the bars it makes, where somebody asks for it.
-    """
+    """A file or a simulated market, about to be played into the store."""
 
     replayable: Replayable
     feed: ReplayFeed
     session: Session
-    digest: BarDigest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +106,7 @@ async def open_importer(settings: Settings) -> AsyncIterator[FileImporter]:
 
 @asynccontextmanager
 async def open_replay(settings: Settings, path: Path, *, speed: float) -> AsyncIterator[ReplayRun]:
-    """Open the store and a file, or a journal, for `strikewire replay`.
+    """Open the store and a file for `strikewire replay`.
 
     Raises
     ------
@@ -131,10 +122,7 @@ async def open_replay(settings: Settings, path: Path, *, speed: float) -> AsyncI
             metrics=build_metrics(version=__version__),
         )
         request = ReplayRequest(path=path, speed=speed)
-        digest = BarDigest()
-        listeners = Listeners(_forget_nothing, (digest,))
-        run = await prepare_replay(settings, request, tools, lambda _: listeners)
-        yield replace(run, digest=digest)
+        yield await prepare_replay(settings, request, tools, lambda _: Listeners(_forget_nothing))
 
 
 async def prepare_replay(
@@ -143,7 +131,7 @@ async def prepare_replay(
     tools: ReplayTools,
     make_listeners: Callable[[Replayable], Listeners],
 ) -> ReplayRun:
-    """Read a file or a journal, or draw a market, register its instruments, open its recording.
+    """Read a file or draw a market, register its instruments, open its recording.
 
     Parameters
     ----------
@@ -162,7 +150,13 @@ async def prepare_replay(
         replayable = await simulations.load(settings.to_simulation())
         feed = ReplayFeed(replayable.source, speed=request.speed, idle_limit_ns=MINUTE_NS)
     else:
-        replayable = await _load(request.path, tools)
+        files = ReplayLoader(
+            reader=FileReader(rules=tools.rules),
+            rules=tools.rules,
+            database=tools.database,
+            instruments=InstrumentStore(),
+        )
+        replayable = await files.load(request.path)
         feed = ReplayFeed(replayable.source, speed=request.speed)
     await asyncio.to_thread(compile_kernels)
     recordings = Recordings(
@@ -176,22 +170,6 @@ async def prepare_replay(
         feed, on_committed=listeners.on_committed, sinks=listeners.sinks
     )
     return ReplayRun(replayable=replayable, feed=feed, session=session)
-
-
-async def _load(path: Path, tools: ReplayTools) -> Replayable:
-    """Read a file, or the journal in a folder."""
-    if await asyncio.to_thread(path.is_dir):
-        journals = JournalReplayLoader(
-            database=tools.database, instruments=InstrumentStore(), checkpoints=CheckpointStore()
-        )
-        return await journals.load(path)
-    files = ReplayLoader(
-        reader=FileReader(rules=tools.rules),
-        rules=tools.rules,
-        database=tools.database,
-        instruments=InstrumentStore(),
-    )
-    return await files.load(path)
 
 
 def _forget_nothing(bars: npt.NDArray[np.void]) -> None:
