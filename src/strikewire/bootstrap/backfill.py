@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from strikewire.bootstrap.stores import make_audit_trail
-from strikewire.core.clock import Clock
+from strikewire.bootstrap.broker import open_broker
+from strikewire.bootstrap.stores import load_rules, make_audit_trail, open_database
+from strikewire.core.clock import Clock, SystemClock
+from strikewire.core.errors import BrokerTokenError
 from strikewire.feeds.kite.rest import KiteRest
 from strikewire.live.backfill import Backfill, BackfillConfig, Readiness
 from strikewire.live.backfill_desk import BackfillDesk
@@ -51,6 +54,22 @@ class BackfillTools:
     readers: Readers | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BackfillCommand:
+    """What a command fills with.
+
+    Parameters
+    ----------
+    backfill : works when it is told to, and not by itself.
+    now_ns : returns the time.
+    """
+
+    database: Database
+    desk: BackfillDesk
+    backfill: Backfill
+    now_ns: Callable[[], int]
+
+
 def start_backfill(
     settings: Settings,
     tools: BackfillTools,
@@ -62,11 +81,39 @@ def start_backfill(
 
     Any number of programs may do so: one of them at a time does.
     """
-    backfill = make_backfill(settings, tools, readiness)
-    if backfill is not None:
+    if tools.rest is not None:
+        backfill = _make_backfill(settings, tools, tools.rest, readiness)
         supervisor.start(_BACKFILL, backfill.run)
         _show_metrics(metrics, backfill)
     return make_desk(settings, tools)
+
+
+@asynccontextmanager
+async def open_backfill(settings: Settings) -> AsyncIterator[BackfillCommand]:
+    """Open what `strikewire backfill` needs, beside a server that may be running.
+
+    Raises
+    ------
+    SettingsError : no broker is set.
+    BrokerTokenError : nobody is logged in with it.
+    DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(settings, is_shared=True))
+        rules = await load_rules(database)
+        broker = await open_broker(settings, database, stack, lambda: rules)
+        if broker.login.find_token() is None:
+            msg = "nobody is logged in with the broker: strikewire login kite"
+            raise BrokerTokenError(msg)
+        tools = BackfillTools(
+            database=database, rest=broker.rest, find_calendar=rules.calendar, clock=SystemClock()
+        )
+        yield BackfillCommand(
+            database=database,
+            desk=make_desk(settings, tools),
+            backfill=_make_backfill(settings, tools, broker.rest, Readiness()),
+            now_ns=tools.clock.now_ns,
+        )
 
 
 def make_desk(settings: Settings, tools: BackfillTools) -> BackfillDesk:
@@ -79,22 +126,18 @@ def make_desk(settings: Settings, tools: BackfillTools) -> BackfillDesk:
     )
 
 
-def make_backfill(
-    settings: Settings, tools: BackfillTools, readiness: Readiness
-) -> Backfill | None:
-    """Return what fills; None where there is nobody to be asked."""
-    if tools.rest is None:
-        return None
+def _make_backfill(
+    settings: Settings, tools: BackfillTools, rest: KiteRest, readiness: Readiness
+) -> Backfill:
     return Backfill(
         config=BackfillConfig(
             worker=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
+            lease_s=settings.backfill_lease_s,
             failpoints=Failpoints(settings.failpoint),
         ),
         database=tools.database,
         jobs=_make_jobs(settings, tools),
-        source=BrokerCandles(
-            rest=tools.rest, database=tools.database, instruments=InstrumentStore()
-        ),
+        source=BrokerCandles(rest=rest, database=tools.database, instruments=InstrumentStore()),
         corrections=make_corrections(tools),
         readiness=readiness,
     )

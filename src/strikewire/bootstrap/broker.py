@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from strikewire.bootstrap.sealing import make_secret_box
-from strikewire.bootstrap.stores import make_audit_trail, open_database
+from strikewire.bootstrap.stores import make_audit_trail, make_rule_book, open_database
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import SettingsError
 from strikewire.feeds.kite.config import KiteKeys
@@ -74,14 +74,7 @@ def start_broker(
     transport = _open_transport(settings, stack)
     login = _make_login(settings, keys, tools.database, transport, tools.is_ready)
     supervisor.start(_LOGIN, login.run)
-    rest = KiteRest(
-        transport=transport,
-        find_token=login.find_token,
-        on_refused=login.refuse,
-        find_rules=tools.find_rules,
-        clock=SystemClock(),
-    )
-    parts = BrokerParts(login=login, rest=rest)
+    parts = BrokerParts(login, _make_rest(login, transport, tools.find_rules))
     _show_metrics(tools.metrics, parts)
     return parts
 
@@ -114,16 +107,53 @@ async def open_broker_login(settings: Settings) -> AsyncIterator[BrokerLogin]:
     SettingsError : the key or the secret of the desk's application is not set.
     DependencyError, DataDirectoryBusyError, EmbeddedServerError, MigrationError : `open_database`.
     """
+    async with AsyncExitStack() as stack:
+        _require_keys(settings)
+        database = await stack.enter_async_context(open_database(settings, is_shared=True))
+        yield (await open_broker(settings, database, stack, lambda: make_rule_book().current)).login
+
+
+async def open_broker(
+    settings: Settings,
+    database: Database,
+    stack: AsyncExitStack,
+    find_rules: Callable[[], MarketRules],
+) -> BrokerParts:
+    """Put them together for a command, with the login as it is.
+
+    Parameters
+    ----------
+    stack : closes the connections at its end.
+
+    Raises
+    ------
+    SettingsError : the key or the secret of the desk's application is not set.
+    DependencyError : the store is away.
+    """
+    transport = _open_transport(settings, stack)
+    login = _make_login(settings, _require_keys(settings), database, transport, lambda: True)
+    await login.load()
+    return BrokerParts(login, _make_rest(login, transport, find_rules))
+
+
+def _require_keys(settings: Settings) -> KiteKeys:
     keys = settings.find_kite_keys()
     if keys is None:
         msg = "STRIKEWIRE_KITE_API_KEY and STRIKEWIRE_KITE_API_SECRET were wanted, and are not set"
         raise SettingsError(msg)
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings, is_shared=True))
-        transport = _open_transport(settings, stack)
-        login = _make_login(settings, keys, database, transport, lambda: True)
-        await login.load()
-        yield login
+    return keys
+
+
+def _make_rest(
+    login: BrokerLogin, transport: KiteTransport, find_rules: Callable[[], MarketRules]
+) -> KiteRest:
+    return KiteRest(
+        transport=transport,
+        find_token=login.find_token,
+        on_refused=login.refuse,
+        find_rules=find_rules,
+        clock=SystemClock(),
+    )
 
 
 def _open_transport(settings: Settings, stack: AsyncExitStack) -> KiteTransport:

@@ -17,6 +17,7 @@ from strikewire.observability.redaction import Redactor
 #: Each command and where it is: a command's libraries are imported when it is used, not before.
 _COMMANDS: Final = {
     "audit": "strikewire.cli.audit:audit_group",
+    "backfill": "strikewire.cli.backfilling:backfill_command",
     "db": "strikewire.cli.db:db",
     "demo": "strikewire.cli.serving:demo_command",
     "import": "strikewire.cli.importing:import_command",

@@ -147,6 +147,10 @@ class FeedSettings(BaseSettings):
         "How long after a minute's end the broker's candle of it may still change: what was not "
         "heard is asked for then, seconds.",
     )
+    backfill_lease_s: Seconds = setting(
+        60.0,
+        "How long what a killed program was at is left until another takes it up, seconds.",
+    )
     backfill_retry_s: Seconds = setting(
         1_800.0,
         "How long a gap that could not be filled is left before it is tried again, seconds.",
