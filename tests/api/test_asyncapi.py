@@ -11,7 +11,10 @@ from websockets.asyncio.client import connect
 from strikewire.api.ws.catalogue import PATHS, SESSION_MESSAGES, TOPIC_MESSAGES
 from strikewire.api.ws.close_codes import CloseCode
 from strikewire.stream.topics import KINDS
+from tests.api.test_chain_socket import find_topic, market
 from tests.api.test_replay import SYMBOL
+
+__all__ = ["market"]
 
 
 def resolve(document, reference):
@@ -49,7 +52,6 @@ async def test_document_is_whole(service):
 
 
 async def test_program_says_what_the_document_says(playing):
-    # Chains are heard in tests/api/test_chain_socket.py: nothing of this recording has any.
     told = [TOPIC_MESSAGES[kind] for kind in ("bars", "market")]
     models = [*SESSION_MESSAGES, *(each for kind in told for each in kind)]
     wanted = {model.__name__ for model in models} - {"Shutdown", "Heartbeat"}
@@ -88,6 +90,48 @@ async def test_program_says_what_the_document_says(playing):
         await hear("error")
         await hear("status")
     assert heard == wanted
+
+
+async def test_chains_monitors_and_computed_bars_are_told_as_the_document_says(market):
+    asked = {
+        "chain": await find_topic(market),
+        "monitor": "monitor:NIFTY",
+        "bars": "bars:CALC:NIFTY.PCR:1m",
+    }
+    # What each kind says more than once, and what it says to whoever comes back.
+    moves = {"chain": {"delta", "minute"}, "monitor": {"delta"}, "bars": {"bar"}}
+    comes_back = {"chain": {"resumed", "state"}, "monitor": {"resumed", "state"},
+                  "bars": {"resumed"}}  # fmt: skip
+    readers = {kind: TypeAdapter(join(TOPIC_MESSAGES[kind])) for kind in asked}
+    # The market's status is told on every socket.
+    others = (*SESSION_MESSAGES, *TOPIC_MESSAGES["market"])
+    reader = TypeAdapter(join(others))
+    heard = set()
+    url = market.url.replace("http", "ws") + "/ws"
+    async with connect(url, proxy=None) as client, asyncio.timeout(30):
+
+        async def hear(topic, kinds):
+            """Read until a topic has said each of some kinds; returns the last message of it."""
+            left, last = set(kinds), None
+            while left:
+                message = json.loads(await client.recv())
+                kind = message.get("topic", "").partition(":")[0]
+                found = readers.get(kind, reader).validate_python(message)
+                heard.add(type(found).__name__)
+                if kind == topic:
+                    left.discard(message["type"])
+                    last = message
+            return last
+
+        for kind, topic in asked.items():
+            await client.send(json.dumps({"action": "subscribe", "topic": topic}))
+            first = await hear(kind, {"snapshot"})
+            await hear(kind, moves[kind])
+            seen = {"epoch": first["epoch"], "seq": first["seq"]}
+            await client.send(json.dumps({"action": "subscribe", "topic": topic, **seen}))
+            await hear(kind, comes_back[kind])
+    wanted = {model.__name__ for kind in asked for model in TOPIC_MESSAGES[kind]}
+    assert wanted <= heard <= wanted | {model.__name__ for model in others}
 
 
 def join(models):
