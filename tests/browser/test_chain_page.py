@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.api.test_serving import start
-from tests.browser.conftest import PHONE, WIDE, find_faults
+from tests.browser.conftest import PHONE, WIDE, field, find_faults, wait_for_bars
 from tests.browser.tasks import tracing
 from tests.eventually import eventually
 
@@ -84,12 +84,12 @@ async def observe(page, kind):
     )
 
 
-async def count_moves(page, wanted):
+async def count_moves(page, wanted, of="[data-figure=Spot]"):
     """Wait until the chain has been so many times another one than before."""
     seen = set()
 
     async def has_moved():
-        seen.add(await page.locator("[data-figure=Spot]").inner_text())
+        seen.add(await page.locator(of).inner_text())
         return len(seen) >= wanted
 
     await eventually(has_moved, timeout_s=60.0)
@@ -113,6 +113,44 @@ async def test_chain_moves_and_nothing_else_does(address, open_tab):
     assert await page.evaluate(
         "() => [...document.querySelectorAll('.chain-grid .body > *')].every(e => e.kept)"
     )
+
+
+@pytest.mark.promise("U8")
+async def test_monitor_moves_and_nothing_else_does(address, open_tab):
+    page = await open_tab(f"{address}/monitor")
+    await expect(page.locator(".chains tbody tr").first).to_be_visible()
+    # What is loaded beside it has come.
+    await count_moves(page, 2, of="[data-field=spot]")
+    await observe(page, "layout-shift")
+    before = await page.locator(".chains td").all_inner_texts()
+
+    await count_moves(page, 8, of="[data-field=spot]")
+
+    assert await page.locator(".chains td").all_inner_texts() != before
+    assert await page.evaluate("() => window.reported") == []
+
+
+async def test_computed_symbol_is_charted_like_an_instrument(market, address, open_tab):
+    page = await open_tab(address)
+    await wait_for_bars(page)
+    await page.keyboard.press("Control+k")
+    await page.keyboard.type("CALC:NIFTY.P")
+    option = page.get_by_role("option").filter(has_text="NIFTY.PCR").first
+    await expect(option).to_be_visible()
+    await option.click()
+    await expect(page.locator("h1")).to_have_text("NIFTY.PCR")
+    await wait_for_bars(page)
+    seen = set()
+
+    async def has_moved():
+        seen.add(await field(page, "close").inner_text())
+        return len(seen) >= 3
+
+    await eventually(has_moved, timeout_s=60.0)
+    async with paused(market, page):
+        query = {"underlying": "NIFTY"}
+        figures = (await market.client.get("/api/v1/fo/chain", params=query)).json()["figures"]
+        await expect(field(page, "close")).to_have_text(f"{figures['pcr_oi']:.4f}")
 
 
 async def test_chain_is_what_the_server_says(market, address, open_tab):

@@ -3,9 +3,11 @@ import { expect, test } from "vitest";
 import { ROW } from "../../src/model/options/chain-columns.ts";
 import { moveCursor } from "../../src/model/options/grid-cursor.ts";
 import {
+  align,
   formatCompact,
   formatExpiry,
   formatIndian,
+  pad,
   withPlus,
 } from "../../src/model/options/option-format.ts";
 import { roundUp } from "../../src/model/options/scales.ts";
@@ -32,6 +34,13 @@ test.each([
   [2_345_678_900, "234.6 Cr"],
 ])("writes %d in four digits as %s", (value, text) => {
   expect(formatCompact(value)).toBe(text);
+});
+
+test("keeps the room of the longest number in front of a shorter one", () => {
+  expect(pad("12.30", "0,000.00")).toBe("\u2007\u2008\u200712.30");
+  expect(pad("1,234.05", "0,000.00")).toBe("1,234.05");
+  expect(pad("12,345.05", "0,000.00")).toBe("12,345.05");
+  expect(align("45.6 L", 8)).toBe("\u2007\u200745.6\u2007L");
 });
 
 test("gives a sign to what is above nothing", () => {

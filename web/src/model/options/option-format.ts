@@ -2,6 +2,10 @@ import { UNKNOWN } from "../format.ts";
 
 const MINUS = "−";
 
+/** As wide as a digit, and as a comma or a point. */
+const FIGURE_SPACE = "\u2007";
+const PUNCTUATION_SPACE = "\u2008";
+
 const LAKH = 100_000;
 const CRORE = 10_000_000;
 
@@ -36,9 +40,29 @@ export function formatPercent(fraction: number, decimals = 2): string {
   return formatIndian(fraction * 100, decimals);
 }
 
+/** A number in the room of the longest one, `0,000.00`: its digits stand where the ones before stood. */
+export function pad(written: string, longest: string): string {
+  const room = longest.slice(0, Math.max(0, longest.length - written.length));
+  return room.replace(/[^.,]/g, FIGURE_SPACE).replace(/[.,]/g, PUNCTUATION_SPACE) + written;
+}
+
+/** The same of so many characters; the space before a unit is a digit wide, too. */
+export function align(written: string, width: number): string {
+  return pad(written, "0".repeat(width)).replace(" ", FIGURE_SPACE);
+}
+
 /** A number that may be unknown. */
 export function formatKnown(value: number | null, format: (value: number) => string): string {
   return value === null ? UNKNOWN : format(value);
+}
+
+/** A number that may be unknown, in the room of the longest one. */
+export function formatPadded(
+  value: number | null,
+  format: (value: number) => string,
+  longest: string,
+): string {
+  return pad(formatKnown(value, format), longest);
 }
 
 /** `24 Nov 2026` of `2026-11-24`. */

@@ -12,9 +12,9 @@ import {
 } from "../../model/options/chain-store.ts";
 import type { ChainSink } from "../../model/options/chain-view.svelte.ts";
 import { moveCursor, type Place } from "../../model/options/grid-cursor.ts";
+import { align } from "../../model/options/option-format.ts";
 import { findScale, hasWidePremiums } from "../../model/options/scales.ts";
 import {
-  align,
   type Face,
   findCell,
   hideOthers,

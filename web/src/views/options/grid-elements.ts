@@ -2,9 +2,6 @@ import { type Column, type ColumnSet, isShown, ROW } from "../../model/options/c
 import { type Cell, type CellId, unpackCell } from "../../model/options/chain-store.ts";
 import { formatIndian } from "../../model/options/option-format.ts";
 
-/** As wide as a digit. */
-const FIGURE_SPACE = "\u2007";
-
 /** The place of one number. */
 export interface Face {
   readonly element: HTMLElement;
@@ -71,9 +68,4 @@ export function make(name: "div" | "span", className: string, role?: string): HT
     element.role = role;
   }
   return element;
-}
-
-/** A number that begins where the one before it began: the space before a unit is a digit wide, too. */
-export function align(written: string, width: number): string {
-  return written.padStart(width, FIGURE_SPACE).replace(" ", FIGURE_SPACE);
 }
