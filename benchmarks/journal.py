@@ -87,7 +87,8 @@ def replay(directory: Path) -> int:
 
     async def listen() -> int:
         feed = ReplayFeed(make_journal_source(directory), speed=MAX_SPEED)
-        return sum([len(batch) async for batch in feed.batches(after_seq=0)])
+        heard = feed.batches(after_seq=0)
+        return sum([len(each) async for each in heard if isinstance(each, TickBatch)])
 
     return asyncio.run(listen())
 

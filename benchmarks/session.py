@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -97,23 +97,28 @@ def make_engine(recorded: Recorded) -> Engine:
     return engine
 
 
+def read_batches(recorded: Recorded) -> Iterator[TickBatch]:
+    """Verify the recording and read its frames."""
+    heard = make_journal_source(recorded.folder).read(0)
+    return (each for each in heard if isinstance(each, TickBatch))
+
+
 def read(recorded: Recorded) -> int:
     """Verify the recording and read it; return its ticks."""
-    return sum(len(batch) for batch in make_journal_source(recorded.folder).read(0))
+    return sum(len(batch) for batch in read_batches(recorded))
 
 
 def build_bars(recorded: Recorded) -> int:
     """Read, and apply; return the bars."""
     engine = make_engine(recorded)
-    batches = make_journal_source(recorded.folder).read(0)
-    return sum(len(engine.apply(batch).bars) for batch in batches)
+    return sum(len(engine.apply(batch).bars) for batch in read_batches(recorded))
 
 
 def journal_again(recorded: Recorded, root: Path) -> None:
     """Read, journal, and apply."""
     engine = make_engine(recorded)
     with JournalWriter(root, _KEY, "benchmark") as journal:
-        for batch in make_journal_source(recorded.folder).read(0):
+        for batch in read_batches(recorded):
             journal.append(batch)
             engine.apply(batch)
         journal.flush()
@@ -126,7 +131,7 @@ def value_chains(recorded: Recorded, root: Path) -> None:
     chains.register(recorded.instruments)
     closer = MinuteCloser(chains)
     with JournalWriter(root, _KEY, "benchmark") as journal:
-        for batch in make_journal_source(recorded.folder).read(0):
+        for batch in read_batches(recorded):
             journal.append(batch)
             closer.close(engine.apply(batch))
         journal.flush()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.instants import DAY_NS, MINUTE_NS
-from strikewire.core.ticks import Deafness
+from strikewire.core.ticks import TickBatch
 from strikewire_fakebroker.board import IST_OFFSET_NS, find_trading_day_ns
 from strikewire_fakebroker.tape import Tape
 
@@ -105,7 +105,7 @@ def _read_minutes(tape: Tape, from_ns: int, to_ns: int) -> Iterator[npt.NDArray[
     """Yield the ticks of each minute in `[from, to)` that has any, by exchange time."""
     kept: list[npt.NDArray[np.void]] = []
     for batch in tape.source.read(tape.find_seq(from_ns)):
-        if isinstance(batch, Deafness):
+        if not isinstance(batch, TickBatch):
             continue
         ticks = batch.ticks[batch.ticks["ts_event_ns"] < to_ns]
         if kept and (not len(ticks) or _find_minute(ticks) > _find_minute(kept[0])):

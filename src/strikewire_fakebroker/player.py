@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
-from strikewire.core.ticks import Deafness, TickBatch
+from strikewire.core.ticks import TickBatch
 from strikewire.feeds.frames import Frames
 from strikewire_fakebroker.board import IST_OFFSET_NS, find_trading_day_ns
 from strikewire_fakebroker.parts import BrokerParts
@@ -93,7 +93,7 @@ class Player:
     def _read_until(self, after_seq: int, last_seq: int) -> Iterator[TickBatch]:
         """Yield what is between two ticks, the first one not included."""
         for batch in self._tape.source.read(after_seq):
-            if isinstance(batch, Deafness):
+            if not isinstance(batch, TickBatch):
                 continue
             at = int(np.searchsorted(batch.ticks["seq"], last_seq, side="right"))
             if at:

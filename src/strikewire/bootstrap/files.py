@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,7 +19,9 @@ from strikewire.engine.view import UpdateSink
 from strikewire.engine.warm import compile_kernels
 from strikewire.feeds.files import FileReader
 from strikewire.feeds.replay import ReplayFeed
+from strikewire.live.bar_digest import BarDigest
 from strikewire.live.importer import FileImporter
+from strikewire.live.journal_replays import JournalReplayLoader
 from strikewire.live.recordings import Recordings
 from strikewire.live.replays import Replayable, ReplayLoader
 from strikewire.live.session import Session
@@ -29,6 +31,7 @@ from strikewire.reference.market_rules import MarketRules
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.settings import Settings
 from strikewire.store.bars import BarStore
+from strikewire.store.checkpoints import CheckpointStore
 from strikewire.store.database import Database
 from strikewire.store.instruments import InstrumentStore
 
@@ -38,7 +41,7 @@ OnCommitted: TypeAlias = Callable[[npt.NDArray[np.void]], None]
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """A file to be played as if it were the market, and how fast."""
+    """A file, or a journal's folder, to be played as if it were the market, and how fast."""
 
     path: Path
     speed: float
@@ -61,11 +64,17 @@ class Listeners:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRun:
-    """A file or a simulated market, about to be played into the store."""
+    """A file, a recording or a simulated market, about to be played into the store.
+
+    Parameters
+    ----------
+    digest : of the bars it makes, where somebody asks for it.
+    """
 
     replayable: Replayable
     feed: ReplayFeed
     session: Session
+    digest: BarDigest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +115,7 @@ async def open_importer(settings: Settings) -> AsyncIterator[FileImporter]:
 
 @asynccontextmanager
 async def open_replay(settings: Settings, path: Path, *, speed: float) -> AsyncIterator[ReplayRun]:
-    """Open the store and a file for `strikewire replay`.
+    """Open the store and a file, or a journal, for `strikewire replay`.
 
     Raises
     ------
@@ -122,7 +131,10 @@ async def open_replay(settings: Settings, path: Path, *, speed: float) -> AsyncI
             metrics=build_metrics(version=__version__),
         )
         request = ReplayRequest(path=path, speed=speed)
-        yield await prepare_replay(settings, request, tools, lambda _: Listeners(_forget_nothing))
+        digest = BarDigest()
+        listeners = Listeners(_forget_nothing, (digest,))
+        run = await prepare_replay(settings, request, tools, lambda _: listeners)
+        yield replace(run, digest=digest)
 
 
 async def prepare_replay(
@@ -131,7 +143,7 @@ async def prepare_replay(
     tools: ReplayTools,
     make_listeners: Callable[[Replayable], Listeners],
 ) -> ReplayRun:
-    """Read a file or draw a market, register its instruments, open its recording.
+    """Read a file or a journal, or draw a market, register its instruments, open its recording.
 
     Parameters
     ----------
@@ -150,13 +162,7 @@ async def prepare_replay(
         replayable = await simulations.load(settings.to_simulation())
         feed = ReplayFeed(replayable.source, speed=request.speed, idle_limit_ns=MINUTE_NS)
     else:
-        files = ReplayLoader(
-            reader=FileReader(rules=tools.rules),
-            rules=tools.rules,
-            database=tools.database,
-            instruments=InstrumentStore(),
-        )
-        replayable = await files.load(request.path)
+        replayable = await _load(request.path, tools)
         feed = ReplayFeed(replayable.source, speed=request.speed)
     await asyncio.to_thread(compile_kernels)
     recordings = Recordings(
@@ -170,6 +176,22 @@ async def prepare_replay(
         feed, on_committed=listeners.on_committed, sinks=listeners.sinks
     )
     return ReplayRun(replayable=replayable, feed=feed, session=session)
+
+
+async def _load(path: Path, tools: ReplayTools) -> Replayable:
+    """Read a file, or the journal in a folder."""
+    if await asyncio.to_thread(path.is_dir):
+        journals = JournalReplayLoader(
+            database=tools.database, instruments=InstrumentStore(), checkpoints=CheckpointStore()
+        )
+        return await journals.load(path)
+    files = ReplayLoader(
+        reader=FileReader(rules=tools.rules),
+        rules=tools.rules,
+        database=tools.database,
+        instruments=InstrumentStore(),
+    )
+    return await files.load(path)
 
 
 def _forget_nothing(bars: npt.NDArray[np.void]) -> None:

@@ -1,4 +1,4 @@
-"""`strikewire replay`: a file through the engine into the store, without a server."""
+"""`strikewire replay`: a file or a recording through the engine into the store, no server."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ _PROGRESS_S: Final = 0.1
 
 
 @click.command("replay")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--speed", default="max", show_default=True, help="1x, 10x, ... or max.")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), default=None)
 @click.option("--json", "is_json", is_flag=True, help="Print the summary as JSON.")
 def replay_command(file: Path, speed: str, data_dir: Path | None, *, is_json: bool) -> None:
     """Play FILE, minute bars or ticks, through the engine and store its bars.
+
+    FILE may be a recording too, the folder journal/SESSION of the data directory: the same ticks
+    give the same bars, and the same digest of them, as the day itself.
 
     Killed and run again, it goes on where its journal ends. Run again after it has ended, it
     compares: what is the same stays as it is.
@@ -103,8 +106,16 @@ def _summarise(run: ReplayRun, resumption: Resumption, seconds: float) -> dict[s
         "stored": asdict(run.session.recorder.result),
         "chain_rows": run.session.recorder.chain_rows,
         "resumed": None if resumption.is_fresh else asdict(resumption),
+        "digest": _compute_digest(run, resumption),
         "seconds": round(seconds, 3),
     }
+
+
+def _compute_digest(run: ReplayRun, resumption: Resumption) -> str | None:
+    """Return the digest of every bar of the session; None where some were made by another run."""
+    if run.digest is None or resumption.committed_seq:
+        return None
+    return run.digest.compute()
 
 
 def _describe_resumption(run: ReplayRun, resumption: Resumption) -> str:

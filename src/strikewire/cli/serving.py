@@ -86,9 +86,9 @@ class _Drain:
 @click.option(
     "--replay",
     "file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(exists=True, path_type=Path),
     default=None,
-    help="Play FILE as if it were the market.",
+    help="Play FILE, or the recording in a folder, as if it were the market.",
 )
 @click.option("--simulate", is_flag=True, help="Play an invented market as if it were one.")
 @click.option("--seed", type=int, default=None, help="Of the invented market.  [default: 1]")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -152,3 +152,7 @@ class Lull:
     """
 
     now_ns: int
+
+
+#: What a feed tells.
+Heard: TypeAlias = TickBatch | Deafness | Lull

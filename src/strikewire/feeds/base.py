@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from strikewire.core.ticks import Deafness, Lull, TickBatch
+from strikewire.core.ticks import Heard
 
 
 class Feed(Protocol):
@@ -36,7 +36,7 @@ class Feed(Protocol):
         """Whether it can be heard again; if not, its recording is all there will ever be."""
         ...
 
-    def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch | Deafness | Lull]:
+    def batches(self, *, after_seq: int) -> AsyncIterator[Heard]:
         """Yield the batches that follow tick `after_seq` (0: from the start), in delivery order.
 
         A stretch in which the feed was deaf comes before the first tick that was heard behind it.

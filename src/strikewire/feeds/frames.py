@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from typing import Final, NamedTuple
 
-from strikewire.core.ticks import Deafness, TickBatch
+from strikewire.core.ticks import Heard, TickBatch
 from strikewire.feeds.tick_source import TickSource
 
 #: The replay's clock moves on to the next frame while one is delivered: two are known.
@@ -17,7 +17,7 @@ _AHEAD_TICKS: Final = 16_384
 
 
 class _Chunk(NamedTuple):
-    frames: list[TickBatch | Deafness]
+    frames: list[Heard]
     is_last: bool
 
 
@@ -37,16 +37,16 @@ class Frames:
     def __init__(self, source: TickSource, *, after_seq: int) -> None:
         self._iterator = source.read(after_seq)
         self._is_slow = source.is_slow
-        self._known: deque[TickBatch | Deafness] = deque()
+        self._known: deque[Heard] = deque()
         self._is_over = False
         self._reading: asyncio.Future[_Chunk] | None = None
 
     @property
-    def upcoming(self) -> TickBatch | Deafness | None:
+    def upcoming(self) -> Heard | None:
         """The next frame; None behind the last."""
         return self._known[0] if self._known else None
 
-    def take(self) -> TickBatch | Deafness:
+    def take(self) -> Heard:
         """Return the next frame; the one after it is the next. `fill` comes before and after."""
         return self._known.popleft()
 
@@ -81,7 +81,7 @@ class Frames:
         return self._reading
 
     def _read(self, frame_limit: int, tick_limit: int) -> _Chunk:
-        frames: list[TickBatch | Deafness] = []
+        frames: list[Heard] = []
         ticks = 0
         for frame in self._iterator:
             frames.append(frame)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from strikewire.core.errors import ConflictError, InvalidInputError
-from strikewire.core.ticks import Deafness, TickBatch
+from strikewire.core.ticks import Deafness, Heard, Lull, TickBatch
 from strikewire.feeds.frames import Frames
 from strikewire.feeds.replay_clock import ReplayClock
 from strikewire.feeds.tick_source import TickSource
@@ -231,7 +231,7 @@ class ReplayFeed:
         self._is_closed = True
         self._wake.set()
 
-    async def batches(self, *, after_seq: int) -> AsyncIterator[TickBatch | Deafness]:
+    async def batches(self, *, after_seq: int) -> AsyncIterator[Heard]:
         """Yield the batches that follow tick `after_seq`, each when it is due.
 
         The first is due at once: a replay that goes on later goes on where it was.
@@ -347,7 +347,9 @@ def _check_speed(speed: float) -> float:
     return speed
 
 
-def _find_due_ns(batch: TickBatch | Deafness) -> int:
+def _find_due_ns(batch: Heard) -> int:
     if isinstance(batch, Deafness):
         return batch.to_ns
+    if isinstance(batch, Lull):
+        return batch.now_ns
     return int(batch.ticks["ts_recv_ns"][-1])

@@ -14,9 +14,9 @@ import xxhash
 
 from strikewire.core.errors import FileLayoutError, JournalError
 from strikewire.core.instants import SECOND_NS
-from strikewire.core.ticks import Deafness, TickBatch
+from strikewire.core.ticks import Heard, Lull, TickBatch
 from strikewire.feeds.bar_ticks import BarTicks
-from strikewire.journal import JournalReader, inspect
+from strikewire.journal import JournalReader, RecordKind, inspect, is_packed
 
 #: Recorded ticks that came one by one are told four times a second, like the bars of a file.
 _FRAME_NS: Final = SECOND_NS // 4
@@ -47,7 +47,7 @@ class TickSource:
     first_ns: int
     last_ns: int
     total: int
-    read: Callable[[int], Iterator[TickBatch | Deafness]]
+    read: Callable[[int], Iterator[Heard]]
     is_slow: bool = False
 
 
@@ -111,7 +111,8 @@ def make_tick_source(batch: TickBatch, *, session_key: str, description: str) ->
 def make_journal_source(directory: Path, *, is_damage_skipped: bool = False) -> TickSource:
     """Return the source of a recording, with the frames and receive times it was recorded with.
 
-    The recording's clock is not told: a replay has its own.
+    What the engine was told of the time comes where it was told: bars and records of chains close
+    at the same place again.
 
     Raises
     ------
@@ -128,7 +129,7 @@ def make_journal_source(directory: Path, *, is_damage_skipped: bool = False) -> 
         )
         raise JournalError(msg)
 
-    def read(after_seq: int) -> Iterator[TickBatch | Deafness]:
+    def read(after_seq: int) -> Iterator[Heard]:
         # A reader each: it keeps what it went past, and two passes may overlap.
         again = JournalReader(directory, is_damage_skipped=is_damage_skipped)
         for record in again.records(after_seq=after_seq):
@@ -136,6 +137,8 @@ def make_journal_source(directory: Path, *, is_damage_skipped: bool = False) -> 
                 yield record.batch
             elif record.deafness is not None:
                 yield record.deafness
+            elif record.kind == RecordKind.CLOCK:
+                yield Lull(record.ts_recv_ns)
 
     return TickSource(
         session_key=reader.session_key,
@@ -144,6 +147,7 @@ def make_journal_source(directory: Path, *, is_damage_skipped: bool = False) -> 
         last_ns=found.last_recv_ns,
         total=found.last_seq,
         read=read,
+        is_slow=is_packed(directory),
     )
 
 

@@ -307,8 +307,9 @@ class Session:
 
     def _pass_time(self, now_ns: int) -> None:
         """Close the minutes that are over, though no tick has come behind them."""
-        if self._journal.append_clock(now_ns):
-            self._publish(self._engine.advance(now_ns))
+        # What is played again, after a seek backwards, stands in the journal where it belongs.
+        self._journal.append_clock(now_ns)
+        self._publish(self._engine.advance(now_ns))
 
     def _publish(self, update: Update) -> None:
         for sink in self._sinks:

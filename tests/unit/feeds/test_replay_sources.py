@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from strikewire.core.errors import FileLayoutError, JournalError
 from strikewire.core.instants import SECOND_NS
-from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch
+from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, Lull, TickBatch
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.feeds.tick_source import (
     compute_session_key,
@@ -89,7 +89,10 @@ def test_recording_is_told_with_its_frames(tmp_path):
 
     source = make_journal_source(directory)
 
-    assert dump(source.read(0)) == dump(batches)
+    heard = list(source.read(0))
+    # The time that was told stands where it was told.
+    assert heard.pop(2) == Lull(99)
+    assert dump(heard) == dump(batches)
     assert [len(frame) for frame in source.read(5)] == [3]
     assert (source.session_key, source.total) == ("session", 8)
     assert source.first_ns == batches[0].ticks["ts_recv_ns"][-1]
