@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,15 +59,20 @@ class Desk:
         self._folder = folder
 
     async def open(
+        self, feed: Feed, *, sinks: Sequence[UpdateSink] = (), **options: Any
+    ) -> Session:
+        """Open a session; `options` as for `make_recordings`."""
+        self._recordings = self.make_recordings(**options)
+        return await self._recordings.open(feed, on_committed=self.committed.append, sinks=sinks)
+
+    def make_recordings(
         self,
-        feed: Feed,
         *,
         lateness_ns: int = 30 * SECOND_NS,
         max_pending_bars: int = 1_000,
         stop_timeout_s: float = 10.0,
-        sinks: Sequence[UpdateSink] = (),
-    ) -> Session:
-        self._recordings = Recordings(
+    ) -> Recordings:
+        return Recordings(
             config=RecordingConfig(
                 journal_root=self._folder,
                 engine=EngineConfig(lateness_ns=lateness_ns),
@@ -79,7 +85,6 @@ class Desk:
             find_calendar=RULES.calendar,
             metrics=build_metrics(version="test"),
         )
-        return await self._recordings.open(feed, on_committed=self.committed.append, sinks=sinks)
 
     async def roll_over(self, session: Session, feed: Feed) -> None:
         """Go on with another feed in a session that this desk opened last."""

@@ -50,7 +50,7 @@ class JournalReplayLoader:
         DependencyError : the store is away.
         """
         source = await asyncio.to_thread(make_journal_source, directory)
-        ids = await asyncio.to_thread(_list_ids, source)
+        ids = await asyncio.to_thread(list_ids, source)
         async with self._database.read() as session:
             checkpoint = await self._checkpoints.load(session, source.session_key)
             if checkpoint is None:
@@ -70,8 +70,8 @@ class JournalReplayLoader:
         )
 
 
-def _list_ids(source: TickSource) -> npt.NDArray[np.int32]:
-    """Return the ids that a source speaks of, int32 (n,), in order."""
+def list_ids(source: TickSource) -> npt.NDArray[np.int32]:
+    """Return the ids of the instruments that a source speaks of, int32 (n,), in order."""
     found = np.zeros(0, np.int32)
     for heard in source.read(0):
         if isinstance(heard, TickBatch):
