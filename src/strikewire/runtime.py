@@ -29,11 +29,27 @@ from strikewire.live.idempotency import Idempotency
 from strikewire.live.market_rules import RuleOverrides
 from strikewire.live.market_status import MarketBoard
 from strikewire.live.quotes import QuoteBoard
+from strikewire.live.strategy_market import StrategyMarket
+from strikewire.live.strategy_templates import TemplateBuilder
 from strikewire.observability.health import Health
 from strikewire.observability.metrics import Metrics
 from strikewire.reference.rule_book import RuleBook
 from strikewire.store.database import Database
 from strikewire.stream.hub import Hub
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategies:
+    """What answers for baskets of contracts.
+
+    Parameters
+    ----------
+    market : prices legs.
+    templates : builds named strategies out of chains.
+    """
+
+    market: StrategyMarket
+    templates: TemplateBuilder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +80,7 @@ class Runtime:
     charts : whatever has bars, computed things too.
     chain_history : chains now, and at any recorded minute.
     market : what is heard, and whether it moves.
+    strategies : prices and builds baskets of contracts.
     chains : live chains; None when nobody hears ticks.
     view : None when nobody hears ticks.
     replay : None when no replay runs.
@@ -97,6 +114,7 @@ class Runtime:
     hub: Hub
     bar_streams: BarStreams
     market: MarketBoard
+    strategies: Strategies
     chains: ChainBoard | None = None
     view: EngineView | None = None
     replay: ReplayFeed | None = None

@@ -25,6 +25,9 @@ REACHED_MIN = 0.9
 #: What operations of options and futures have to be asked with.
 OF_THE_MARKET = {"underlying": "NIFTY", "symbol": "NFO:NIFTY26NOVFUT"}
 
+#: A leg of a strategy: a lot of that contract.
+HELD = {"symbol": OF_THE_MARKET["symbol"], "quantity": 65}
+
 
 @pytest.fixture
 async def simulated(postgres_url, data_dirs):
@@ -67,6 +70,11 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
             if path.startswith("/api/v1/fo/")
             for each in operations["get"]["parameters"]
             if each["required"]
+        },
+        "POST /api/v1/strategies/analysis": {"body": {"legs": [HELD], "grid": {}}},
+        "POST /api/v1/strategies/templates/{name}": {
+            "path": {"name": "long-straddle"},
+            "body": {"underlying": OF_THE_MARKET["underlying"]},
         },
         "POST /api/v1/auth/login": {"body": login},
         "POST /api/v1/auth/tokens": {"body": login},

@@ -82,6 +82,7 @@ OWNERSHIP = {
     ("/api/v1/market-rules/{venue}/{kind}/{valid_from}", "venue"): SHARED,
     ("/api/v1/market-rules/{venue}/{kind}/{valid_from}", "kind"): SHARED,
     ("/api/v1/market-rules/{venue}/{kind}/{valid_from}", "valid_from"): SHARED,
+    ("/api/v1/strategies/templates/{name}", "name"): SHARED,
     ("/api/v1/users/{user_id}", "user_id"): USER,
     ("/api/v1/users/{user_id}/setup-link", "user_id"): USER,
 }

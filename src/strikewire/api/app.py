@@ -43,6 +43,7 @@ from strikewire.api.v1 import (
     users,
 )
 from strikewire.api.v1.fo import routes as fo
+from strikewire.api.v1.strategies import routes as strategies
 from strikewire.api.web import Page, load_files
 from strikewire.api.ws.asyncapi import build_asyncapi
 from strikewire.api.ws.catalogue import PATHS
@@ -122,6 +123,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     feed_login.add_routes(routes)
     audit.add_routes(routes)
     fo.add_routes(routes)
+    strategies.add_routes(routes)
     keys.add_routes(routes)
     stream_tickets.add_routes(routes)
     for path in PATHS:

@@ -38,6 +38,7 @@ from strikewire.bootstrap.stores import (
     make_rule_book,
     prepare_schema,
 )
+from strikewire.bootstrap.strategies import build_strategies
 from strikewire.bootstrap.streams import OwnTopics, Redis, build_hub
 from strikewire.core.clock import SystemClock
 from strikewire.core.errors import DependencyError
@@ -286,6 +287,7 @@ async def build_runtime(
             ),
             bar_streams=bar_streams,
             market=market,
+            strategies=build_strategies(directory, chain_history, contract_board, rules),
             chains=None if playing is None else board,
             view=view,
             replay=None if playing is None else playing.feed,

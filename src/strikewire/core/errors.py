@@ -15,7 +15,8 @@
     │   ├── UnknownSymbolError        no instrument goes by that symbol, name or alias
     │   ├── UnknownUnderlyingError    there are no options or futures on anything of that name
     │   ├── UnknownExpiryError        none of its contracts end on that day
-    │   └── NothingRecordedError      it is known, and nothing of it is recorded at that time
+    │   ├── NothingRecordedError      it is known, and nothing of it is recorded at that time
+    │   └── NoPriceError              a contract is known, and what it is worth then is not
     ├── ConflictError                 true of the request, but not with what is already there
     │   ├── IdempotencyKeyBusyError   the first request with the key is still under way
     │   └── DataDirectoryBusyError    another program owns the data directory
@@ -125,6 +126,10 @@ class UnknownExpiryError(NotFoundError):
 
 class NothingRecordedError(NotFoundError):
     code = "nothing_recorded"
+
+
+class NoPriceError(NotFoundError):
+    code = "no_price"
 
 
 class ConflictError(StrikewireError):

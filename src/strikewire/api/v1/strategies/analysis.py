@@ -1,0 +1,82 @@
+"""What legs make and risk: payoff, break-evens, probability, Greeks and scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import orjson
+from fastapi import Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from strikewire.api import schemas
+from strikewire.api.deps import RuntimeDep, charge_rows
+from strikewire.api.routes import Routes
+from strikewire.api.v1.fo.queries import find_instant
+from strikewire.api.v1.strategies.bodies import AnalysisBody, AnalysisInput, GridInput, LegInput
+from strikewire.auth.scopes import Scope
+from strikewire.live.strategy_analysis import (
+    AnalysisWish,
+    CurveWish,
+    GridWish,
+    build_analysis,
+)
+from strikewire.live.strategy_legs import LegWish, PricedStrategy
+
+_TAG: Final = "strategies"
+
+
+async def analyse_strategy(
+    request: Request,
+    runtime: RuntimeDep,
+    content: AnalysisInput,
+    _query: Annotated[schemas.Query, Query()],
+) -> Response:
+    """Analyse the legs of a strategy, and those of another beside it, as the market is or was.
+
+    Nothing is stored, and nothing is ordered.
+    """
+    find_instant(runtime, content.as_of)
+    market = runtime.strategies.market
+    strategy = await market.price(_read_legs(content.legs), as_of_ns=content.as_of)
+    against = None
+    if content.against is not None:
+        against = await market.price(_read_legs(content.against), as_of_ns=content.as_of)
+    wish = AnalysisWish(
+        curve=CurveWish(
+            low=content.curve.low,
+            high=content.curve.high,
+            points=content.curve.points,
+            dates_ns=tuple(content.curve.dates),
+        ),
+        grid=None if content.grid is None else _read_grid(content.grid),
+    )
+    if content.grid is not None:
+        charge_rows(request, content.grid.cells)
+    # Milliseconds of arithmetic, which others need not wait for.
+    body = await run_in_threadpool(_write, strategy, against, wish)
+    return Response(body, media_type="application/json")
+
+
+def _write(strategy: PricedStrategy, against: PricedStrategy | None, wish: AnalysisWish) -> bytes:
+    return orjson.dumps(build_analysis(strategy, against, wish))
+
+
+def _read_legs(legs: Sequence[LegInput]) -> list[LegWish]:
+    return [LegWish(each.symbol, each.quantity, each.find_entry()) for each in legs]
+
+
+def _read_grid(grid: GridInput) -> GridWish:
+    return GridWish(
+        moves_pct=tuple(grid.moves_pct),
+        vol_shifts=tuple(grid.vol_shifts),
+        days=None if grid.days is None else tuple(grid.days),
+    )
+
+
+def add_routes(routes: Routes) -> None:
+    """Add the analysis."""
+    routes.add(
+        "POST", "/api/v1/strategies/analysis", analyse_strategy,
+        access=Scope.BARS_READ, tag=_TAG, fails=(404,), response_model=AnalysisBody,
+    )  # fmt: skip

@@ -1,0 +1,12 @@
+"""`/api/v1/strategies`: baskets of contracts, and what they make and risk."""
+
+from __future__ import annotations
+
+from strikewire.api.routes import Routes
+from strikewire.api.v1.strategies import analysis, templates
+
+
+def add_routes(routes: Routes) -> None:
+    """Add every route of strategies."""
+    templates.add_routes(routes)
+    analysis.add_routes(routes)
