@@ -59,6 +59,11 @@ async def get_chain(service):
     return (await service.client.get("/api/v1/fo/chain", params=CHAIN)).json()
 
 
+def to_decimal(price):
+    """Return a price as the decimal that was meant."""
+    return Decimal(repr(price))
+
+
 def solve_vol(leg: Leg, price: float) -> float:
     """Bisect for the volatility at which an option costs so much."""
     low, high = 0.01, 2.0
@@ -88,7 +93,7 @@ async def test_short_straddle_is_what_the_file_says(morning, closes):
     strike = min(gaps, key=lambda each: gaps[each])
     call, put = (closes[f"BANKNIFTY05JAN23{strike}{side}"] for side in ("CE", "PE"))
     assert {(each["strike"], each["quantity"]) for each in built["legs"]} == {(strike, -LOT)}
-    assert {each["kind"]: Decimal(each["entry_price"]) for each in built["legs"]} == {
+    assert {each["kind"]: to_decimal(each["entry_price"]) for each in built["legs"]} == {
         "call": call, "put": put,
     }  # fmt: skip
     credit = call + put
@@ -151,7 +156,7 @@ async def test_every_template_of_one_expiry_is_built(morning):
             steps = 0 if leg.rung == 0 else (2 * abs(leg.rung) - 1) * (1 if leg.rung > 0 else -1)
             place, side = money + steps, chain[f"{leg.kind}s"]
             assert told["symbol"] == side["symbol"][place], name
-            assert float(told["entry_price"]) == side["premium"][place]
+            assert told["entry_price"] == side["premium"][place]
 
 
 async def test_template_by_delta_takes_the_strike_with_the_nearest(morning):
@@ -164,7 +169,7 @@ async def test_template_by_delta_takes_the_strike_with_the_nearest(morning):
         deltas = np.abs(chain[side]["delta"][rows])
         nearest = chain[side]["symbol"][rows][int(np.argmin(np.abs(deltas - 0.3)))]
         assert by_symbol[nearest]["quantity"] == -LOT
-    received = sum(Decimal(each["entry_price"]) * each["quantity"] for each in told["legs"])
+    received = sum(to_decimal(each["entry_price"]) * each["quantity"] for each in told["legs"])
     assert abs(Decimal(told["net_premium"]) - received) <= Decimal("0.005")
 
 
@@ -209,7 +214,7 @@ async def test_given_entries_make_a_profit_or_a_loss(morning):
     spread = await build(morning, "bull-call-spread")
     legs = take(spread["legs"])
     quantity = legs[0]["quantity"]
-    legs[0]["entry_price"] = f"{Decimal(legs[0]['entry_price']) - Decimal('1.25')}"
+    legs[0]["entry_price"] -= 1.25
     found = (await analyse(morning, legs))["strategy"]
 
     assert Decimal(found["pnl"]) == Decimal("1.25") * quantity
@@ -250,8 +255,8 @@ async def test_covered_call_takes_what_there_is_of_the_underlying(morning, close
 
     # The day's only future has no expiry of its own here, so it is the spot.
     assert built["legs"][0]["symbol"] == "NSE:NIFTY BANK"
-    assert Decimal(built["legs"][0]["entry_price"]) == closes["BANKNIFTY"]
-    strike, credit = built["legs"][1]["strike"], Decimal(built["legs"][1]["entry_price"])
+    assert to_decimal(built["legs"][0]["entry_price"]) == closes["BANKNIFTY"]
+    strike, credit = built["legs"][1]["strike"], to_decimal(built["legs"][1]["entry_price"])
     best = LOT * (Decimal(strike) - closes["BANKNIFTY"] + credit)
     assert Decimal(found["max_profit"]) == best
     assert found["break_evens"] == pytest.approx([float(closes["BANKNIFTY"] - credit)])
@@ -265,7 +270,7 @@ async def test_option_that_did_not_trade_has_no_price(morning):
     leg = {"symbol": symbol, "quantity": LOT}
     body = {"legs": [leg], "as_of": AS_OF}
     refused = await morning.client.post(f"{STRATEGIES}/analysis", json=body)
-    told = await analyse(morning, [leg | {"entry_price": "3.5"}])
+    told = await analyse(morning, [leg | {"entry_price": 3.5}])
 
     error = refused.json()["error"]
     assert (refused.status_code, error["code"]) == (404, "no_price")

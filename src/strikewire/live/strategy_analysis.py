@@ -120,8 +120,8 @@ def describe_leg(leg: PricedLeg) -> dict[str, Any]:
         "lot_size": leg.lot_size,
         "lots": leg.quantity // leg.lot_size,
         "quantity": leg.quantity,
-        "entry_price": format_price(leg.entry),
-        "mark": None if np.isnan(leg.mark) else format_price(to_price(leg.mark)),
+        "entry_price": float(leg.entry),
+        "mark": leg.mark,
         "reason": leg.reason,
         "iv": leg.vol,
         "iv_source": None if leg.vol_source is None else leg.vol_source.name.lower(),
@@ -132,12 +132,6 @@ def sum_premium(strategy: PricedStrategy) -> Decimal:
     """Return what the options cost together, rupees; less than 0 is received."""
     legs = [leg for leg in strategy.legs if leg.instrument.spec.kind.is_option]
     return sum((leg.quantity * leg.entry for leg in legs), Decimal(0))
-
-
-def format_price(price: Decimal) -> str:
-    """Write a price per unit: to the paisa, finer where it is."""
-    text = f"{price:.4f}"
-    return text[:-2] if text.endswith("00") else text.rstrip("0")
 
 
 def format_money(amount: Decimal | float) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Final
 
 import orjson
@@ -13,7 +12,7 @@ from strikewire.api import schemas
 from strikewire.api.deps import RuntimeDep, charge_rows
 from strikewire.api.routes import Routes
 from strikewire.api.v1.fo.queries import find_instant
-from strikewire.api.v1.strategies.bodies import AnalysisBody, AnalysisInput, GridInput, LegInput
+from strikewire.api.v1.strategies.bodies import AnalysisBody, AnalysisInput, GridInput
 from strikewire.auth.scopes import Scope
 from strikewire.live.strategy_analysis import (
     AnalysisWish,
@@ -21,7 +20,7 @@ from strikewire.live.strategy_analysis import (
     GridWish,
     build_analysis,
 )
-from strikewire.live.strategy_legs import LegWish, PricedStrategy
+from strikewire.live.strategy_legs import PricedStrategy
 
 _TAG: Final = "strategies"
 
@@ -38,10 +37,11 @@ async def analyse_strategy(
     """
     find_instant(runtime, content.as_of)
     market = runtime.strategies.market
-    strategy = await market.price(_read_legs(content.legs), as_of_ns=content.as_of)
+    strategy = await market.price([each.to_wish() for each in content.legs], as_of_ns=content.as_of)
     against = None
     if content.against is not None:
-        against = await market.price(_read_legs(content.against), as_of_ns=content.as_of)
+        others = [each.to_wish() for each in content.against]
+        against = await market.price(others, as_of_ns=content.as_of)
     wish = AnalysisWish(
         curve=CurveWish(
             low=content.curve.low,
@@ -60,10 +60,6 @@ async def analyse_strategy(
 
 def _write(strategy: PricedStrategy, against: PricedStrategy | None, wish: AnalysisWish) -> bytes:
     return orjson.dumps(build_analysis(strategy, against, wish))
-
-
-def _read_legs(legs: Sequence[LegInput]) -> list[LegWish]:
-    return [LegWish(each.symbol, each.quantity, each.find_entry()) for each in legs]
 
 
 def _read_grid(grid: GridInput) -> GridWish:

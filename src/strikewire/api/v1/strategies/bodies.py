@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
@@ -15,6 +14,7 @@ from strikewire.api.v1.fo.queries import UnderlyingName
 from strikewire.core.instruments import InstrumentKind
 from strikewire.engine.chains.table import ChainSource
 from strikewire.live.strategy_analysis import DEFAULT_DAYS
+from strikewire.live.strategy_legs import LegWish, to_price
 
 #: Of one strategy.
 MAX_LEGS: Final = 20
@@ -22,10 +22,6 @@ MAX_LEGS: Final = 20
 MAX_CELLS: Final = 20_000
 
 Money = Annotated[str, Field(description="Rupees, a decimal string to the paisa.")]
-Price = Annotated[str, Field(description="Rupees per unit, a decimal string.", examples=["212.35"])]
-GivenPrice = Annotated[
-    str, Field(pattern=r"^\d{1,9}(\.\d{1,4})?$", max_length=14, examples=["212.35"])
-]
 Level = Annotated[float, Field(ge=0, le=1e9)]
 AsOf = Annotated[
     Instant | None,
@@ -48,8 +44,11 @@ class LegInput(schemas.Body):
         description="Units, a multiple of the lot, not 0; less than 0 is sold.",
         examples=[-25],
     )
-    entry_price: GivenPrice | None = Field(
-        default=None, description="What a unit was bought or sold for; by default what it costs."
+    entry_price: float | None = Field(
+        default=None,
+        ge=0,
+        le=1e9,
+        description="What a unit was bought or sold for, rupees; by default what it costs.",
     )
 
     @model_validator(mode="after")
@@ -59,9 +58,10 @@ class LegInput(schemas.Body):
             raise ValueError(msg)
         return self
 
-    def find_entry(self) -> Decimal | None:
-        """Return the price that was given."""
-        return None if self.entry_price is None else Decimal(self.entry_price)
+    def to_wish(self) -> LegWish:
+        """Return the leg as the market prices it."""
+        entry = None if self.entry_price is None else to_price(self.entry_price)
+        return LegWish(self.symbol, self.quantity, entry)
 
 
 class CurveInput(schemas.Body):
@@ -210,8 +210,8 @@ class LegBody(schemas.Body):
     lot_size: int
     lots: int
     quantity: int = Field(description="Units; less than 0 is sold.")
-    entry_price: Price
-    mark: Price | None = Field(description="What it costs now.")
+    entry_price: float = Field(description="Rupees per unit.")
+    mark: float | None = Field(description="What a unit costs now, rupees.")
     reason: ReasonName | None = Field(description="Why there is no `mark`.")
     iv: float | None = Field(description="Fraction it is measured at; null of what is no option.")
     iv_source: Literal["own", "twin", "smile"] | None = Field(
