@@ -94,6 +94,7 @@ test: $(STAMP) $(KITE_CLIENT) warm web
 	$(BIN)/coverage report
 
 bench: $(BENCH_STAMP) $(if $(filter options,$(or $(ONLY),options)),$(PEER_STAMPS)) \
+		$(if $(filter scenario,$(ONLY)),$(VENV)/bench/quantlib/.installed) \
 		$(if $(filter decode,$(ONLY)),$(KITE_CLIENT))
 	$(BIN)/python -m benchmarks $(ONLY)
 

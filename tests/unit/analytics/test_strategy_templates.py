@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +59,15 @@ def test_table_is_of_the_field():
         placed = [(each.kind, each.rung, each.is_far) for each in template.legs]
         assert len(set(placed)) == len(placed)
         assert template.expiry_count in (1, 2)
+
+
+def test_documentation_lists_each_under_its_outlook():
+    text = Path(__file__).parents[3].joinpath("docs/reference/strategies.md").read_text()
+    for outlook in Outlook:
+        (row,) = re.findall(rf"^\| {outlook} \| (.*) \|$", text, re.MULTILINE)
+        named = re.findall(r"`([a-z-]+)`", row)
+        wanted = [name for name, each in TEMPLATES.items() if each.outlook is outlook]
+        assert sorted(named) == sorted(wanted)
 
 
 @pytest.mark.parametrize("name", [n for n, t in TEMPLATES.items() if t.expiry_count == 1])
