@@ -287,7 +287,7 @@ async def build_runtime(
             ),
             bar_streams=bar_streams,
             market=market,
-            strategies=build_strategies(directory, chain_history, contract_board, rules),
+            strategies=build_strategies(directory, chains.history, chains.contract_board, rules),
             chains=None if playing is None else board,
             view=view,
             replay=None if playing is None else playing.feed,
