@@ -16,6 +16,7 @@ from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.backfill_desk import BackfillDesk
 from strikewire.live.bar_streams import BarStreams
 from strikewire.live.broker_login import BrokerLogin
+from strikewire.live.broker_session import BrokerSession
 from strikewire.live.budget import Budget
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
@@ -85,6 +86,7 @@ class Runtime:
     view : None when nobody hears ticks.
     replay : None when no replay runs.
     broker_login : None when the broker's key is not set.
+    broker_session : None when the broker is not heard.
     """
 
     version: str
@@ -120,3 +122,4 @@ class Runtime:
     replay: ReplayFeed | None = None
     budget: Budget | None = None
     broker_login: BrokerLogin | None = None
+    broker_session: BrokerSession | None = None

@@ -186,7 +186,7 @@ async def serve(
     `adapt` may add routes of the test's own.
     """
     async with (
-        build_runtime(settings, replay=replay) as runtime,
+        build_runtime(settings, hear=replay) as runtime,
         serve_runtime(runtime, settings.to_api(), adapt=adapt) as service,
     ):
         yield service

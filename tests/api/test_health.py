@@ -20,7 +20,7 @@ async def test_ready(client, path):
     assert answer.status_code == 200
     assert answer.json() == {
         "ready": True,
-        "dependencies": {"db": "connected", "redis": "disabled"},
+        "dependencies": {"db": "connected", "redis": "disabled", "feed": "disabled"},
     }
 
 
@@ -66,7 +66,7 @@ async def test_health_says_everything(client):
     body = answer.json()
     assert answer.status_code == 200
     assert body["status"] == "healthy"
-    assert body["dependencies"] == {"db": "connected", "redis": "disabled"}
+    assert body["dependencies"] == {"db": "connected", "redis": "disabled", "feed": "disabled"}
     assert {task["name"] for task in body["tasks"]} == {
         "database watch",
         "market rules",

@@ -162,7 +162,7 @@ async def test_client_that_does_not_read_is_kept_the_newest_state_only(service):
     board = MarketBoard(
         config=config,
         clock=service.runtime.market_clock,
-        played=None,
+        heard=None,
         epoch="run-1",
         figures=service.runtime.hub.figures,
     )

@@ -147,7 +147,7 @@ async def test_database_away_at_start_is_taken_up_when_it_appears(way):
         assert ready.status_code == 503
         assert ready.json() == {
             "ready": False,
-            "dependencies": {"db": "disconnected", "redis": "disabled"},
+            "dependencies": {"db": "disconnected", "redis": "disabled", "feed": "disabled"},
         }
         assert (await client.get("/health/live")).status_code == 200
         assert (await client.get("/health/pool")).json()["status"] == "healthy"

@@ -32,6 +32,7 @@ from strikewire.api.v1 import (
     backfills,
     bars,
     coverage,
+    feed,
     feed_coverage,
     feed_login,
     instruments,
@@ -116,6 +117,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     instruments.add_routes(routes)
     coverage.add_routes(routes)
     backfills.add_routes(routes)
+    feed.add_routes(routes)
     feed_coverage.add_routes(routes)
     market.add_routes(routes)
     market_rules.add_routes(routes)

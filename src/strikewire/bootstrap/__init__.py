@@ -7,10 +7,13 @@ from strikewire.bootstrap.files import (
     open_importer,
     open_replay,
 )
-from strikewire.bootstrap.server import build_runtime
+from strikewire.bootstrap.kite import LiveRequest
+from strikewire.bootstrap.server import HearRequest, build_runtime
 from strikewire.bootstrap.stores import open_database
 
 __all__ = [
+    "HearRequest",
+    "LiveRequest",
     "ReplayRequest",
     "ReplayRun",
     "SimulationRequest",

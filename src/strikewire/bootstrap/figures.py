@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 
+from strikewire.feeds.kite.feed import KiteFeed
+from strikewire.feeds.kite.socket import SocketState
 from strikewire.live.database_watch import DatabaseWatch
 from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.session import Session
+from strikewire.observability import feed_metrics
 from strikewire.observability import metrics as catalogue
 from strikewire.observability.health import TaskState
 from strikewire.observability.metrics import Metrics, Sample
@@ -115,3 +119,45 @@ def show_session_metrics(metrics: Metrics, session: Session) -> None:
     metrics.sample_value(catalogue.RECORDER_QUEUE, lambda: session.recorder.pending_bars)
     metrics.sample_value(catalogue.CHAIN_ROWS, lambda: session.recorder.chain_rows)
     metrics.sample_value(catalogue.JOURNAL_BYTES, session.measure_journal)
+
+
+def show_feed_metrics(metrics: Metrics, feed: KiteFeed) -> None:
+    """Bind what the broker's feed counts."""
+
+    def count_sockets() -> Iterable[Sample]:
+        states = Counter(each.state for each in feed.status().wanted_sockets)
+        return [((state.value,), states[state]) for state in SocketState]
+
+    def list_ages() -> Iterable[Sample]:
+        return [
+            ((str(each.number),), each.frame_age_s)
+            for each in feed.status().wanted_sockets
+            if each.frame_age_s is not None
+        ]
+
+    def list_unknown() -> Iterable[Sample]:
+        counts = feed.status().counts
+        return [
+            (("token",), counts.unknown_tokens),
+            (("length",), counts.unknown_lengths),
+            (("stamp",), counts.unstamped),
+        ]
+
+    metrics.sample(feed_metrics.FEED_SOCKETS, count_sockets)
+    metrics.sample(feed_metrics.FEED_AGE, list_ages)
+    metrics.sample(feed_metrics.FEED_UNKNOWN, list_unknown)
+    metrics.sample(
+        feed_metrics.FEED_FAULTS,
+        lambda: [((fault.value,), count) for fault, count in feed.status().faults.items()],
+    )
+    metrics.sample_value(
+        feed_metrics.FEED_INSTRUMENTS,
+        lambda: sum(each.instruments for each in feed.status().sockets),
+    )
+    metrics.sample_value(feed_metrics.FEED_STALE, lambda: len(feed.status().stale))
+    metrics.sample_value(
+        feed_metrics.FEED_RECONNECTS, lambda: sum(each.reconnects for each in feed.status().sockets)
+    )
+    metrics.sample_value(feed_metrics.FEED_FRAMES, lambda: feed.status().counts.frames)
+    metrics.sample_value(feed_metrics.FEED_QUEUE, lambda: feed.status().queued_ticks)
+    metrics.sample_value(feed_metrics.FEED_DROPPED, lambda: feed.status().dropped_frames)

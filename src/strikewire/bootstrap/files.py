@@ -165,17 +165,22 @@ async def prepare_replay(
         replayable = await _load(request.path, tools)
         feed = ReplayFeed(replayable.source, speed=request.speed)
     await asyncio.to_thread(compile_kernels)
-    recordings = Recordings(
-        config=settings.to_recordings(),
-        database=tools.database,
-        find_calendar=tools.find_calendar,
-        metrics=tools.metrics,
-    )
+    recordings = make_recordings(settings, tools)
     listeners = make_listeners(replayable)
     session = await recordings.open(
         feed, on_committed=listeners.on_committed, sinks=listeners.sinks
     )
     return ReplayRun(replayable=replayable, feed=feed, session=session)
+
+
+def make_recordings(settings: Settings, tools: ReplayTools) -> Recordings:
+    """Return what opens the sessions of feeds."""
+    return Recordings(
+        config=settings.to_recordings(),
+        database=tools.database,
+        find_calendar=tools.find_calendar,
+        metrics=tools.metrics,
+    )
 
 
 async def _load(path: Path, tools: ReplayTools) -> Replayable:

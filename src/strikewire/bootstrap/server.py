@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from strikewire import __version__
 from strikewire.auth.people import look_after
 from strikewire.bootstrap.backfill import BackfillTools, is_behind, start_backfill
-from strikewire.bootstrap.broker import BrokerTools, start_broker
+from strikewire.bootstrap.broker import BrokerParts, BrokerTools, start_broker
 from strikewire.bootstrap.chains import ChainTools, build_chains
 from strikewire.bootstrap.figures import (
     describe_caches,
+    show_feed_metrics,
     show_server_metrics,
     show_session_metrics,
 )
 from strikewire.bootstrap.files import (
-    Listeners,
     ReplayRequest,
-    ReplayRun,
     ReplayTools,
     SimulationRequest,
-    prepare_replay,
+)
+from strikewire.bootstrap.hearing import (
+    Hearing,
+    HearingTools,
+    prepare_played,
+    start_board,
+    start_hearing,
+    to_dependency,
 )
 from strikewire.bootstrap.identity import IdentityParts, build_identity
 from strikewire.bootstrap.journals import start_journal_keeper
 from strikewire.bootstrap.keys import watch_credentials
+from strikewire.bootstrap.kite import LiveRequest, make_market_clock, prepare_live
 from strikewire.bootstrap.stores import (
     DatabaseSite,
     find_database,
@@ -41,9 +47,8 @@ from strikewire.bootstrap.stores import (
 from strikewire.bootstrap.strategies import build_strategies
 from strikewire.bootstrap.streams import OwnTopics, Redis, build_hub
 from strikewire.core.clock import SystemClock
-from strikewire.core.errors import DependencyError
+from strikewire.core.errors import DependencyError, SettingsError
 from strikewire.engine.chains.records import ChainMinute
-from strikewire.engine.view import UpdateSink
 from strikewire.live.backfill import Readiness
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.chain_board import ChainBoard
@@ -59,16 +64,13 @@ from strikewire.live.market_status import (
     LastHeard,
     MarketBoard,
     MarketBoardConfig,
-    MarketMode,
-    PlayedMarket,
 )
 from strikewire.live.quotes import QuoteBoard
-from strikewire.live.replays import Replayable
 from strikewire.live.session import Session
-from strikewire.live.session_bars import PageInvalidator, SessionBars
+from strikewire.live.session_bars import SessionBars
 from strikewire.observability.health import Dependency, Health
 from strikewire.observability.logs import get_logger
-from strikewire.observability.metrics import build_metrics
+from strikewire.observability.metrics import Metrics, build_metrics
 from strikewire.reference.rule_book import RuleBook
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.runtime import Runtime
@@ -83,6 +85,9 @@ from strikewire.store.market_rules import MarketRuleStore
 from strikewire.store.pages import PageCache
 from strikewire.stream.figures import StreamFigures
 
+#: What can be heard.
+HearRequest: TypeAlias = ReplayRequest | SimulationRequest | LiveRequest
+
 _log: Final = get_logger("bootstrap")
 _WATCH: Final = "database watch"
 _RULES: Final = "market rules"
@@ -96,23 +101,27 @@ _STOP_SESSION_S: Final = 4.0
 
 @asynccontextmanager
 async def build_runtime(
-    settings: Settings, *, replay: ReplayRequest | SimulationRequest | None = None
+    settings: Settings, *, hear: HearRequest | None = None
 ) -> AsyncIterator[Runtime]:
     """Build everything a server needs, and close it in reverse order on leaving.
 
     A database that cannot be reached is no error: the runtime is degraded, says so, and takes the
-    database up by itself once it is there. Only a replay cannot begin without it.
+    database up by itself once it is there. Only a market cannot be heard without it.
+
+    Parameters
+    ----------
+    hear : what is heard; None: nothing.
 
     Raises
     ------
     DataDirectoryBusyError, EmbeddedServerError : the embedded server did not start.
     MigrationError : the database is there, and its schema cannot be brought up to date.
-    DependencyError : it is not there, and something is to be replayed.
-    FileLayoutError, InvalidInputError, JournalError : what is to be replayed is no good.
+    DependencyError : it is not there, and something is to be heard.
+    FileLayoutError, InvalidInputError, JournalError : what is to be heard is no good.
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
-        market_clock = MarketClock(clock=clock)
+        market_clock = MarketClock(clock=make_market_clock(settings, hear))
         metrics = build_metrics(version=__version__)
         rules = make_rule_book(clock)
         rng = np.random.default_rng()
@@ -145,14 +154,6 @@ async def build_runtime(
             config=settings.to_directory(), database=database, store=InstrumentStore(), clock=clock
         )
         redis = Redis.connect(settings.to_relay(), stack)
-        health = Health(
-            clock=clock,
-            version=__version__,
-            dependencies=[Dependency("db", watch.check), redis.to_dependency()],
-            tasks=supervisor.reports,
-            caches=lambda: describe_caches(pages, directory),
-            is_schema_ready=lambda: watch.is_schema_ready,
-        )
         run_id, figures, heard = uuid.uuid4().hex, StreamFigures(), LastHeard()
         bar_streams = BarStreams(
             config=BarStreamsConfig(),
@@ -162,25 +163,6 @@ async def build_runtime(
             figures=figures,
         )
         board = ChainBoard(config=settings.to_chain_board(), metrics=metrics)
-        playing: ReplayRun | None = None
-        played: PlayedMarket | None = None
-        if replay is not None:
-            tools = ReplayTools(
-                database=database,
-                rules=rules.current,
-                find_calendar=rules.calendar,
-                metrics=metrics,
-            )
-            playing = await prepare_replay(
-                settings,
-                replay,
-                tools,
-                lambda found: _make_listeners(pages, rules, (bar_streams, heard, board), found),
-            )
-            market_clock.follow(playing.feed.clock)
-            _start_board(board, playing, supervisor)
-            played = _describe_market(replay, playing, heard, supervisor)
-        view = None if playing is None else playing.session.engine
         broker = start_broker(
             settings,
             BrokerTools(
@@ -192,7 +174,29 @@ async def build_runtime(
             stack,
             supervisor,
         )
-        recorder = None if playing is None else playing.session.recorder
+        hearing = await _prepare(
+            settings,
+            hear,
+            broker,
+            HearingTools(
+                replay=ReplayTools(
+                    database=database,
+                    rules=rules.current,
+                    find_calendar=rules.calendar,
+                    metrics=metrics,
+                ),
+                pages=pages,
+                sinks=(bar_streams, heard, board),
+                heard=heard,
+                board=board,
+                market_clock=market_clock,
+                supervisor=supervisor,
+            ),
+        )
+        session = None if hearing is None else hearing.session
+        view = None if session is None else session.engine
+        live_board = None if session is None else board
+        recorder = None if session is None else session.recorder
         backfills = start_backfill(
             settings,
             BackfillTools(
@@ -209,19 +213,31 @@ async def build_runtime(
                 is_busy=lambda: recorder is not None and is_behind(recorder.pending_bars),
             ),
         )
+        health = Health(
+            clock=clock,
+            version=__version__,
+            dependencies=[
+                Dependency("db", watch.check),
+                redis.to_dependency(),
+                to_dependency(hearing),
+            ],
+            tasks=supervisor.reports,
+            caches=lambda: describe_caches(pages, directory),
+            is_schema_ready=lambda: watch.is_schema_ready,
+        )
         history = BarHistory(
             pages=pages,
             load_bars=reader.load_bars,
             find_calendar=rules.calendar,
-            open_bars=NoOpenBars() if playing is None else _make_open_bars(playing.session),
+            open_bars=NoOpenBars() if session is None else _make_open_bars(session),
             clock=market_clock,
         )
         bar_streams.bind(history=history, view=view)
-        _follow_rules(rules, playing, bar_streams)
+        _follow_rules(rules, session, bar_streams)
         market = MarketBoard(
             config=MarketBoardConfig(),
             clock=market_clock,
-            played=played,
+            heard=None if hearing is None else hearing.market,
             epoch=run_id,
             figures=figures,
         )
@@ -236,9 +252,9 @@ async def build_runtime(
                 market_clock=market_clock,
                 run_id=run_id,
                 figures=figures,
-                board=None if playing is None else board,
+                board=live_board,
                 view=view,
-                find_pending=list if playing is None else _name_pending(playing.session),
+                find_pending=list if session is None else _name_pending(session),
             ),
         )
         runtime = Runtime(
@@ -280,7 +296,7 @@ async def build_runtime(
                     market=market,
                     monitors=chains.monitor_streams,
                     figures=figures,
-                    is_feeding=playing is not None,
+                    is_feeding=hearing is not None,
                 ),
                 redis,
                 supervisor,
@@ -288,18 +304,46 @@ async def build_runtime(
             bar_streams=bar_streams,
             market=market,
             strategies=build_strategies(directory, chains.history, chains.contract_board, rules),
-            chains=None if playing is None else board,
+            chains=live_board,
             view=view,
-            replay=None if playing is None else playing.feed,
+            replay=None if hearing is None else hearing.replay,
+            broker_session=None if hearing is None else hearing.broker,
             broker_login=None if broker is None else broker.login,
         )
         show_server_metrics(metrics, runtime, supervisor, watch)
-        if playing is not None:
-            show_session_metrics(metrics, playing.session)
-            await _start_session(playing, market_clock, supervisor, stack)
+        if hearing is not None:
+            _show_hearing(metrics, hearing)
+            await start_hearing(hearing, supervisor, stack)
         # Now that a session has its journal: one that is begun anew is nobody else's then.
         start_journal_keeper(settings, database, watch, supervisor, metrics)
         yield runtime
+
+
+async def _prepare(
+    settings: Settings,
+    hear: HearRequest | None,
+    broker: BrokerParts | None,
+    tools: HearingTools,
+) -> Hearing | None:
+    """Prepare what is to be heard; None: nothing is."""
+    if hear is None:
+        return None
+    if not isinstance(hear, LiveRequest):
+        hearing = await prepare_played(settings, hear, tools)
+    elif broker is None:
+        msg = "STRIKEWIRE_KITE_API_KEY and STRIKEWIRE_KITE_API_SECRET: the feed kite needs them"
+        raise SettingsError(msg)
+    else:
+        hearing = await prepare_live(settings, broker, tools)
+    start_board(hearing, tools)
+    return hearing
+
+
+def _show_hearing(metrics: Metrics, hearing: Hearing) -> None:
+    """Bind what is counted of what is heard."""
+    show_session_metrics(metrics, hearing.session)
+    if hearing.broker is not None:
+        show_feed_metrics(metrics, hearing.broker.feed)
 
 
 def _start_identity(
@@ -373,46 +417,11 @@ async def _prepare_database(settings: Settings, site: DatabaseSite) -> bool:
     return await prepare_schema(settings, site.url)
 
 
-def _follow_rules(rules: RuleBook, playing: ReplayRun | None, streams: BarStreams) -> None:
+def _follow_rules(rules: RuleBook, session: Session | None, streams: BarStreams) -> None:
     """Have changed rules taken over: by the engine, and then by who asks it for bars."""
-    if playing is not None:
-        rules.listen(playing.session.reload_calendars)
+    if session is not None:
+        rules.listen(session.reload_calendars)
     rules.listen(streams.reload_calendars)
-
-
-def _start_board(board: ChainBoard, playing: ReplayRun, supervisor: Supervisor) -> None:
-    """Have live chains valued as they move."""
-    board.bind(playing.session.chains)
-    playing.session.listen(board)
-    supervisor.start(_CHAINS, board.run)
-
-
-def _describe_market(
-    replay: ReplayRequest | SimulationRequest,
-    playing: ReplayRun,
-    heard: LastHeard,
-    supervisor: Supervisor,
-) -> PlayedMarket:
-    """Say what is heard, for whoever asks how the market is."""
-    is_simulated = isinstance(replay, SimulationRequest)
-    return PlayedMarket(
-        mode=MarketMode.SIMULATED if is_simulated else MarketMode.REPLAY,
-        feed=playing.feed,
-        view=playing.session.engine,
-        heard=heard,
-        find_task=lambda: supervisor.find_state(_SESSION),
-    )
-
-
-def _make_listeners(
-    pages: PageCache, rules: RuleBook, sinks: tuple[UpdateSink, ...], found: Replayable
-) -> Listeners:
-    invalidator = PageInvalidator(
-        pages=pages,
-        venues={int(each.id): each.spec.exchange for each in found.instruments},
-        find_calendar=rules.calendar,
-    )
-    return Listeners(invalidator.on_committed, sinks)
 
 
 def _name_pending(session: Session) -> Callable[[], list[ChainMinute]]:
@@ -421,32 +430,3 @@ def _name_pending(session: Session) -> Callable[[], list[ChainMinute]]:
 
 def _make_open_bars(session: Session) -> SessionBars:
     return SessionBars(view=session.engine, recorder=session.recorder)
-
-
-async def _start_session(
-    playing: ReplayRun, market_clock: MarketClock, supervisor: Supervisor, stack: AsyncExitStack
-) -> None:
-    """Take the recording up where it is, and play; `stack` ends it in order."""
-    session = playing.session
-    over = asyncio.Event()
-
-    async def play() -> None:
-        try:
-            await session.run()
-            # After a replay the market's time is the machine's again. One that fails has not ended:
-            # its time stands still.
-            market_clock.leave()
-        finally:
-            over.set()
-
-    async def stop() -> None:
-        await session.stop()
-        try:
-            async with asyncio.timeout(_STOP_SESSION_S):
-                await over.wait()
-        except TimeoutError:
-            _log.warning("bars are left to the journal", bars=session.recorder.pending_bars)
-
-    await session.resume(playing.replayable.instruments)
-    supervisor.start(_SESSION, play, is_restarted=False)
-    stack.push_async_callback(stop)

@@ -22,7 +22,13 @@ from strikewire.api.http_protocol import make_server_options
 from strikewire.api.ws.sockets import Sockets
 from strikewire.auth.audit import find_command_actor
 from strikewire.auth.setup_links import IssuedLink
-from strikewire.bootstrap import ReplayRequest, SimulationRequest, build_runtime
+from strikewire.bootstrap import (
+    HearRequest,
+    LiveRequest,
+    ReplayRequest,
+    SimulationRequest,
+    build_runtime,
+)
 from strikewire.core.clock import Clock, SystemClock
 from strikewire.core.errors import ConflictError, DependencyError, SettingsError
 from strikewire.core.instants import HOUR_NS
@@ -90,31 +96,41 @@ class _Drain:
     default=None,
     help="Play FILE, or the recording in a folder, as if it were the market.",
 )
-@click.option("--simulate", is_flag=True, help="Play an invented market as if it were one.")
+@click.option(
+    "--feed",
+    type=click.Choice(["none", "simulated", "kite"]),
+    default=None,
+    help="What is heard: nothing, an invented market, or the broker's.  [default: none]",
+)
+@click.option("--simulate", is_flag=True, help="The same as --feed simulated.")
 @click.option("--seed", type=int, default=None, help="Of the invented market.  [default: 1]")
 @click.option(
     "--speed", default="1x", show_default=True, help="Of what is played: 1x, 10x, ... max."
 )
 def serve_command(
-    file: Path | None, speed: str, *, simulate: bool, seed: int | None, **given: Any
+    file: Path | None,
+    speed: str,
+    *,
+    feed: str | None,
+    simulate: bool,
+    seed: int | None,
+    **given: Any,
 ) -> None:
     """Serve charts, bars and the rest over HTTP until SIGTERM or Ctrl-C."""
-    if simulate and file is not None:
-        msg = "--simulate and --replay exclude each other"
+    if sum((simulate, feed is not None, file is not None)) > 1:
+        msg = "--simulate, --feed and --replay exclude each other"
         raise click.UsageError(msg)
-    settings = load_settings(**given, simulated_seed=seed, feed="simulated" if simulate else None)
+    wanted = "simulated" if simulate else feed
+    settings = load_settings(**given, simulated_seed=seed, feed=wanted)
     _run(settings, _find_request(settings, file, parse_speed(speed)))
 
 
-def _find_request(
-    settings: Settings, file: Path | None, speed: float
-) -> ReplayRequest | SimulationRequest | None:
-    """Return what is to be played: the file, else what the settings say."""
+def _find_request(settings: Settings, file: Path | None, speed: float) -> HearRequest | None:
+    """Return what is to be heard: the file, else what the settings say."""
     if file is not None:
         return ReplayRequest(path=file, speed=speed)
     if settings.feed == "kite":
-        msg = "STRIKEWIRE_FEED: this version knows the settings of the feed kite, and not the feed"
-        raise SettingsError(msg)
+        return LiveRequest()
     return SimulationRequest(speed=speed) if settings.feed == "simulated" else None
 
 
@@ -132,14 +148,14 @@ def demo_command(port: int | None, data_dir: Path | None, seed: int | None, spee
     _run(settings, SimulationRequest(speed=parse_speed(speed)))
 
 
-def _run(settings: Settings, replay: ReplayRequest | SimulationRequest | None) -> None:
+def _run(settings: Settings, hear: HearRequest | None) -> None:
     configure_logging(settings.to_logs(), clock=SystemClock(), stream=sys.stderr.buffer)
     # Bound before anything is started: a port that is taken is told at once, not after a migration.
     with (
         contextlib.closing(_bind(settings.host, settings.port)) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, replay, listener))
+        runner.run(_serve(settings, hear, listener))
     # Everything is closed. The interpreter would go through all that is left once more before it
     # ends: seconds, with a large market on a busy machine.
     gc.freeze()
@@ -147,14 +163,14 @@ def _run(settings: Settings, replay: ReplayRequest | SimulationRequest | None) -
 
 async def _serve(
     settings: Settings,
-    replay: ReplayRequest | SimulationRequest | None,
+    hear: HearRequest | None,
     listener: socket.socket,
 ) -> None:
     drain = _Drain()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, drain.ask)
-    async with build_runtime(settings, replay=replay) as runtime:
+    async with build_runtime(settings, hear=hear) as runtime:
         config = settings.to_api()
         app = create_app(runtime, config)
         server = _Server(

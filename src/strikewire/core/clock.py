@@ -22,6 +22,23 @@ class SystemClock:
         return time.time_ns()
 
 
+class ShiftedClock:
+    """Another clock, so far ahead: it shows a market's time on a day when there is none.
+
+    Parameters
+    ----------
+    offset_ns : how far; negative is behind.
+    """
+
+    def __init__(self, clock: Clock, *, offset_ns: int) -> None:
+        self._clock = clock
+        self._offset_ns = offset_ns
+
+    def now_ns(self) -> int:
+        """Return nanoseconds UTC, shifted."""
+        return self._clock.now_ns() + self._offset_ns
+
+
 class ManualClock:
     """A clock that moves only when told: replays and tests hold one."""
 

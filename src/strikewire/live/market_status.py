@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from strikewire.core.clock import Clock
 from strikewire.core.errors import NotFoundError
@@ -26,6 +26,7 @@ from strikewire.stream.topics import MARKET, TopicName
 class MarketMode(StrEnum):
     """What is being heard."""
 
+    LIVE = "live"
     REPLAY = "replay"
     SIMULATED = "simulated"
     NONE = "none"
@@ -37,6 +38,8 @@ class MarketState(StrEnum):
     PLAYING = "playing"
     PAUSED = "paused"
     ENDED = "ended"
+    #: Nobody trades at this hour.
+    CLOSED = "closed"
     #: It should be moving and is not: the task that follows it has failed, or takes nothing.
     STALLED = "stalled"
     NONE = "none"
@@ -89,6 +92,20 @@ class LastHeard:
         return None if self._heard_s is None else self._monotonic() - self._heard_s
 
 
+class HeardMarket(Protocol):
+    """A market that this program hears."""
+
+    def read_status(self, now_ns: int, *, stalled_after_s: float) -> MarketStatus:
+        """Return how it is.
+
+        Parameters
+        ----------
+        now_ns : the market clock.
+        stalled_after_s : how long something may be due and not come.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlayedMarket:
     """A market that is played: a recording, or one that never was.
@@ -105,6 +122,32 @@ class PlayedMarket:
     view: EngineView
     heard: LastHeard
     find_task: Callable[[], TaskState | None]
+
+    def read_status(self, now_ns: int, *, stalled_after_s: float) -> MarketStatus:
+        """Return how it is; `HeardMarket`."""
+        replay = self.feed.status()
+        return MarketStatus(
+            mode=self.mode,
+            state=self._find_state(replay.state, stalled_after_s),
+            description=self.feed.description,
+            now_ns=now_ns,
+            as_of_ns=self.view.as_of_ns or None,
+            heard_s=self.heard.compute_age_s(),
+            speed=replay.speed if math.isfinite(replay.speed) else None,
+            begins_ns=replay.first_ns,
+            ends_ns=replay.last_ns,
+        )
+
+    def _find_state(self, replay: ReplayState, stalled_after_s: float) -> MarketState:
+        task = self.find_task()
+        if task is TaskState.FAILED:
+            return MarketState.STALLED
+        # A recording that was complete before this run is never read, so its feed does not know.
+        if replay is ReplayState.FINISHED or task is TaskState.FINISHED:
+            return MarketState.ENDED
+        if self.feed.compute_overdue_s() >= stalled_after_s:
+            return MarketState.STALLED
+        return MarketState.PAUSED if replay is ReplayState.PAUSED else MarketState.PLAYING
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +182,7 @@ class MarketBoard:
     Parameters
     ----------
     clock : the market's.
-    played : what is heard; None: nothing.
+    heard : what is heard; None: nothing.
     epoch : names this run of the program.
     monotonic : returns seconds that only grow, at the pace of real time.
     """
@@ -151,14 +194,14 @@ class MarketBoard:
         *,
         config: MarketBoardConfig,
         clock: Clock,
-        played: PlayedMarket | None,
+        heard: HeardMarket | None,
         epoch: str,
         figures: StreamFigures,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._config = config
         self._clock = clock
-        self._played = played
+        self._heard = heard
         self._monotonic = monotonic
         self._elsewhere: Body | None = None
         self._heard_of_it_s = -math.inf
@@ -169,35 +212,12 @@ class MarketBoard:
     def status(self) -> MarketStatus:
         """Return the state at this moment."""
         now_ns = self._clock.now_ns()
-        played = self._played
-        if played is None:
+        if self._heard is None:
             return MarketStatus(
                 mode=MarketMode.NONE, state=MarketState.NONE, description=None, now_ns=now_ns,
                 as_of_ns=None, heard_s=None, speed=None, begins_ns=None, ends_ns=None,
             )  # fmt: skip
-        replay = played.feed.status()
-        return MarketStatus(
-            mode=played.mode,
-            state=self._find_state(played, replay.state),
-            description=played.feed.description,
-            now_ns=now_ns,
-            as_of_ns=played.view.as_of_ns or None,
-            heard_s=played.heard.compute_age_s(),
-            speed=replay.speed if math.isfinite(replay.speed) else None,
-            begins_ns=replay.first_ns,
-            ends_ns=replay.last_ns,
-        )
-
-    def _find_state(self, played: PlayedMarket, replay: ReplayState) -> MarketState:
-        task = played.find_task()
-        if task is TaskState.FAILED:
-            return MarketState.STALLED
-        # A recording that was complete before this run is never read, so its feed does not know.
-        if replay is ReplayState.FINISHED or task is TaskState.FINISHED:
-            return MarketState.ENDED
-        if played.feed.compute_overdue_s() >= self._config.stalled_after_s:
-            return MarketState.STALLED
-        return MarketState.PAUSED if replay is ReplayState.PAUSED else MarketState.PLAYING
+        return self._heard.read_status(now_ns, stalled_after_s=self._config.stalled_after_s)
 
     def offer(self, message: Message, figures: KindFigures) -> bool:
         """Take in what the program says that hears the market."""

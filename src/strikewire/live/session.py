@@ -189,6 +189,22 @@ class Session:
             )
         return resumption
 
+    async def extend(self, instruments: Sequence[Instrument]) -> None:
+        """Take over whose ticks the feed brings from now on: contracts that were listed since.
+
+        Parameters
+        ----------
+        instruments : all of them, those that were known before as well.
+
+        Raises
+        ------
+        UnknownVenueError : one trades where there are no market rules.
+        DependencyError : the store is away.
+        """
+        self._engine.register(instruments)
+        self._chains.register(instruments)
+        await self._seed_chains()
+
     async def _seed_chains(self) -> None:
         """Tell the chains how the session before the feed's first one ended, as the store has it.
 

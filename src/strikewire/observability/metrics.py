@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Final, Literal
+from typing import Final
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -31,6 +31,9 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
+from strikewire.observability.feed_metrics import FEED_FAMILIES
+from strikewire.observability.metric_families import SampledFamily, SampledHistogram
+
 # Half a millisecond is a warm history; ten seconds is beyond every timeout we have.
 _REQUEST_BUCKETS_S: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
@@ -42,39 +45,6 @@ _FLUSH_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 Sample = tuple[Sequence[str], float]
 #: One histogram's: label values; observations per bucket, the last without a bound; their sum.
 HistogramSample = tuple[Sequence[str], Sequence[int], float]
-
-
-@dataclass(frozen=True, slots=True)
-class SampledFamily:
-    """A metric that is read from its owner when somebody asks.
-
-    Parameters
-    ----------
-    name : without the `_total` a counter gets.
-    help : one sentence, units included.
-    kind : a counter never falls; a gauge may.
-    labels : label names.
-    """
-
-    name: str
-    help: str
-    kind: Literal["counter", "gauge"]
-    labels: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SampledHistogram:
-    """A histogram that its owner keeps as plain numbers.
-
-    Parameters
-    ----------
-    help : one sentence, units included.
-    labels : label names.
-    """
-
-    name: str
-    help: str
-    labels: tuple[str, ...]
 
 
 POOL_CONNECTIONS: Final = SampledFamily(
@@ -287,10 +257,10 @@ SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, LOOP_TASKS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS,
     BARS, JOURNAL_BYTES, JOURNALS, JOURNALS_BYTES, JOURNALS_SAVED_BYTES, JOURNALS_DROPPED,
-    RECORDER_QUEUE, CHAIN_ROWS, BROKER_CALLS, BROKER_WAITING,
-    BROKER_BAD_ROWS, BROKER_LOGIN, GAPS, GAP_OPEN_SINCE, BACKFILL_ITEMS, BACKFILL_BARS,
-    BUDGET_INSTRUMENTS, BUDGET_SLOTS,
-    BUDGET_WAITING, BUDGET_POSITIONS_LEFT_OUT, BUDGET_CHANGES, BUDGET_BUSY, QUOTE_CALLS,
+    *FEED_FAMILIES, RECORDER_QUEUE, CHAIN_ROWS,
+    BROKER_CALLS, BROKER_WAITING, BROKER_BAD_ROWS, BROKER_LOGIN, GAPS, GAP_OPEN_SINCE,
+    BACKFILL_ITEMS, BACKFILL_BARS, BUDGET_INSTRUMENTS, BUDGET_SLOTS, BUDGET_WAITING,
+    BUDGET_POSITIONS_LEFT_OUT, BUDGET_CHANGES, BUDGET_BUSY, QUOTE_CALLS,
     QUOTE_TICKS, QUOTE_AGE, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS, STREAM_MESSAGES,
     STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED, STREAM_DROPPED, STREAM_SLOW_CLIENTS,
     STREAM_BACKLOG, STREAM_BACKLOG_MAX, STREAM_DELIVERY_SECONDS,

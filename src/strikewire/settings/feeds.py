@@ -12,7 +12,12 @@ from pydantic_settings import BaseSettings
 from strikewire.auth.demo import is_loopback
 from strikewire.core.errors import InvalidInputError, SettingsError
 from strikewire.feeds.kite.config import CallKind, KiteKeys, KiteLoginConfig, KiteRestConfig
+from strikewire.feeds.kite.feed import KiteFeedConfig
+from strikewire.feeds.kite.freshness import FreshnessConfig
+from strikewire.feeds.kite.socket import KiteSocketConfig
+from strikewire.feeds.kite.sockets import KiteSocketsConfig
 from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
+from strikewire.live.broker_universe import BrokerUniverseConfig
 from strikewire.live.budget import BudgetConfig
 from strikewire.live.budget_ranking import RankingConfig
 from strikewire.live.quote_rounds import QUOTES_PER_S
@@ -73,7 +78,8 @@ class FeedSettings(BaseSettings):
     )
     kite_underlyings: str = setting(
         "NIFTY,BANKNIFTY",
-        "Indices that are heard with their futures and options: plain names, with commas.",
+        "Indices and shares that are heard with their futures and options: plain names, with "
+        "commas; MCX:GOLD where the contracts do not trade at NFO.",
     )
     kite_symbols: str = setting(
         "", "Further instruments that are heard: symbols as NSE:RELIANCE, with commas."
@@ -81,6 +87,13 @@ class FeedSettings(BaseSettings):
     kite_sockets: int = setting(3, "How many sockets the broker lets a key have.", ge=1, le=100)
     kite_socket_instruments: int = setting(
         3_000, "How many instruments the broker lets a socket have.", ge=1, le=100_000
+    )
+    kite_clock_offset_s: float = setting(
+        0.0,
+        "How far ahead of this machine's clock the broker's market is, seconds: for tests, and for "
+        "markets that are played.",
+        ge=-3_153_600_000,
+        le=3_153_600_000,
     )
     kite_heartbeat_s: Seconds = setting(
         5.0,
@@ -175,21 +188,13 @@ class FeedSettings(BaseSettings):
             if getattr(self, name) is None:
                 msg = f"STRIKEWIRE_{name.upper()}: the feed kite needs it, and it is not set"
                 raise ValueError(msg)
-        if not (self.list_kite_underlyings() or self.list_kite_symbols()):
+        if not (_split(self.kite_underlyings) or _split(self.kite_symbols)):
             msg = (
                 "STRIKEWIRE_KITE_UNDERLYINGS or STRIKEWIRE_KITE_SYMBOLS: the feed kite needs "
                 "something to hear, and both are empty"
             )
             raise ValueError(msg)
         return self
-
-    def list_kite_underlyings(self) -> tuple[str, ...]:
-        """Return the plain names of the indices that are heard with their derivatives."""
-        return _split(self.kite_underlyings)
-
-    def list_kite_symbols(self) -> tuple[str, ...]:
-        """Return the further instruments that are heard, as they were written."""
-        return _split(self.kite_symbols)
 
     def to_budget(self) -> BudgetConfig:
         """Return how the slots of the broker's stream are given."""
@@ -212,6 +217,25 @@ class FeedSettings(BaseSettings):
             return None
         return KiteKeys(
             self.kite_api_key.get_secret_value(), self.kite_api_secret.get_secret_value()
+        )
+
+    def to_kite_feed(self) -> KiteFeedConfig:
+        """Return how the broker's sockets are heard."""
+        return KiteFeedConfig(
+            sockets=KiteSocketsConfig(
+                socket=KiteSocketConfig(
+                    url=self.kite_socket_url, heartbeat_s=self.kite_heartbeat_s
+                ),
+                sockets=self.kite_sockets,
+                instruments=self.kite_socket_instruments,
+            ),
+            freshness=FreshnessConfig(stale_s=self.kite_stale_s, mute_s=self.kite_mute_s),
+        )
+
+    def to_broker_universe(self) -> BrokerUniverseConfig:
+        """Return what is to be heard of the broker."""
+        return BrokerUniverseConfig(
+            underlyings=_split(self.kite_underlyings), symbols=_split(self.kite_symbols)
         )
 
     def to_kite_rest(self) -> KiteRestConfig:

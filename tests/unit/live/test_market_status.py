@@ -45,7 +45,7 @@ class Follower:
         self.board = MarketBoard(
             config=MarketBoardConfig(),
             clock=self.feed.clock,
-            played=PlayedMarket(
+            heard=PlayedMarket(
                 mode=mode,
                 feed=self.feed,
                 view=self,
@@ -108,7 +108,7 @@ def watch(seconds, script, **options):
 
 def make_silent_board(clock):
     return MarketBoard(
-        config=MarketBoardConfig(), clock=clock, played=None, epoch="run-1", figures=StreamFigures()
+        config=MarketBoardConfig(), clock=clock, heard=None, epoch="run-1", figures=StreamFigures()
     )
 
 

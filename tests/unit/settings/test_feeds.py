@@ -29,8 +29,8 @@ def test_kite_with_its_keys_is_heard(monkeypatch):
     settings = load_settings()
 
     assert settings.feed == "kite"
-    assert settings.list_kite_underlyings() == ("NIFTY", "BANKNIFTY")
-    assert settings.list_kite_symbols() == ("NSE:RELIANCE",)
+    assert settings.to_broker_universe().underlyings == ("NIFTY", "BANKNIFTY")
+    assert settings.to_broker_universe().symbols == ("NSE:RELIANCE",)
     assert "canary" not in repr(settings)
 
 

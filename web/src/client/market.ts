@@ -4,7 +4,7 @@ import { type Fields, findNumber, findText, readOneOf, readText } from "./decode
 export const MARKET_MODES = ["live", "paper", "replay", "simulated", "none"] as const;
 export type MarketMode = (typeof MARKET_MODES)[number];
 
-export const MARKET_STATES = ["playing", "paused", "ended", "stalled", "none"] as const;
+export const MARKET_STATES = ["playing", "paused", "ended", "closed", "stalled", "none"] as const;
 export type MarketState = (typeof MARKET_STATES)[number];
 
 /** What is played, by the server's words. */

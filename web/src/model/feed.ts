@@ -7,7 +7,15 @@ import type { HeardStatus } from "./market-clock.ts";
 export type Access = "unknown" | "granted" | "sign-in" | "forbidden";
 
 export type Condition =
-  "connecting" | "playing" | "paused" | "ended" | "stalled" | "no-feed" | "disconnected" | "denied";
+  | "connecting"
+  | "playing"
+  | "paused"
+  | "ended"
+  | "closed"
+  | "stalled"
+  | "no-feed"
+  | "disconnected"
+  | "denied";
 
 /** How it stands with what is shown, in words. */
 export interface FeedState {
@@ -106,6 +114,8 @@ function describeCondition(
       return { condition: "paused", label: "Paused", detail: "The market's clock is paused." };
     case "ended":
       return { condition: "ended", label: "Ended", detail: "The recording is at its end." };
+    case "closed":
+      return { condition: "closed", label: "Closed", detail: "Nobody trades at this hour." };
     case "stalled":
       return {
         condition: "stalled",

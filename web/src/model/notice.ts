@@ -75,6 +75,7 @@ export function describeNotice(
     case "playing":
     case "paused":
     case "ended":
+    case "closed":
     case "no-feed":
       break;
   }

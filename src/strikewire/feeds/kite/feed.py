@@ -77,16 +77,17 @@ class KiteFeedTools:
 
 
 class KiteFeed:
-    """Hears the broker for one trading day; a `Feed`.
+    """Hears the broker, one trading day after the other; a `Feed`.
 
     `run` is the task that keeps the connections; `batches` hands on what they hear. A frame is
     decoded whole or not at all where it comes in, waits in a bounded queue, and leaves in a batch
-    with others that came meanwhile. What cannot be heard again has no numbers of its own: ticks are
-    numbered on behind the journal's last.
+    with others that came meanwhile. What comes while nobody reads, in the night say, is not kept.
+    What cannot be heard again has no numbers of its own: ticks are numbered on behind the journal's
+    last.
 
     Parameters
     ----------
-    day : the trading day; `batches` ends when it is over.
+    day : the trading day; `batches` ends when it is over. See `begin` for the next one.
     listing : whom the broker lists; see `replace_listing`.
     """
 
@@ -122,7 +123,7 @@ class KiteFeed:
         self._ticks_ns = [0] * count
         self._told_minute = 0
         self._taken_s = tools.monotonic()
-        self._is_closed = False
+        self._is_read = self._is_closed = False
         self.replace_listing(listing)
 
     @property
@@ -154,6 +155,13 @@ class KiteFeed:
     def quarantine(self) -> Quarantine:
         """The frames that were not believed."""
         return self._quarantine
+
+    def begin(self, day: TradingDay) -> None:
+        """Go on to another trading day, once the one before was read to its end."""
+        self._day = day
+        self._is_closed = False
+        self._queue = FrameQueue(self._config.queue)
+        self._spells.forget(np.concatenate(self._sockets.ids))
 
     # -- what is wanted ---------------------------------------------------------------------------
 
@@ -203,21 +211,25 @@ class KiteFeed:
         While nothing comes, a `Lull` at the end of each minute.
         """
         seq = after_seq
-        while not self._is_closed and self._clock.now_ns() < self.ends_ns:
-            self._taken_s = self._monotonic()
-            heard = self._queue.take()
-            if heard is None:
-                lull = self._find_lull()
-                if lull is not None:
-                    yield lull
-                await self._wait()
-                continue
-            if isinstance(heard, TickBatch):
-                heard.ticks["seq"] = np.arange(seq + 1, seq + 1 + len(heard))
-                seq += len(heard)
-            yield heard
-            # The sockets get a turn, however much waits.
-            await asyncio.sleep(0)
+        self._is_read = True
+        try:
+            while not self._is_closed and self._clock.now_ns() < self.ends_ns:
+                self._taken_s = self._monotonic()
+                heard = self._queue.take()
+                if heard is None:
+                    lull = self._find_lull()
+                    if lull is not None:
+                        yield lull
+                    await self._wait()
+                    continue
+                if isinstance(heard, TickBatch):
+                    heard.ticks["seq"] = np.arange(seq + 1, seq + 1 + len(heard))
+                    seq += len(heard)
+                yield heard
+                # The sockets get a turn, however much waits.
+                await asyncio.sleep(0)
+        finally:
+            self._is_read = False
 
     async def aclose(self) -> None:
         """End `batches`. The connections end with `run`."""
@@ -255,7 +267,9 @@ class KiteFeed:
         if not len(found.ticks):
             return
         self._freshness.hear(number, found.ticks["instrument_id"], now_s)
-        event_ns = _find_newest(found.ticks)
+        if not self._is_read:
+            return
+        event_ns = _find_newest(found.ticks, now_ns)
         if event_ns:
             self._exchange.hear(event_ns, now_s)
             self._told_minute = max(self._told_minute, event_ns // MINUTE_NS)
@@ -307,8 +321,22 @@ class KiteFeed:
             faults=self._quarantine.counts,
             queued_ticks=self._queue.tick_count,
             dropped_frames=self._queue.dropped_frames,
-            is_open=self._freshness.is_open,
+            is_open=self.is_open,
         )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything that is listed trades; while nothing is, whether the day is on."""
+        if self._listing.size:
+            return self._freshness.is_open
+        return self._day.opens_ns <= self._clock.now_ns() < self._day.closes_ns
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether a connection that is wanted is not there, or nothing comes over any of them."""
+        ids = self._sockets.ids
+        is_up = [self._sockets[n].state is SocketState.UP for n in range(len(ids)) if len(ids[n])]
+        return not is_up or not all(is_up) or self._freshness.is_silent(self._monotonic())
 
     def compute_untaken_s(self) -> float:
         """Return for how long nobody has asked for what is heard, seconds."""
@@ -341,7 +369,13 @@ class KiteFeed:
             await asyncio.sleep(_WATCH_S)
 
 
-def _find_newest(ticks: npt.NDArray[np.void]) -> int:
-    """Return the newest stamp of a frame; 0 where none is news."""
+def _find_newest(ticks: npt.NDArray[np.void], ts_recv_ns: int) -> int:
+    """Return the newest stamp of a frame; 0 where none is news.
+
+    Everything is asked for in full, and full packets are stamped. One that is not was sent before
+    the mode had taken hold: it tells what stood when we asked, not what happened then, and its
+    stamp is our own.
+    """
     stamps = ticks["ts_event_ns"]
+    ticks["flags"][stamps == ts_recv_ns] |= _STALE
     return int(stamps[(ticks["flags"] & _STALE) == 0].max(initial=0))

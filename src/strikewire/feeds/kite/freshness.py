@@ -15,6 +15,8 @@ from strikewire.feeds.kite.listing import Listing, TradingHours
 from strikewire.feeds.kite.silences import SilenceConfig, Silences
 
 _NONE: Final = np.zeros(0, np.int32)
+#: The one row of all together.
+_WHOLE: Final = np.zeros(1, np.int32)
 #: The pause that is supposed of an instrument nobody has heard of yet, in times of the floor.
 _SUPPOSED: Final = 6.0
 
@@ -27,10 +29,13 @@ class FreshnessConfig:
     ----------
     stale_s : of an instrument, besides twice its usual pause.
     mute_s : of a socket that is up, likewise.
+    silent_s : of all of them together. With how often it is asked and shown it is less than the 3 s
+        in which people have to see it.
     """
 
     stale_s: float = 5.0
     mute_s: float = 10.0
+    silent_s: float = 2.0
 
 
 class Freshness:
@@ -47,6 +52,7 @@ class Freshness:
             SilenceConfig(floor_s=config.stale_s, supposed_s=_SUPPOSED * config.stale_s)
         )
         self._sockets = Silences(SilenceConfig(floor_s=config.mute_s), rows=sockets)
+        self._whole = Silences(SilenceConfig(floor_s=config.silent_s), rows=1)
         self._wanted = _NONE
         # By socket: the wanted ids that it brings, while it is up.
         self._heard_by: list[npt.NDArray[np.int32]] = [_NONE] * sockets
@@ -83,6 +89,7 @@ class Freshness:
 
     def hear(self, number: int, ids: npt.NDArray[np.int32], now_s: float) -> None:
         """Note that a socket brought ticks."""
+        self._whole.hear(_WHOLE, now_s)
         self._sockets.hear(np.array([number], np.int32), now_s)
         self._instruments.hear(ids, now_s)
 
@@ -98,6 +105,10 @@ class Freshness:
         was_open = np.zeros(listing.size, np.bool_)
         was_open[: len(self._is_open)] = self._is_open[: listing.size]
         self._is_open, self._open_venues = is_open, venues
+        if venues:
+            self._whole.begin(_WHOLE, now_s)
+        else:
+            self._whole.end(_WHOLE)
         self._instruments.end(np.flatnonzero(was_open & ~is_open).astype(np.int32))
         self._expect(np.intersect1d(self._wanted, np.flatnonzero(is_open & ~was_open)), now_s)
         for number in range(len(self._heard_by)):
@@ -106,6 +117,10 @@ class Freshness:
     def find_stale(self, now_s: float) -> npt.NDArray[np.int32]:
         """Return int32 (n,), the ids that are silent for too long in their session."""
         return self._instruments.find_silent(now_s)
+
+    def is_silent(self, now_s: float) -> bool:
+        """Say whether nothing comes of anybody, though somebody trades."""
+        return bool(len(self._whole.find_silent(now_s)))
 
     def find_mute(self, now_s: float) -> list[int]:
         """Return the sockets that are up and silent for too long.

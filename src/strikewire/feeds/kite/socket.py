@@ -59,7 +59,7 @@ class KiteSocketConfig:
 
     url: str
     heartbeat_s: float = 5.0
-    open_timeout_s: float = 10.0
+    open_timeout_s: float = 5.0
     backoff: BackoffConfig = field(default_factory=lambda: BackoffConfig(first_s=0.25, max_s=10.0))
     calm_backoff: BackoffConfig = field(
         default_factory=lambda: BackoffConfig(first_s=5.0, max_s=60.0)

@@ -9,6 +9,8 @@ from strikewire.feeds.kite.silences import SilenceConfig, Silences
 
 LIVELY, RARE = 0, 1
 
+pytestmark = pytest.mark.promise("F8")
+
 
 def rows(*numbers):
     return np.array(numbers, np.int32)
