@@ -29,7 +29,7 @@ INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 PYTEST := $(BIN)/python -m pytest
 
 # Coverage cannot see inside a compiled kernel: these run a second time with the compiler off.
-KERNEL_TESTS := $(wildcard tests/unit/engine tests/unit/analytics tests/unit/feeds/kite)
+KERNEL_TESTS := $(wildcard tests/unit/engine tests/unit/analytics tests/unit/feeds/kite/test_wire*.py)
 
 .PHONY: setup warm demo check test bench soak web lock clean
 .DELETE_ON_ERROR:
