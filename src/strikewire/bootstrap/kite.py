@@ -11,6 +11,7 @@ import numpy as np
 from strikewire.bootstrap.broker import BrokerParts
 from strikewire.bootstrap.files import make_recordings
 from strikewire.bootstrap.hearing import Hearing, HearingTools, find_session_task
+from strikewire.bootstrap.slots import make_slots
 from strikewire.core.clock import Clock, ShiftedClock, SystemClock
 from strikewire.core.errors import ConflictError
 from strikewire.core.instants import SECOND_NS
@@ -125,6 +126,14 @@ async def prepare_live(settings: Settings, broker: BrokerParts, tools: HearingTo
             find_day=find_day,
             find_token=broker.login.find_token,
             on_universe=take_up,
+            slots=make_slots(
+                settings,
+                feed=feed,
+                rest=broker.rest,
+                view=session.engine,
+                find_calendar=find_calendar,
+                clock=clock,
+            ),
             clock=clock,
             rng=rng,
         ),

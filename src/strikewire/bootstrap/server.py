@@ -37,6 +37,7 @@ from strikewire.bootstrap.identity import IdentityParts, build_identity
 from strikewire.bootstrap.journals import start_journal_keeper
 from strikewire.bootstrap.keys import watch_credentials
 from strikewire.bootstrap.kite import LiveRequest, make_market_clock, prepare_live
+from strikewire.bootstrap.slots import start_slots
 from strikewire.bootstrap.stores import (
     DatabaseSite,
     find_database,
@@ -70,7 +71,7 @@ from strikewire.live.session import Session
 from strikewire.live.session_bars import SessionBars
 from strikewire.observability.health import Dependency, Health
 from strikewire.observability.logs import get_logger
-from strikewire.observability.metrics import Metrics, build_metrics
+from strikewire.observability.metrics import build_metrics
 from strikewire.reference.rule_book import RuleBook
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.runtime import Runtime
@@ -194,6 +195,7 @@ async def build_runtime(
             ),
         )
         session = None if hearing is None else hearing.session
+        broker_session = None if hearing is None else hearing.broker
         view = None if session is None else session.engine
         live_board = None if session is None else board
         recorder = None if session is None else session.recorder
@@ -307,12 +309,13 @@ async def build_runtime(
             chains=live_board,
             view=view,
             replay=None if hearing is None else hearing.replay,
-            broker_session=None if hearing is None else hearing.broker,
+            broker_session=broker_session,
+            budget=None if broker_session is None else broker_session.slots.budget,
             broker_login=None if broker is None else broker.login,
         )
         show_server_metrics(metrics, runtime, supervisor, watch)
         if hearing is not None:
-            _show_hearing(metrics, hearing)
+            _look_after(hearing, runtime, supervisor)
             await start_hearing(hearing, supervisor, stack)
         # Now that a session has its journal: one that is begun anew is nobody else's then.
         start_journal_keeper(settings, database, watch, supervisor, metrics)
@@ -339,11 +342,12 @@ async def _prepare(
     return hearing
 
 
-def _show_hearing(metrics: Metrics, hearing: Hearing) -> None:
-    """Bind what is counted of what is heard."""
-    show_session_metrics(metrics, hearing.session)
+def _look_after(hearing: Hearing, runtime: Runtime, supervisor: Supervisor) -> None:
+    """Show how something is heard; of the broker have slots given once it is."""
+    show_session_metrics(runtime.metrics, hearing.session)
     if hearing.broker is not None:
-        show_feed_metrics(metrics, hearing.broker.feed)
+        show_feed_metrics(runtime.metrics, hearing.broker.feed)
+        start_slots(hearing.broker.slots, runtime.hub, runtime.metrics, supervisor)
 
 
 def _start_identity(

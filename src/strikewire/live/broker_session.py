@@ -16,6 +16,7 @@ from strikewire.core.instruments import Instrument
 from strikewire.feeds.kite.access_tokens import AccessToken
 from strikewire.feeds.kite.feed import KiteFeed
 from strikewire.feeds.kite.listing import make_listing
+from strikewire.live.broker_slots import BrokerSlots
 from strikewire.live.broker_universe import BrokerUniverse, BrokerUniverseLoader
 from strikewire.live.instrument_refresh import InstrumentRefresh
 from strikewire.live.recordings import Recordings
@@ -42,6 +43,7 @@ class BrokerSessionTools:
     find_day : returns the trading day that is on, or else the next one.
     find_token : returns what opens the broker's interface; None: nobody is logged in.
     on_universe : is told of all that is heard, before any of it is.
+    slots : decides who of it is streamed.
     clock : the market's.
     rng : jitters the waits.
     backoff : between two attempts at what the broker or the store does not give.
@@ -53,6 +55,7 @@ class BrokerSessionTools:
     find_day: Callable[[], TradingDay]
     find_token: Callable[[], AccessToken | None]
     on_universe: Callable[[list[Instrument]], None]
+    slots: BrokerSlots
     clock: Clock
     rng: np.random.Generator
     backoff: BackoffConfig = field(default_factory=lambda: BackoffConfig(first_s=1.0, max_s=60.0))
@@ -94,6 +97,11 @@ class BrokerSession:
     def session(self) -> Session:
         """What it is heard by."""
         return self._session
+
+    @property
+    def slots(self) -> BrokerSlots:
+        """Who of it is streamed."""
+        return self._tools.slots
 
     @property
     def universe(self) -> BrokerUniverse:
@@ -202,7 +210,7 @@ class BrokerSession:
         else:
             await self._session.resume(instruments)
         self._feed.replace_listing(make_listing(universe.listed))
-        self._feed.want([int(each.id) for each in instruments])
+        await self._tools.slots.take_up(universe, self._day.day)
         if not self._is_resumed.is_set():
             # Nobody listened since the journal ended, or since the market opened.
             self._feed.note_down(self._session.engine.as_of_ns or self._day.opens_ns)

@@ -16,6 +16,8 @@ from strikewire.core.instants import format_rfc3339
 from strikewire.feeds.kite.feed import KiteFeed
 from strikewire.feeds.kite.feed_status import KiteFeedStatus, SocketStatus
 from strikewire.feeds.kite.socket import SocketState
+from strikewire.live.broker_slots import BrokerSlots
+from strikewire.live.budget_coverage import Cover
 from strikewire.live.market_status import MarketMode, MarketState
 
 #: The stale are named up to here, and counted beyond it.
@@ -66,6 +68,22 @@ class FeedCountsBody(schemas.Body):
     dropped_frames: int = Field(description="Frames that waited for too long.")
 
 
+class BudgetBody(schemas.Body):
+    """What becomes of everything that is wanted; `/api/v1/feed/coverage` tells it by expiry."""
+
+    slots: int
+    wanted: int
+    streamed: int
+    quoted: int
+    end_of_day: int
+    waiting: int = Field(description="Who has earned a slot, and waits for the pace of changes.")
+    positions_left_out: int = Field(description="Positions for which there is no slot.")
+    quote_age_s: float | None = Field(
+        description="Seconds since the quoted one that waits longest was asked for; null until "
+        "all were once."
+    )
+
+
 class FeedBody(schemas.Body):
     """How the broker's feed is."""
 
@@ -83,6 +101,7 @@ class FeedBody(schemas.Body):
         f"{_MAX_NAMED} of them."
     )
     stale_total: int
+    budget: BudgetBody
     queued_ticks: int = Field(description="Ticks that wait for the engine.")
     counts: FeedCountsBody
     quarantine: list[SuspectBody] = Field(description="The last frames that were not believed.")
@@ -111,6 +130,7 @@ async def get_feed(
         "missing": list(session.universe.missing),
         "stale": [names[each] for each in status.stale[:_MAX_NAMED].tolist() if each in names],
         "stale_total": len(status.stale),
+        "budget": _describe_budget(session.slots),
         "queued_ticks": status.queued_ticks,
         "counts": _describe_counts(status),
         "quarantine": _describe_quarantine(feed),
@@ -126,6 +146,20 @@ def _describe_socket(status: SocketStatus) -> dict[str, Any]:
         "reconnects": status.reconnects,
         "frame_age_s": _round(status.frame_age_s),
         "tick_age_s": _round(status.tick_age_s),
+    }
+
+
+def _describe_budget(slots: BrokerSlots) -> dict[str, Any]:
+    coverage = slots.budget.read_coverage()
+    return {
+        "slots": coverage.slots,
+        "wanted": len(coverage.universe),
+        "streamed": coverage.count(Cover.STREAM),
+        "quoted": coverage.count(Cover.QUOTE),
+        "end_of_day": coverage.count(Cover.END_OF_DAY),
+        "waiting": coverage.waiting,
+        "positions_left_out": slots.budget.positions_left_out,
+        "quote_age_s": _round(slots.rounds.find_age_s()),
     }
 
 
