@@ -14,12 +14,15 @@ from strikewire.bootstrap.broker import open_broker
 from strikewire.bootstrap.stores import load_rules, make_audit_trail, open_database
 from strikewire.core.clock import Clock, SystemClock
 from strikewire.core.errors import BrokerTokenError
+from strikewire.engine.engine import Engine
 from strikewire.feeds.kite.rest import KiteRest
 from strikewire.live.backfill import Backfill, BackfillConfig, Readiness
 from strikewire.live.backfill_desk import BackfillDesk
 from strikewire.live.backfill_jobs import BackfillJobs
+from strikewire.live.bar_differences import VERDICTS
 from strikewire.live.broker_candles import BrokerCandles
 from strikewire.live.corrections import Corrections, Readers
+from strikewire.live.reconciliation import Reconciliation
 from strikewire.observability import metrics as catalogue
 from strikewire.observability.metrics import Metrics
 from strikewire.reference.sessions import SessionCalendar
@@ -32,6 +35,7 @@ from strikewire.store.gaps import GapState
 from strikewire.store.instruments import InstrumentStore
 
 _BACKFILL: Final = "backfill"
+_RECONCILIATION: Final = "reconciliation"
 #: A minute of nine thousand instruments, which the recorder has in the store within a second.
 _BUSY_BARS: Final = 10_000
 
@@ -116,6 +120,32 @@ async def open_backfill(settings: Settings) -> AsyncIterator[BackfillCommand]:
         )
 
 
+def start_reconciliation(
+    settings: Settings,
+    tools: BackfillTools,
+    engine: Engine,
+    supervisor: Supervisor,
+    metrics: Metrics,
+    readiness: Readiness,
+) -> None:
+    """Begin to compare what the broker's socket told with its candles, unless nobody wants it."""
+    if tools.rest is None or not settings.reconcile_instruments:
+        return
+    reconciliation = Reconciliation(
+        config=settings.to_reconciliation(),
+        database=tools.database,
+        engine=engine,
+        source=_make_source(tools, tools.rest),
+        corrections=make_corrections(tools),
+        readiness=readiness,
+    )
+    supervisor.start(_RECONCILIATION, reconciliation.run)
+    metrics.sample(
+        catalogue.RECONCILED_MINUTES,
+        lambda: [((verdict,), reconciliation.counts[verdict]) for verdict in VERDICTS],
+    )
+
+
 def make_desk(settings: Settings, tools: BackfillTools) -> BackfillDesk:
     """Return who takes requests and answers questions."""
     return BackfillDesk(
@@ -137,10 +167,14 @@ def _make_backfill(
         ),
         database=tools.database,
         jobs=_make_jobs(settings, tools),
-        source=BrokerCandles(rest=rest, database=tools.database, instruments=InstrumentStore()),
+        source=_make_source(tools, rest),
         corrections=make_corrections(tools),
         readiness=readiness,
     )
+
+
+def _make_source(tools: BackfillTools, rest: KiteRest) -> BrokerCandles:
+    return BrokerCandles(rest=rest, database=tools.database, instruments=InstrumentStore())
 
 
 def make_corrections(tools: BackfillTools) -> Corrections:

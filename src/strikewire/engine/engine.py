@@ -295,6 +295,11 @@ class Engine:
         return int(self._state.marks[AS_OF])
 
     @property
+    def instrument_ids(self) -> npt.NDArray[np.int32]:
+        """Who is registered, int32 (n,), in the order they came."""
+        return np.asarray(self._state.slots["instrument_id"][: self._used].copy())
+
+    @property
     def counters(self) -> EngineCounters:
         """What became of the ticks so far."""
         return EngineCounters(*(int(count) for count in self._state.counters))

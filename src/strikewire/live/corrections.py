@@ -49,7 +49,8 @@ class Corrections:
         readers: Readers | None,
     ) -> None:
         self._bars = bars
-        self._find_calendar = find_calendar
+        #: The sessions of a venue.
+        self.find_calendar = find_calendar
         self._readers = readers
 
     async def store(
@@ -78,7 +79,7 @@ class Corrections:
         """Have what changed forgotten where it is kept, and told where it is listened to."""
         if self._readers is None or not len(bars):
             return
-        calendar = self._find_calendar(instrument.spec.exchange)
+        calendar = self.find_calendar(instrument.spec.exchange)
         sessions = calendar.find(bars["ts_ns"])
         for session in np.unique(sessions[sessions >= 0]).tolist():
             self._readers.pages.invalidate(instrument.id, int(calendar.days_ns[session]))

@@ -205,6 +205,13 @@ BACKFILL_BARS: Final = SampledFamily(
     "strikewire_backfill_bars", "Bars that a backfill added or replaced.", "counter"
 )
 
+RECONCILED_MINUTES: Final = SampledFamily(
+    "strikewire_reconciled_minutes",
+    "Minutes of ticks that were compared with the broker's candles, by verdict.",
+    "counter",
+    ("verdict",),
+)
+
 SOCKETS: Final = SampledFamily("strikewire_sockets", "WebSockets that are open.", "gauge")
 STREAM_TOPICS: Final = SampledFamily(
     "strikewire_stream_topics", "Topics of bars that somebody listens to.", "gauge"
@@ -259,7 +266,8 @@ SAMPLED_FAMILIES: Final = (
     BARS, JOURNAL_BYTES, JOURNALS, JOURNALS_BYTES, JOURNALS_SAVED_BYTES, JOURNALS_DROPPED,
     *FEED_FAMILIES, RECORDER_QUEUE, CHAIN_ROWS,
     BROKER_CALLS, BROKER_WAITING, BROKER_BAD_ROWS, BROKER_LOGIN, GAPS, GAP_OPEN_SINCE,
-    BACKFILL_ITEMS, BACKFILL_BARS, BUDGET_INSTRUMENTS, BUDGET_SLOTS, BUDGET_WAITING,
+    BACKFILL_ITEMS, BACKFILL_BARS, RECONCILED_MINUTES, BUDGET_INSTRUMENTS, BUDGET_SLOTS,
+    BUDGET_WAITING,
     BUDGET_POSITIONS_LEFT_OUT, BUDGET_CHANGES, BUDGET_BUSY, QUOTE_CALLS,
     QUOTE_TICKS, QUOTE_AGE, SOCKETS, STREAM_TOPICS, STREAM_LISTENERS, STREAM_MESSAGES,
     STREAM_DELIVERED, STREAM_BYTES, STREAM_CONFLATED, STREAM_DROPPED, STREAM_SLOW_CLIENTS,

@@ -17,10 +17,12 @@ from strikewire.feeds.kite.freshness import FreshnessConfig
 from strikewire.feeds.kite.socket import KiteSocketConfig
 from strikewire.feeds.kite.sockets import KiteSocketsConfig
 from strikewire.feeds.simulated import DEFAULT_UNDERLYINGS, SimulationConfig, load_underlyings
+from strikewire.live.bar_differences import Tolerance
 from strikewire.live.broker_universe import BrokerUniverseConfig
 from strikewire.live.budget import BudgetConfig
 from strikewire.live.budget_ranking import RankingConfig
 from strikewire.live.quote_rounds import QUOTES_PER_S
+from strikewire.live.reconciliation import ReconciliationConfig
 from strikewire.resilience.pacer import Pace
 from strikewire.settings.sources import Seconds, setting
 
@@ -160,6 +162,22 @@ class FeedSettings(BaseSettings):
         "How long after a minute's end the broker's candle of it may still change: what was not "
         "heard is asked for then, seconds.",
     )
+    reconcile_instruments: int = setting(
+        20,
+        "How many instruments' bars of the session so far are compared with the broker's candles "
+        "each minute; 0 compares none.",
+        ge=0,
+        le=180,
+    )
+    reconcile_settle_s: Seconds = setting(
+        300.0, "How long after a minute's end its candle may still change, before it is compared."
+    )
+    reconcile_price_tolerance: float = setting(
+        0.0005, "By what fraction of a price a bar may differ from the candle.", ge=0, le=1
+    )
+    reconcile_volume_tolerance: float = setting(
+        0.05, "And by what fraction of the volume.", ge=0, le=1
+    )
     backfill_lease_s: Seconds = setting(
         60.0,
         "How long what a killed program was at is left until another takes it up, seconds.",
@@ -253,6 +271,14 @@ class FeedSettings(BaseSettings):
     def to_kite_login(self) -> KiteLoginConfig:
         """Return where people log in with the broker."""
         return KiteLoginConfig(url=self.kite_login_url, dies_at=self.kite_token_dies_at)
+
+    def to_reconciliation(self) -> ReconciliationConfig:
+        """Return how bars of ticks are held against the broker's candles."""
+        return ReconciliationConfig(
+            settle_s=self.reconcile_settle_s,
+            instruments=self.reconcile_instruments,
+            tolerance=Tolerance(self.reconcile_price_tolerance, self.reconcile_volume_tolerance),
+        )
 
     def to_simulation(self) -> SimulationConfig:
         """Return what a simulated market is made from.
