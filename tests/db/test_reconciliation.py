@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
 from strikewire.core.errors import NothingRecordedError
 from strikewire.core.instants import MINUTE_NS
-from strikewire.core.instruments import Instrument
+from strikewire.core.instruments import Instrument, InstrumentKind, InstrumentSpec
+from strikewire.core.ticks import Deafness, TickBatch
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.live.backfill import Readiness
 from strikewire.live.bar_differences import Tolerance, find_differences
@@ -18,7 +21,8 @@ from strikewire.live.corrections import Corrections
 from strikewire.live.reconciliation import Reconciliation, ReconciliationConfig
 from strikewire.live.session import Session
 from strikewire.store.bars import BarStore
-from tests.db.desk import OPEN, RULES, Desk, make_feed
+from strikewire.store.instruments import InstrumentStore
+from tests.db.desk import OPEN, RULES, Desk, make_feed, make_source
 from tests.db.test_deaf_sessions import make_interrupted_source
 
 
@@ -56,10 +60,10 @@ def make_candles(*minutes: int) -> npt.NDArray[np.void]:
 
 
 def make_reconciliation(
-    desk: Desk, session: Session, source: EditedCandles, *, settle_s: float = 60.0
+    desk: Desk, session: Session, source: EditedCandles, **config: float
 ) -> Reconciliation:
     return Reconciliation(
-        config=ReconciliationConfig(settle_s=settle_s),
+        config=ReconciliationConfig(**{"settle_s": 60.0, **config}),
         database=desk.database,
         engine=session.engine,
         source=source,
@@ -94,6 +98,39 @@ async def test_minutes_that_differ_are_the_brokers_from_then_on(desk: Desk) -> N
 
     await reconciliation.compare_some()
     assert source.asked == 1, "what is the same as before is not asked for again"
+
+
+@pytest.mark.promise("F4")
+async def test_bar_that_a_tick_came_too_late_for_is_revised_once_and_first(desk: Desk) -> None:
+    """The broker has heard the trade that came to us a minute and a half later."""
+    async with desk.database.write() as session:
+        specs = [InstrumentSpec("NFO", f"QUIET{n}", InstrumentKind.FUTURE) for n in range(3)]
+        others = await InstrumentStore().upsert(session, specs)
+    source = make_source(desk.instrument)
+
+    def read(after_seq: int) -> Iterator[TickBatch | Deafness]:
+        (ticks,) = [np.concatenate([f.ticks for f in source.read(0) if isinstance(f, TickBatch)])]
+        early = np.repeat(ticks[:1], len(others))
+        early["instrument_id"] = [int(each.id) for each in others]
+        late = ticks[70:71].copy()
+        late["ltp"], late["ts_recv_ns"] = 500.0, ticks["ts_recv_ns"][160]
+        told = np.concatenate([early, ticks[:161], late, ticks[161:]])
+        told["seq"] = np.arange(1, len(told) + 1)
+        yield TickBatch(told[told["seq"] > after_seq])
+
+    made = replace(source, read=read, total=source.total + 4)
+    session = await desk.open(ReplayFeed(made, speed=MAX_SPEED))
+    await session.resume([*others, desk.instrument])
+    await session.run()
+    assert session.engine.counters.late == 1
+    candles = EditedCandles({1: {"high": 500.0}})
+    reconciliation = make_reconciliation(desk, session, candles, settle_s=0.0, instruments=1)
+
+    await reconciliation.compare_some()
+
+    bars = await desk.load()
+    assert (bars["high"][1], bars["source"][1], bars["revision"][1]) == (500.0, Source.BROKER, 1)
+    assert reconciliation.counts["price"] == 1
 
 
 async def test_ticks_of_a_journal_read_again_do_not_come_back(desk: Desk) -> None:

@@ -85,6 +85,7 @@ ENDING_DTYPE: Final = np.dtype(
         ("oi_before", "<f8"),
         ("deaf_from_ns", "<i8"),  # `[from, to)`; 0: there was none
         ("deaf_to_ns", "<i8"),
+        ("late", "<i8"),  # ticks that came too late for their bar, ever
     ],
     align=True,
 )

@@ -299,6 +299,10 @@ class Engine:
         """Who is registered, int32 (n,), in the order they came."""
         return np.asarray(self._state.slots["instrument_id"][: self._used].copy())
 
+    def count_late(self) -> npt.NDArray[np.int64]:
+        """Return how many ticks came too late for their bar, int64 (n,) by `instrument_ids`."""
+        return np.asarray(self._state.endings["late"][: self._used].copy())
+
     @property
     def counters(self) -> EngineCounters:
         """What became of the ticks so far."""

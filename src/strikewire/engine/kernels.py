@@ -315,10 +315,12 @@ def apply_ticks_nb(
                 continue
             if session < head["session"]:
                 counters[_LATE] += 1
+                state.endings[slot]["late"] += 1
                 continue
             n = _enter_session_nb(state, sessions, slot, session, bars, n)
         if ts_ns < head["newest_ns"] - lateness_ns:
             counters[_LATE] += 1
+            state.endings[slot]["late"] += 1
             continue
 
         minute = ts_ns // _MINUTE

@@ -43,6 +43,32 @@ class ReconciliationConfig:
     tolerance: Tolerance = field(default_factory=Tolerance)
 
 
+@dataclass(slots=True)
+class _LateTicks:
+    """What is known of an instrument's ticks that came too late for their bar.
+
+    Parameters
+    ----------
+    count : so many by now.
+    due_ns : compared with candles up to there, the first bars that lack one are; None: all were.
+    noticed_ns : likewise the last ones.
+    """
+
+    count: int = 0
+    due_ns: int | None = None
+    noticed_ns: int = 0
+
+    def notice(self, count: int, now_ns: int) -> None:
+        """Take the count in; every tick that is new lies before now."""
+        if count > self.count:
+            self.count, self.noticed_ns = count, now_ns
+            self.due_ns = now_ns if self.due_ns is None else self.due_ns
+
+    def settle(self, until_ns: int) -> None:
+        """Note up to where its bars are being compared."""
+        self.due_ns = None if self.noticed_ns <= until_ns else self.noticed_ns
+
+
 class Reconciliation:
     """The task that compares what was heard, a few instruments at a time, round and round.
 
@@ -74,6 +100,7 @@ class Reconciliation:
         self._place = 0
         #: Up to where each instrument was compared: a session that is over is compared once.
         self._compared_ns: dict[int, int] = {}
+        self._late: dict[int, _LateTicks] = {}
         #: Minutes by verdict, since the start.
         self.counts: Counter[str] = Counter()
 
@@ -98,20 +125,34 @@ class Reconciliation:
         """
         settle_ns = int(self._config.settle_s * SECOND_NS)
         until_ns = (self._engine.closed_until_ns - settle_ns) // MINUTE_NS * MINUTE_NS
-        ids = self._pick()
+        ids = self._pick(until_ns)
         async with self._database.read() as session:
             instruments = await self._instruments.get_by_ids(session, ids)
         for instrument in instruments:
             await self._compare(instrument, until_ns)
 
-    def _pick(self) -> list[InstrumentId]:
-        """Return the next few of those of whom anything was heard."""
-        ids = self._engine.instrument_ids
+    def _pick(self, until_ns: int) -> list[InstrumentId]:
+        """Return the next few of those of whom anything was heard.
+
+        First those with ticks that came too late for bars that have settled by now: these lack
+        something.
+        """
+        ids, late = self._engine.instrument_ids, self._engine.count_late()
+        for place in np.flatnonzero(late).tolist():
+            known = self._late.setdefault(int(ids[place]), _LateTicks())
+            known.notice(int(late[place]), self._engine.closed_until_ns)
+        due = [
+            number
+            for number, known in self._late.items()
+            if known.due_ns is not None and known.due_ns <= until_ns
+        ][: self._config.instruments]
+        for number in due:
+            self._late[number].settle(until_ns)
         heard = ids[self._engine.read_quotes(ids).ts_ns > 0]
-        count = min(self._config.instruments, len(heard))
+        count = min(self._config.instruments - len(due), len(heard))
         places = (self._place + np.arange(count)) % max(len(heard), 1)
         self._place = int(self._place + count) % max(len(heard), 1)
-        return [InstrumentId(each) for each in heard[places].tolist()]
+        return [InstrumentId(each) for each in dict.fromkeys([*due, *heard[places].tolist()])]
 
     async def _compare(self, instrument: Instrument, until_ns: int) -> None:
         calendar = self._corrections.find_calendar(instrument.spec.exchange)
