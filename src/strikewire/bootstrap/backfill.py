@@ -7,7 +7,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from strikewire.bootstrap.broker import open_broker
@@ -49,6 +49,7 @@ class BackfillTools:
     rest : asks the broker; None where no broker is set.
     clock : the market's time.
     readers : who shows bars in this program; None: nobody.
+    readiness : when what takes long may work.
     """
 
     database: Database
@@ -56,6 +57,7 @@ class BackfillTools:
     find_calendar: Callable[[str], SessionCalendar]
     clock: Clock
     readers: Readers | None = None
+    readiness: Readiness = field(default_factory=Readiness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,13 @@ def start_backfill(
     tools: BackfillTools,
     supervisor: Supervisor,
     metrics: Metrics,
-    readiness: Readiness,
 ) -> BackfillDesk:
     """Begin to fill what is missing, if there is somebody to be asked; return who takes requests.
 
     Any number of programs may do so: one of them at a time does.
     """
     if tools.rest is not None:
-        backfill = _make_backfill(settings, tools, tools.rest, readiness)
+        backfill = _make_backfill(settings, tools, tools.rest)
         supervisor.start(_BACKFILL, backfill.run)
         _show_metrics(metrics, backfill)
     return make_desk(settings, tools)
@@ -115,7 +116,7 @@ async def open_backfill(settings: Settings) -> AsyncIterator[BackfillCommand]:
         yield BackfillCommand(
             database=database,
             desk=make_desk(settings, tools),
-            backfill=_make_backfill(settings, tools, broker.rest, Readiness()),
+            backfill=_make_backfill(settings, tools, broker.rest),
             now_ns=tools.clock.now_ns,
         )
 
@@ -126,7 +127,6 @@ def start_reconciliation(
     engine: Engine,
     supervisor: Supervisor,
     metrics: Metrics,
-    readiness: Readiness,
 ) -> None:
     """Begin to compare what the broker's socket told with its candles, unless nobody wants it."""
     if tools.rest is None or not settings.reconcile_instruments:
@@ -137,7 +137,7 @@ def start_reconciliation(
         engine=engine,
         source=_make_source(tools, tools.rest),
         corrections=make_corrections(tools),
-        readiness=readiness,
+        readiness=tools.readiness,
     )
     supervisor.start(_RECONCILIATION, reconciliation.run)
     metrics.sample(
@@ -156,9 +156,7 @@ def make_desk(settings: Settings, tools: BackfillTools) -> BackfillDesk:
     )
 
 
-def _make_backfill(
-    settings: Settings, tools: BackfillTools, rest: KiteRest, readiness: Readiness
-) -> Backfill:
+def _make_backfill(settings: Settings, tools: BackfillTools, rest: KiteRest) -> Backfill:
     return Backfill(
         config=BackfillConfig(
             worker=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}",
@@ -169,7 +167,7 @@ def _make_backfill(
         jobs=_make_jobs(settings, tools),
         source=_make_source(tools, rest),
         corrections=make_corrections(tools),
-        readiness=readiness,
+        readiness=tools.readiness,
     )
 
 

@@ -11,7 +11,12 @@ import numpy as np
 
 from strikewire import __version__
 from strikewire.auth.people import look_after
-from strikewire.bootstrap.backfill import BackfillTools, is_behind, start_backfill
+from strikewire.bootstrap.backfill import (
+    BackfillTools,
+    is_behind,
+    start_backfill,
+    start_reconciliation,
+)
 from strikewire.bootstrap.broker import BrokerParts, BrokerTools, start_broker
 from strikewire.bootstrap.chains import ChainTools, build_chains
 from strikewire.bootstrap.figures import (
@@ -199,22 +204,21 @@ async def build_runtime(
         view = None if session is None else session.engine
         live_board = None if session is None else board
         recorder = None if session is None else session.recorder
-        backfills = start_backfill(
-            settings,
-            BackfillTools(
-                database=database,
-                rest=None if broker is None else broker.rest,
-                find_calendar=rules.calendar,
-                clock=market_clock,
-                readers=Readers(pages, bar_streams),
-            ),
-            supervisor,
-            metrics,
-            Readiness(
+        filling = BackfillTools(
+            database=database,
+            rest=None if broker is None else broker.rest,
+            find_calendar=rules.calendar,
+            clock=market_clock,
+            readers=Readers(pages, bar_streams),
+            readiness=Readiness(
                 is_ready=lambda: watch.is_connected and watch.is_schema_ready,
                 is_busy=lambda: recorder is not None and is_behind(recorder.pending_bars),
             ),
         )
+        backfills = start_backfill(settings, filling, supervisor, metrics)
+        if hearing is not None and hearing.broker is not None:
+            engine = hearing.session.engine
+            start_reconciliation(settings, filling, engine, supervisor, metrics)
         health = Health(
             clock=clock,
             version=__version__,
