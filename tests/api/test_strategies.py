@@ -115,6 +115,44 @@ async def test_calendar_has_legs_on_two_forwards_and_dates_between(market):
     assert float(found["max_loss"]) == pytest.approx(-float(found["net_premium"]), rel=0.02)
 
 
+async def get_futures(market):
+    answer = await market.client.get("/api/v1/fo/futures", params={"underlying": "NIFTY"})
+    return {each["symbol"]: each for each in answer.json()["items"] if each["expiry"]}
+
+
+async def test_conversion_holds_a_future_and_its_outcome_is_known(market):
+    futures = await get_futures(market)
+    last = max(await list_expiries(market))
+    told = await build(market, "conversion", expiry=last.isoformat())
+    found = (await analyse(market, take(told["legs"])))["strategy"]
+    held, put, call = told["legs"]
+
+    assert (held["kind"], held["iv"], held["lots"]) == ("future", None, 1)
+    assert held["entry_price"] == futures[held["symbol"]]["price"]
+    assert {put["strike"], call["strike"]} == {put["strike"]}
+    if held["expiry"] == put["expiry"]:
+        # Bought by the future, sold by the synthetic: the same wherever the market ends.
+        sold = put["strike"] + call["entry_price"] - put["entry_price"]
+        wanted = held["lot_size"] * (sold - held["entry_price"])
+        for name in ("max_profit", "max_loss"):
+            assert float(found[name]) == pytest.approx(wanted, abs=0.01)
+    assert abs(found["greeks"]["gamma"]) < 1e-3
+
+
+async def test_future_alone_is_a_straight_line_without_a_probability(market):
+    symbol, future = next(iter((await get_futures(market)).items()))
+    legs = [{"symbol": symbol, "quantity": -future["lot_size"], "entry_price": 25_000.0}]
+    found = (await analyse(market, legs))["strategy"]
+
+    assert found["break_evens"] == pytest.approx([25_000.0])
+    assert (found["is_exact"], found["max_loss_reason"]) == (True, "unbounded")
+    assert float(found["max_profit"]) == 25_000.0 * future["lot_size"]
+    assert found["probability_of_profit"] is None
+    assert found["probability_reason"] == "no_volatility"
+    assert found["greeks"]["delta"] == -future["lot_size"]
+    assert found["horizon"] == future["cutoff"]
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [
@@ -146,6 +184,8 @@ async def test_leg_that_cannot_be_is_refused(market, change, status, code):
         ({"grid": {"moves_pct": [0] * 200, "vol_shifts": [0] * 100}}, 422, "validation_failed"),
         ({"legs": []}, 422, "validation_failed"),
         ({"against": []}, 422, "validation_failed"),
+        ({"legs": [{"symbol": "NFO:NIFTY", "quantity": 65}] * 21}, 422, "validation_failed"),
+        ({"curve": {"points": 2_000}}, 422, "validation_failed"),
     ],
     ids=lambda each: str(each)[:40],
 )
