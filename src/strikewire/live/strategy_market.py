@@ -110,19 +110,19 @@ class StrategyMarket:
     async def _load_tables(
         self, key: UnderlyingKey, instruments: Sequence[Instrument], as_of_ns: int | None
     ) -> dict[ChainKey, ChainTable]:
-        keys = sorted(
-            {
-                key.chain(each.spec.expiry)
-                for each in instruments
-                if each.spec.kind.is_option and each.spec.expiry is not None
-            }
-        )
+        wanted = set()
+        for each in instruments:
+            if each.spec.kind.is_option:
+                if each.spec.expiry is None:
+                    raise _miss_price(each, "nothing_recorded")
+                wanted.add(key.chain(each.spec.expiry))
+        keys = sorted(wanted)
         found = await self._history.chains_at(keys, as_of_ns) if keys else []
         tables = {table.layout.keys[0]: table for table in found}
-        for each in keys:
-            if each not in tables:
-                msg = f"the chain {each.subject} was wanted, nothing is recorded of it"
-                raise NothingRecordedError(msg, chain=each.subject)
+        for chain in keys:
+            if chain not in tables:
+                msg = f"the chain {chain.subject} was wanted, nothing is recorded of it"
+                raise NothingRecordedError(msg, chain=chain.subject)
         return tables
 
 
