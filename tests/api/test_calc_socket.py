@@ -41,6 +41,7 @@ def to_rows(bars):
         ("CALC:NIFTY.ATM.IV", "5m", "5"),
         ("CALC:NIFTY.OTM1.CE.PREMIUM", "1m", "1"),
         ("CALC:NIFTY.VIX", "3m", "3"),
+        ("CALC:NIFTY.IV30", "1m", "1"),
     ],
 )
 @pytest.mark.promise("W5")

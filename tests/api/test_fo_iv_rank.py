@@ -16,7 +16,7 @@ from strikewire.core.chain_rows import (
     FUTURES_BAR_DTYPE,
     STRIKE_BAR_DTYPE,
 )
-from strikewire.core.instants import MINUTE_NS, SECOND_NS, format_rfc3339, to_date
+from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS, format_rfc3339, to_date
 from strikewire.core.instruments import InstrumentKind, InstrumentSpec
 from strikewire.live.daily_vols import list_days
 from strikewire.reference.cutoffs import find_cutoffs
@@ -53,6 +53,8 @@ class History:
         rows["expiry_id"] = ids
         ends_ns = np.array(self.ends_ns)[:, None]
         rows["ts_ns"] = ends_ns - np.array([60, 1])[:, None, None] * MINUTE_NS
+        rows["tau"] = np.array(self._cutoffs_s) * SECOND_NS - rows["ts_ns"] - MINUTE_NS
+        rows["tau"] /= 365 * DAY_NS
         rows["atm_iv"] = np.where([[[False]], [[True]]], self.vols, 9.0)
         return rows.reshape(-1)
 
@@ -124,6 +126,26 @@ async def test_rank_is_that_of_the_days_before(recorded, horizon_days):
     days = [to_date(each).isoformat() for each in history.days.days_ns[-21:].tolist()]
     assert [each["day"] for each in items] == days
     assert [each["iv"] for each in items] == pytest.approx(wanted[-21:], rel=1e-12)
+
+
+async def test_chart_of_ranks_says_of_each_minute_what_is_told_as_of_its_end(recorded):
+    service, history = recorded
+    answer = await service.client.get(
+        "/udf/history",
+        params={"symbol": "CALC:BANKNIFTY.IVRANK", "resolution": "1",
+                "from": history.ends_ns[0] // SECOND_NS, "to": history.ends_ns[-1] // SECOND_NS},
+    )  # fmt: skip
+    charted = dict(zip(answer.json()["t"], answer.json()["c"], strict=True))
+
+    wanted = {}
+    for end_ns in history.ends_ns:
+        for minute_ns in (end_ns - 60 * MINUTE_NS, end_ns - MINUTE_NS):
+            told = await get(service, as_of=format_rfc3339(minute_ns + MINUTE_NS))
+            if told["rank_pct"] is not None:
+                wanted[minute_ns // SECOND_NS] = pytest.approx(told["rank_pct"], rel=1e-9)
+    # Of the first twenty days there is no rank.
+    assert len(wanted) == 2 * (DAYS - 20)
+    assert charted == wanted
 
 
 @pytest.mark.parametrize("known", [0, 1, 19, 20])

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from strikewire.analytics.options.volatility_rank import WINDOW
 from strikewire.analytics.rollups import roll_up
 from strikewire.core.bars import BAR_DTYPE, BarFlag, Source, Timeframe
 from strikewire.core.chain_rows import STRIKE_BAR_DTYPE
@@ -22,6 +23,13 @@ from strikewire.live.calc_symbols import CALC, Bucket, CalcSymbol, list_labels, 
 from strikewire.live.chain_board import ChainBoard
 from strikewire.live.chain_history import ChainHistory
 from strikewire.live.contract_directory import ContractDirectory, UnderlyingKey
+from strikewire.live.daily_vols import (
+    HORIZON_NS,
+    REACH_NS,
+    PastVols,
+    compute_daily_vols,
+    list_days,
+)
 from strikewire.live.history import BarRange, BarSeries
 from strikewire.live.series_payloads import list_index_chains
 from strikewire.reference.sessions import SessionCalendar
@@ -34,6 +42,8 @@ _START_NS: Final = -(2**62)
 _NO_ID: Final = InstrumentId(-1)
 #: How far back the first look goes; each next one goes four times as far.
 _FIRST_LOOK_NS: Final = 4 * DAY_NS
+#: So far ahead the days are known on which somebody may still listen.
+_COMING_NS: Final = 60 * DAY_NS
 #: No chain is listed for longer before it ends than the long-dated ones of an index.
 _LONGEST_NS: Final = 5 * 366 * DAY_NS
 
@@ -219,9 +229,10 @@ class CalcHistory:
         span: tuple[int, int],
         timeframe: Timeframe,
     ) -> npt.NDArray[np.void]:
-        series = await self._load_series(instrument.calc, turns, span)
+        past = await self.load_past(instrument, turns, span[0])
+        series = await self._load_series(instrument.calc, turns, span, past)
         bars = make_calc_bars(series)
-        now = self._find_now(instrument.calc, turns, span)
+        now = self._find_now(instrument.calc, turns, span, past)
         if now is not None and (not len(bars) or now[0] > bars["ts_ns"][-1]):
             forming = make_calc_bars((np.array([now[0]]), np.array([now[1]])))
             forming["flags"] = BarFlag.PARTIAL | BarFlag.FORMING
@@ -232,13 +243,51 @@ class CalcHistory:
             days_ns=calendar.days_ns, opens_ns=calendar.opens_ns, closes_ns=calendar.closes_ns,
         )  # fmt: skip
 
+    async def load_past(
+        self, instrument: CalcInstrument, turns: Sequence[Turn], from_ns: int | None = None
+    ) -> PastVols | None:
+        """Return the days that an instant, by default now, and what follows it are ranked among.
+
+        None where nothing is ranked.
+
+        Raises
+        ------
+        DependencyError : the store was needed and did not answer.
+        """
+        if not instrument.calc.is_ranked:
+            return None
+        now_ns = self._clock.now_ns()
+        opens_ns = self._find_calendar(instrument.venue).opens_ns
+        until_ns = now_ns + _COMING_NS
+        first, end = np.searchsorted(
+            opens_ns, [now_ns if from_ns is None else from_ns, until_ns]
+        ).tolist()
+        days = list_days(self._find_calendar(instrument.venue), until_ns, WINDOW + 1 + end - first)
+        begun = days.cut(int(np.searchsorted(days.spans_ns[:, 0], now_ns)))
+        vols = np.full(len(days), np.nan)
+        chains = [each for each in turns if len(begun) and each.ends_ns > begun.spans_ns[0, 0]]
+        if chains:
+            rows = await self._chains.last_metrics(
+                [each.key for each in chains],
+                begun,
+                reach_ns=HORIZON_NS + REACH_NS,
+                as_of_ns=now_ns,
+            )
+            ends_ns = np.array([each.ends_ns for each in chains])
+            vols[: len(begun)] = compute_daily_vols(rows, ends_ns, begun, horizon_ns=HORIZON_NS)
+        return PastVols(days, vols)
+
     async def _load_series(
-        self, calc: CalcSymbol, turns: Sequence[Turn], span: tuple[int, int]
+        self,
+        calc: CalcSymbol,
+        turns: Sequence[Turn],
+        span: tuple[int, int],
+        past: PastVols | None,
     ) -> Series:
         if calc.is_of_several:
             keys = _list_index_keys(turns, *span)
             rows = await self._chains.metrics(keys, *span)
-            return compute_series(calc.what, keys, rows, _NO_STRIKES)
+            return compute_series(calc.what, keys, rows, _NO_STRIKES, past)
         parts: list[Series] = []
         for turn in turns:
             begins_ns, ends_ns = turn.cut(*span)
@@ -253,14 +302,18 @@ class CalcHistory:
         return np.concatenate(stamps), np.concatenate([np.zeros(0), *(each for _, each in parts)])
 
     def _find_now(
-        self, calc: CalcSymbol, turns: Sequence[Turn], span: tuple[int, int]
+        self,
+        calc: CalcSymbol,
+        turns: Sequence[Turn],
+        span: tuple[int, int],
+        past: PastVols | None,
     ) -> tuple[int, float] | None:
         """Return the minute that has not ended, and the number so far."""
         now_ns = self._clock.now_ns()
         if self._board is None or span[1] < now_ns:
             return None
         table = self._board.compute(list_keys_at(calc, turns, now_ns))
-        return None if table is None else compute_now(calc.what, table)
+        return None if table is None else compute_now(calc.what, table, past)
 
 
 def list_keys_at(calc: CalcSymbol, turns: Sequence[Turn], at_ns: int) -> list[ChainKey]:

@@ -25,8 +25,9 @@ from strikewire.live.calc_history import (
     make_calc_bars,
 )
 from strikewire.live.calc_minutes import compute_now, compute_one
-from strikewire.live.calc_symbols import is_calc
+from strikewire.live.calc_symbols import FIGURES, is_calc
 from strikewire.live.chain_board import ChainBoard
+from strikewire.live.daily_vols import PastVols
 from strikewire.live.history import BarRange
 from strikewire.observability.logs import get_logger
 from strikewire.reference.sessions import SessionCalendar
@@ -35,6 +36,8 @@ from strikewire.stream.figures import StreamFigures
 
 _log: Final = get_logger("computed bars")
 _NO_BARS: Final = np.zeros(0, BAR_DTYPE)
+#: What ranks are made of.
+_VOL: Final = FIGURES["IV30"]
 #: Of a wide bar that has begun: more than any day has.
 _MINUTES: Final = 1_440
 
@@ -51,6 +54,8 @@ class _CalcTopic:
         self.instrument = instrument
         self.turns = turns
         self.wanted: tuple[ChainKey, ...] = ()
+        #: What is ranked is ranked among these days; known once it is loaded.
+        self.past: PastVols | None = None
         self._closed = self._forming = _NO_BARS
         self.bars = make_bars(lambda: np.concatenate([self._closed, self._forming]))
 
@@ -72,7 +77,11 @@ class _CalcTopic:
         ]
         if not places:
             return
-        value = compute_one(self.instrument.calc.what, table, minute.variances, places)
+        what = self.instrument.calc.what
+        value = compute_one(what, table, minute.variances, places, self.past)
+        if self.past is not None:
+            vol = compute_one(_VOL, table, minute.variances, places)
+            self.past.note(minute.minute_ns, vol)
         bars = make_calc_bars((np.array([minute.minute_ns]), np.array([value])))
         if len(bars):
             self._closed, self._forming = bars, _NO_BARS
@@ -80,7 +89,7 @@ class _CalcTopic:
 
     def move(self, table: ChainTable) -> None:
         """Take in its chains as they are now, and tell of the bar that is forming."""
-        stamp_ns, value = compute_now(self.instrument.calc.what, table)
+        stamp_ns, value = compute_now(self.instrument.calc.what, table, self.past)
         if len(self._closed) and stamp_ns <= int(self._closed["ts_ns"][-1]):
             return
         self._forming = make_calc_bars((np.array([stamp_ns]), np.array([value])))
@@ -232,7 +241,9 @@ class CalcStreams:
             found = await self._calc.load(
                 topic.instrument, BarRange(limit=SNAPSHOT_BARS, timeframe=bars.timeframe)
             )
+            past = await self._calc.load_past(topic.instrument, topic.turns)
             if bars.channel.epoch == epoch:
+                topic.past = past
                 bars.adopt(found.to_array(), minutes.to_array(), found.as_of_ns)
                 self._want(topic, topic.list_keys(found.as_of_ns))
 

@@ -53,9 +53,13 @@ FIGURES: Final[Mapping[str, Figure]] = MappingProxyType(
         "BF": Figure("butterfly", "Butterfly of 25 delta, fraction", 0.0001),
         "GEX": Figure("gex", "Gamma exposure, rupees per cent", 1.0),
         "BASIS": Figure("basis", "Basis: future less spot", 0.05),
+        "IV30": Figure("vol_30d", "Implied volatility of 30 days at the money, fraction", 0.0001),
+        "IVRANK": Figure("iv_rank", "IV rank among a year of days, per cent", 0.01),
         "VIX": Figure("vix", "Volatility index of two expiries, per cent", 0.01),
     }
 )
+#: Of the expiries on either side of thirty days.
+_OF_SEVERAL: Final = frozenset({"IV30", "IVRANK", "VIX"})
 _ALIASES: Final = {"ATM.IV": "ATMIV"}
 _BUCKET: Final = re.compile(r"(ATM|(?:OTM|ITM)([1-9]\d?))\.(?:(CE|PE)\.([A-Z_]+)|(PCR))")
 _STEPS: Final = {
@@ -109,7 +113,12 @@ class CalcSymbol:
     @property
     def is_of_several(self) -> bool:
         """Whether it takes more than one chain."""
-        return self.label == "VIX"
+        return self.label in _OF_SEVERAL
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it takes the days before."""
+        return self.label == "IVRANK"
 
     @property
     def step(self) -> float:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from strikewire.analytics.options.expiry_time import YEAR_NS, compute_taus
 from strikewire.analytics.options.term_structure import interpolate_vol
-from strikewire.core.instants import MINUTE_NS
+from strikewire.analytics.options.volatility_rank import WINDOW, rank_among
+from strikewire.core.instants import DAY_NS, MINUTE_NS
 from strikewire.reference.sessions import SessionCalendar
+
+#: What volatilities are compared at, unless another time is asked for.
+HORIZON_NS: Final = 30 * DAY_NS
+#: Past the horizon: the expiries that lie furthest apart do so by half a year.
+REACH_NS: Final = 185 * DAY_NS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +37,10 @@ class TradingDays:
     def __len__(self) -> int:
         """Return the number of days."""
         return len(self.days_ns)
+
+    def cut(self, count: int) -> TradingDays:
+        """Return the first days."""
+        return TradingDays(self.days_ns[:count], self.spans_ns[:count])
 
     def find(self, minutes_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the place of the last day that had begun by each minute; -1 before the first."""
@@ -78,3 +89,57 @@ def compute_daily_vols(
             found["atm_iv"][is_going], taus[is_going], horizon_ns / YEAR_NS
         )
     return vols
+
+
+def compute_minute_vols(
+    rows: npt.NDArray[np.void], *, horizon_ns: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return the volatility at the money at each minute's end, for a constant time to expiry.
+
+    Parameters
+    ----------
+    rows : EXPIRY_METRICS_DTYPE (n,), of one underlying.
+
+    Returns
+    -------
+    Stamps, int64 (m,), and fractions, float64 (m,): of the chains that say something of the minute,
+    NaN where none does.
+    """
+    going = rows[rows["tau"] > 0]
+    ordered = going[np.lexsort((going["tau"], going["ts_ns"]))]
+    stamps, starts = np.unique(ordered["ts_ns"], return_index=True)
+    vols = [
+        interpolate_vol(each["atm_iv"], each["tau"], horizon_ns / YEAR_NS)
+        for each in np.split(ordered, starts[1:])
+    ]
+    return stamps, np.array(vols[: len(stamps)])
+
+
+class PastVols:
+    """A volatility of each day, among which those of a day's moments are ranked.
+
+    Parameters
+    ----------
+    days : those before the moments, theirs, and some that are yet to come.
+    vols : float64 (d,), how each day ended; NaN where that is not known.
+    """
+
+    def __init__(self, days: TradingDays, vols: npt.NDArray[np.float64]) -> None:
+        self._days = days
+        self._vols = vols
+
+    def note(self, minute_ns: int, vol: float) -> None:
+        """Take a minute's volatility for its day's: it is, unless a later one comes."""
+        if np.isfinite(vol):
+            self._vols[self._days.find(np.array([minute_ns]))] = vol
+
+    def rank(
+        self, minutes_ns: npt.NDArray[np.int64], vols: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return the IV rank of moments, float64 (m,), per cent; NaN where it is not known."""
+        places = self._days.find(minutes_ns)
+        ranks = np.full(len(vols), np.nan)
+        for place in np.unique(places).tolist():
+            before = self._vols[max(0, place - WINDOW) : max(0, place)]
+            ranks[places == place] = rank_among(vols[places == place], before)
+        return ranks

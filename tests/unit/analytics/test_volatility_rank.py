@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strikewire.analytics.options.volatility_rank import rank_vols
+from strikewire.analytics.options.volatility_rank import rank_among, rank_vols
 from tests.oracles import volatility_rank as oracle
 
 NAN = math.nan
@@ -25,6 +25,15 @@ def test_ranks_are_those_of_the_oracle(vols, window, least_days):
         assert found.ranks_pct[day] == pytest.approx(rank, rel=1e-12, nan_ok=True)
         assert found.percentiles_pct[day] == pytest.approx(percentile, rel=1e-12, nan_ok=True)
         assert found.day_counts[day] == count
+
+
+@given(histories, histories, st.integers(0, 6))
+def test_moments_of_a_day_are_ranked_each_by_itself(before, moments, least_days):
+    found = rank_among(np.array(moments, float), np.array(before, float), least_days=least_days)
+    for rank, vol in zip(found, moments, strict=True):
+        days = np.array([*before, vol], float)
+        wanted = rank_vols(days, window=len(days), least_days=least_days).ranks_pct[-1]
+        np.testing.assert_allclose(rank, wanted, rtol=1e-12)
 
 
 @given(st.lists(histories, min_size=1, max_size=4), st.integers(1, 12))

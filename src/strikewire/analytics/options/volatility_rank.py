@@ -80,3 +80,26 @@ def rank_vols(vols: Floats, *, window: int = WINDOW, least_days: int = LEAST_DAY
     np.divide(100.0 * (known - lowest), ranges, out=ranks, where=is_ranked & (ranges > 0))
     np.divide(100.0 * below, counts, out=percentiles, where=is_ranked)
     return VolRanks(ranks, percentiles, counts)
+
+
+def rank_among(vols: Floats, before: Floats, *, least_days: int = LEAST_DAYS) -> Floats:
+    """Rank moments of one day, each by itself among the days before it.
+
+    Parameters
+    ----------
+    vols : float64 (m,), of moments of a day.
+    before : float64 (b,), of the days before it that count, one each; NaN where it is not known.
+    least_days : how many of them must be known.
+
+    Returns
+    -------
+    float64 (m,), as `VolRanks.ranks_pct`. Oracle: `rank_vols` of each moment, 1e-12.
+    """
+    ranks = np.full(len(vols), np.nan)
+    known = before[np.isfinite(before)]
+    if len(known) < max(least_days, 1):
+        return ranks
+    vols = np.where(np.isfinite(vols), vols, np.nan)
+    lowest, highest = np.minimum(vols, known.min()), np.maximum(vols, known.max())
+    np.divide(100.0 * (vols - lowest), highest - lowest, out=ranks, where=highest > lowest)
+    return ranks

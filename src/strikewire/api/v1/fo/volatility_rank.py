@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
@@ -16,18 +14,15 @@ from strikewire.api.v1.fo.queries import UnderlyingQuery, find_instant
 from strikewire.core.errors import NothingRecordedError
 from strikewire.core.instants import DAY_NS, MINUTE_NS, format_rfc3339, to_date
 from strikewire.live.contract_directory import UnderlyingKey
-from strikewire.live.daily_vols import compute_daily_vols, list_days
+from strikewire.live.daily_vols import HORIZON_NS, REACH_NS, compute_daily_vols, list_days
 from strikewire.runtime import Runtime
-
-#: Past the horizon: the expiries that lie furthest apart do so by half a year.
-_REACH_NS: Final = 185 * DAY_NS
 
 
 class RankQuery(UnderlyingQuery):
     """On what, as of when, of which time to expiry, among how many days."""
 
     horizon_days: int = Field(
-        default=30,
+        default=HORIZON_NS // DAY_NS,
         ge=1,
         le=365,
         description="Calendar days to an expiry that there need not be: between those on either "
@@ -83,7 +78,7 @@ async def get_iv_rank(runtime: Runtime, query: RankQuery) -> Answer:
     chains = runtime.contracts.list_chains(key, listed, as_of_ns=int(days.spans_ns[0, 0]))
     horizon_ns = query.horizon_days * DAY_NS
     rows = await runtime.chain_history.last_metrics(
-        chains, days, reach_ns=horizon_ns + _REACH_NS, as_of_ns=instant_ns
+        chains, days, reach_ns=horizon_ns + REACH_NS, as_of_ns=instant_ns
     )
     if not len(rows):
         raise _make_refusal(key, query)
