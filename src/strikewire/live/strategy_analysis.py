@@ -77,7 +77,7 @@ class AnalysisWish:
 def build_analysis(
     strategy: PricedStrategy, against: PricedStrategy | None, wish: AnalysisWish
 ) -> dict[str, Any]:
-    """Describe a strategy, and another one beside it.
+    """Describe a strategy, and another one of the same market beside it.
 
     Returns
     -------
@@ -85,20 +85,16 @@ def build_analysis(
 
     Raises
     ------
-    InvalidInputError : the two are on different underlyings; a date is before now or past the
-        horizon; the curve's ends are in the wrong order.
+    InvalidInputError : a date is before now or past the horizon; the curve's ends are in the wrong
+        order.
     """
     both = [strategy] if against is None else [strategy, against]
-    if len({each.key for each in both}) > 1:
-        found = " and ".join(str(each.key) for each in both)
-        msg = f"two strategies on one underlying were wanted, found {found}"
-        raise InvalidInputError(msg)
     levels = _choose_levels(both, wish.curve)
     told = [_describe_strategy(each, levels, wish) for each in both]
     return {
         "underlying": strategy.key.underlying,
         "exchange": strategy.key.exchange,
-        "as_of": format_rfc3339(max(each.as_of_ns for each in both)),
+        "as_of": format_rfc3339(strategy.as_of_ns),
         "source": strategy.source,
         "level": strategy.level,
         "spot_symbol": strategy.spot_symbol,

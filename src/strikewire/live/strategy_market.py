@@ -64,28 +64,42 @@ class StrategyMarket:
         NoPriceError : a contract has neither a price nor was one given; or no volatility.
         DependencyError : the store was needed and did not answer.
         """
-        instruments = [await self._instruments.get(wish.symbol) for wish in wishes]
+        (strategy,) = await self.price_together([wishes], as_of_ns=as_of_ns)
+        return strategy
+
+    async def price_together(
+        self, baskets: Sequence[Sequence[LegWish]], *, as_of_ns: int | None = None
+    ) -> list[PricedStrategy]:
+        """Return several strategies on one underlying, of one and the same market.
+
+        Raises
+        ------
+        UnknownSymbolError, InvalidInputError, NothingRecordedError, NoPriceError, DependencyError :
+            as `price`.
+        """
+        held = [[await self._find(wish) for wish in basket] for basket in baskets]
+        instruments = [leg.instrument for basket in held for leg in basket]
         key = _find_underlying(instruments)
-        lot_sizes = [self._find_lot_size(key, each) for each in instruments]
         tables = await self._load_tables(key, instruments, as_of_ns)
         ladder = None
         if any(each.spec.kind is InstrumentKind.FUTURE for each in instruments):
             ladder = await self._contract_board.get_ladder(key, as_of_ns=as_of_ns)
         found = _Market(key, tables, ladder)
-        legs = tuple(
-            found.price(_Held.check(*each))
-            for each in zip(wishes, instruments, lot_sizes, strict=True)
-        )
-        horizon = min(leg.tau for leg in legs)
-        return PricedStrategy(
-            key=key,
-            as_of_ns=found.as_of_ns,
-            source=found.source,
-            level=found.spot if np.isfinite(found.spot) else _find_nearest_forward(legs),
-            spot_symbol=found.spot_symbol if np.isfinite(found.spot) else None,
-            horizon_vol=found.find_money_vol(horizon),
-            legs=legs,
-        )
+        priced = [tuple(found.price(leg) for leg in basket) for basket in held]
+        has_spot = bool(np.isfinite(found.spot))
+        nearest = min((leg for legs in priced for leg in legs), key=lambda leg: leg.tau)
+        return [
+            PricedStrategy(
+                key=key,
+                as_of_ns=found.as_of_ns,
+                source=found.source,
+                level=found.spot if has_spot else nearest.forward,
+                spot_symbol=found.spot_symbol if has_spot else None,
+                horizon_vol=found.find_money_vol(min(leg.tau for leg in legs)),
+                legs=legs,
+            )
+            for legs in priced
+        ]
 
     def find_lot_size(self, key: ChainKey, listed: int) -> int:
         """Return the units of one contract: as listed, else by the market rules.
@@ -101,11 +115,20 @@ class StrategyMarket:
         except NotFoundError:
             return listed
 
-    def _find_lot_size(self, key: UnderlyingKey, instrument: Instrument) -> int:
-        spec = instrument.spec
-        if spec.expiry is None:
-            return spec.lot_size
-        return self.find_lot_size(key.chain(spec.expiry), spec.lot_size)
+    async def _find(self, wish: LegWish) -> _Held:
+        """Return the contract somebody names, if it is in whole lots."""
+        instrument = await self._instruments.get(wish.symbol)
+        spec, lot_size = instrument.spec, instrument.spec.lot_size
+        if spec.underlying is not None and spec.expiry is not None:
+            key = ChainKey(spec.exchange, spec.underlying, spec.expiry)
+            lot_size = self.find_lot_size(key, lot_size)
+        if wish.quantity % lot_size:
+            msg = (
+                f"a multiple of {instrument.symbol}'s lot of {lot_size} units was wanted, "
+                f"was {wish.quantity}"
+            )
+            raise InvalidInputError(msg, symbol=instrument.symbol, lot_size=lot_size)
+        return _Held(wish, instrument, lot_size)
 
     async def _load_tables(
         self, key: UnderlyingKey, instruments: Sequence[Instrument], as_of_ns: int | None
@@ -133,22 +156,6 @@ class _Held:
     wish: LegWish
     instrument: Instrument
     lot_size: int
-
-    @classmethod
-    def check(cls, wish: LegWish, instrument: Instrument, lot_size: int) -> _Held:
-        """Return it if it is whole lots.
-
-        Raises
-        ------
-        InvalidInputError : it is not.
-        """
-        if wish.quantity % lot_size:
-            msg = (
-                f"a multiple of {instrument.symbol}'s lot of {lot_size} units was wanted, "
-                f"was {wish.quantity}"
-            )
-            raise InvalidInputError(msg, symbol=instrument.symbol, lot_size=lot_size)
-        return cls(wish, instrument, lot_size)
 
 
 class _Market:
@@ -289,10 +296,6 @@ def _find_underlying(instruments: Sequence[Instrument]) -> UnderlyingKey:
             msg = f"contracts on {key} or its spot {spot} were wanted, found {each.symbol}"
             raise InvalidInputError(msg, symbol=each.symbol)
     return key
-
-
-def _find_nearest_forward(legs: Sequence[PricedLeg]) -> float:
-    return min(legs, key=lambda leg: leg.tau).forward
 
 
 def _check_going(instrument: Instrument, tau: float, cutoff_ns: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import orjson
@@ -36,12 +37,10 @@ async def analyse_strategy(
     Nothing is stored, and nothing is ordered.
     """
     find_instant(runtime, content.as_of)
-    market = runtime.strategies.market
-    strategy = await market.price([each.to_wish() for each in content.legs], as_of_ns=content.as_of)
-    against = None
-    if content.against is not None:
-        others = [each.to_wish() for each in content.against]
-        against = await market.price(others, as_of_ns=content.as_of)
+    baskets = [content.legs] if content.against is None else [content.legs, content.against]
+    strategies = await runtime.strategies.market.price_together(
+        [[leg.to_wish() for leg in basket] for basket in baskets], as_of_ns=content.as_of
+    )
     wish = AnalysisWish(
         curve=CurveWish(
             low=content.curve.low,
@@ -54,12 +53,13 @@ async def analyse_strategy(
     if content.grid is not None:
         charge_rows(request, content.grid.cells)
     # Milliseconds of arithmetic, which others need not wait for.
-    body = await run_in_threadpool(_write, strategy, against, wish)
+    body = await run_in_threadpool(_write, strategies, wish)
     return Response(body, media_type="application/json")
 
 
-def _write(strategy: PricedStrategy, against: PricedStrategy | None, wish: AnalysisWish) -> bytes:
-    return orjson.dumps(build_analysis(strategy, against, wish))
+def _write(strategies: Sequence[PricedStrategy], wish: AnalysisWish) -> bytes:
+    first, *others = strategies
+    return orjson.dumps(build_analysis(first, others[0] if others else None, wish))
 
 
 def _read_grid(grid: GridInput) -> GridWish:
