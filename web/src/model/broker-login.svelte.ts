@@ -4,7 +4,7 @@ import type { Preferences } from "./preferences.ts";
 
 /** What a tab remembers of the login it began. */
 const STATE = "broker-login";
-const POLL_MS = 15_000;
+const POLL_MS = 5_000;
 
 /** The desk's login with the broker: how it is, where to make the next one, and making it. */
 export class BrokerLogin extends Errand {

@@ -35,7 +35,7 @@ class InstrumentDump:
 
 
 def parse_dump(body: bytes, *, name: str, rules: MarketRules) -> InstrumentDump:
-    """Read a dump. Takes a second for 100,000 rows: not for the event loop.
+    """Read a dump. Takes a second for 30,000 rows: not for the event loop.
 
     Parameters
     ----------
