@@ -264,6 +264,29 @@ async def test_covered_call_takes_what_there_is_of_the_underlying(morning, close
     assert found["break_evens"] == pytest.approx([float(closes["BANKNIFTY"] - credit)])
 
 
+async def test_continuous_future_is_a_leg_that_never_ends(morning, closes):
+    put = (await build(morning, "long-put"))["legs"]
+    held = {"symbol": "NFO:BANKNIFTY-I", "quantity": LOT}
+    told = await analyse(morning, [held, *take(put)])
+    alone = await analyse(morning, [held])
+
+    future = closes["BANKNIFTY-I"]
+    leg = told["strategy"]["legs"][0]
+    assert (leg["expiry"], leg["mark"]) == (None, pytest.approx(float(future)))
+    # Insured by the put: below its strike what the one loses the other gains, but for the ratio of
+    # the future to the index, which stays.
+    ratio = float(future) / told["level"]
+    strike, paid = put[0]["strike"], put[0]["entry_price"]
+    least = LOT * (ratio * strike - float(future) - paid)
+    at = dict(zip(told["levels"], told["strategy"]["curve"][-1]["pnls"], strict=True))
+    assert at[strike] == pytest.approx(least, abs=0.02)
+    assert told["strategy"]["max_profit_reason"] == "unbounded"
+    assert (alone["strategy"]["horizon"], alone["strategy"]["probability_reason"]) == (
+        None, "no_expiry",
+    )  # fmt: skip
+    assert [line["at"] for line in alone["strategy"]["curve"]] == [AS_OF]
+
+
 async def test_option_that_did_not_trade_has_no_price(morning):
     chain = await get_chain(morning)
     calls = zip(chain["calls"]["symbol"], chain["calls"]["premium"], strict=True)
