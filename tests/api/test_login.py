@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 
 import asyncpg
@@ -136,11 +135,10 @@ async def test_time_of_a_login_tells_nothing_about_who_exists(postgres_url):
                 await log_in(service, login, "a wrong password")
                 times.append(time.perf_counter() - started)
 
-    known = min(took["asha"])
-    # Without the hash that nobody has, the others take a tenth of it.
-    assert min(took["nobody"]) > 0.6 * known
-    assert min(took["not a login name"]) > 0.6 * known
-    assert statistics.median(took["nobody"]) < 2 * statistics.median(took["asha"])
+    known = min(took.pop("asha"))
+    # Without the hash that nobody has, the others take a tenth of it. The machine may be busy for
+    # one of the three and not for the next: hence the room.
+    assert all(known / 3 < min(times) < 3 * known for times in took.values()), (known, took)
 
 
 @pytest.mark.promise("S9")
