@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from strikewire.core.bars import BarFlag
 from strikewire.core.instants import SECOND_NS
 from strikewire.core.instruments import Instrument
 from strikewire.core.ticks import Deafness, DeafReason, TickBatch
+from strikewire.engine.view import Update
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.feeds.tick_source import TickSource, make_journal_source
 from strikewire.journal import JournalReader
@@ -54,6 +56,31 @@ async def test_bars_of_a_stretch_that_was_not_heard_are_partial(desk: Desk, tmp_
     records = list(JournalReader(tmp_path / "made").records())
     (place,) = [at for at, record in enumerate(records) if record.deafness is not None]
     assert (records[place].last_seq, records[place + 1].first_seq) == (FROM_S, FROM_S + 1)
+
+
+@pytest.mark.promise("F5")
+async def test_stretch_is_on_disk_before_the_next_tick_is_published(
+    desk: Desk, tmp_path: Path
+) -> None:
+    class DiskWatch:
+        """Looks, at each step, whether the journal's file has the stretch."""
+
+        def __init__(self) -> None:
+            self.told: list[bool] = []
+
+        def on_update(self, update: Update) -> None:
+            if len(update.dirty) and update.last_seq in (FROM_S, FROM_S + 1):
+                records = JournalReader(tmp_path / "made").records()
+                self.told.append(any(record.deafness is not None for record in records))
+
+    watch = DiskWatch()
+    source = make_interrupted_source(desk.instrument)
+    session = await desk.open(ReplayFeed(source, speed=MAX_SPEED), sinks=[watch])
+    await session.resume([desk.instrument])
+
+    await session.run()
+
+    assert watch.told == [False, True]
 
 
 async def test_replay_of_the_journal_has_the_stretch_again(desk: Desk, tmp_path: Path) -> None:
