@@ -60,8 +60,8 @@ async def cut_and_wait(service, broker, admin):
     broker.switch_on("refuse")
     broker.drop()
     before = engine.counters.applied
-    # The attempts of a backoff pass.
-    await eventually(lambda: broker.counters()["sockets"].get("refused", 0) > 1, timeout_s=60)
+    feed = service.runtime.broker_session.feed
+    await eventually(lambda: not feed.status().is_connected, timeout_s=60)
     broker.switch_off()
     await eventually(lambda: engine.counters.applied > before + 50, timeout_s=60)
 
