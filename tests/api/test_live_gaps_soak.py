@@ -26,7 +26,8 @@ async def get(client, path, **params):
 
 
 @pytest.mark.soak
-@pytest.mark.promise("F5", "F6")
+@pytest.mark.promise("F5")
+@pytest.mark.promise("F6")
 async def test_cut_connection_leaves_no_gap_where_the_broker_has_candles(postgres_url, data_dirs):
     arguments = ("--rate", "1", "--at", "2026-11-16T10:30", "--strikes", "1", "--heartbeat-s", "1")
     with run_broker(*arguments, "--underlyings", "NIFTY") as broker:
