@@ -29,6 +29,7 @@ from strikewire.bootstrap import (
     SimulationRequest,
     build_runtime,
 )
+from strikewire.cli.fake_broker import open_demo_settings
 from strikewire.core.clock import Clock, SystemClock
 from strikewire.core.errors import ConflictError, DependencyError, SettingsError
 from strikewire.core.instants import HOUR_NS
@@ -137,15 +138,31 @@ def _find_request(settings: Settings, file: Path | None, speed: float) -> HearRe
 @click.command("demo")
 @click.option("--port", type=int, default=None, help="The port.  [default: 8081]")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), default=None)
+@click.option(
+    "--feed",
+    type=click.Choice(["simulated", "kite"]),
+    default="simulated",
+    show_default=True,
+    help="How it is heard: as it is, or over a broker that is as invented as the market.",
+)
 @click.option("--seed", type=int, default=None, help="Of the invented market.  [default: 1]")
-@click.option("--speed", default="60x", show_default=True, help="1x, 10x, ... max.")
-def demo_command(port: int | None, data_dir: Path | None, seed: int | None, speed: str) -> None:
+@click.option("--speed", default=None, help="1x, 10x, ... max.  [default: 60x]")
+def demo_command(
+    port: int | None, data_dir: Path | None, seed: int | None, *, feed: str, speed: str | None
+) -> None:
     """Play an invented market as if it were one, and serve it."""
+    if feed == "kite":
+        if speed is not None:
+            msg = "--speed: a broker's market goes as fast as the clock"
+            raise click.UsageError(msg)
+        with open_demo_settings(port=port, data_dir=data_dir, seed=seed) as settings:
+            _run(settings, LiveRequest())
+        return
     # The demo is for whoever sits here, whoever else has an account.
     settings = load_settings(
         port=port, data_dir=data_dir, simulated_seed=seed, demo_beside_users=True
     )
-    _run(settings, SimulationRequest(speed=parse_speed(speed)))
+    _run(settings, SimulationRequest(speed=parse_speed(speed or "60x")))
 
 
 def _run(settings: Settings, hear: HearRequest | None) -> None:
