@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 import subprocess
@@ -15,9 +14,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from strikewire.auth.audit import find_command_actor
-from strikewire.bootstrap.broker import open_broker_login
 from strikewire.core.errors import DependencyError, SettingsError
 from strikewire.feeds.simulated import SimulationConfig
+from strikewire.runtime import Runtime
 from strikewire.settings import Settings, load_settings
 
 _PACKAGE: Final = "strikewire_fakebroker"
@@ -39,15 +38,15 @@ class FakeBroker:
     settings: dict[str, Any]
     request_token: str
 
-    async def log_in(self, settings: Settings) -> None:
+    async def log_in(self, runtime: Runtime) -> None:
         """Log in with it as somebody does each morning; once.
 
         Raises
         ------
         DependencyError : it does not answer, or the store does not.
         """
-        async with open_broker_login(settings) as login:
-            await login.exchange(self.request_token, actor=find_command_actor())
+        assert runtime.broker_login is not None, "the settings hold its key"
+        await runtime.broker_login.exchange(self.request_token, actor=find_command_actor())
 
 
 @contextmanager
@@ -95,10 +94,10 @@ def open_fake_broker(*arguments: str) -> Iterator[FakeBroker]:
 
 
 @contextmanager
-def open_demo_settings(
+def open_demo_broker(
     *, port: int | None, data_dir: Path | None, seed: int | None
-) -> Iterator[Settings]:
-    """Open a fake broker, and log in with it; gives the settings of a program that hears it.
+) -> Iterator[tuple[Settings, FakeBroker]]:
+    """Open a fake broker; gives it, and the settings of a program that hears it.
 
     What it hears is kept in `data_dir`, or until the end in a folder of its own: nothing of an
     invented market comes between what was heard of the real one, nor its login in the other's
@@ -107,7 +106,7 @@ def open_demo_settings(
     Raises
     ------
     SettingsError : there is no fake broker, or a database is set that others use too.
-    DependencyError : the fake broker does not start or answer, or the store does not.
+    DependencyError : the fake broker does not start.
     """
     given = load_settings(port=port, data_dir=data_dir, simulated_seed=seed)
     if given.database_url is not None:
@@ -129,5 +128,4 @@ def open_demo_settings(
         settings = load_settings(
             **broker.settings, port=port, data_dir=data_dir, demo_beside_users=True
         )
-        asyncio.run(broker.log_in(settings))
-        yield settings
+        yield settings, broker

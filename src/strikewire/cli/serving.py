@@ -9,9 +9,9 @@ import ipaddress
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import click
 import uvicorn
@@ -29,7 +29,7 @@ from strikewire.bootstrap import (
     SimulationRequest,
     build_runtime,
 )
-from strikewire.cli.fake_broker import open_demo_settings
+from strikewire.cli.fake_broker import open_demo_broker
 from strikewire.core.clock import Clock, SystemClock
 from strikewire.core.errors import ConflictError, DependencyError, SettingsError
 from strikewire.core.instants import HOUR_NS
@@ -155,8 +155,8 @@ def demo_command(
         if speed is not None:
             msg = "--speed: a broker's market goes as fast as the clock"
             raise click.UsageError(msg)
-        with open_demo_settings(port=port, data_dir=data_dir, seed=seed) as settings:
-            _run(settings, LiveRequest())
+        with open_demo_broker(port=port, data_dir=data_dir, seed=seed) as (settings, broker):
+            _run(settings, LiveRequest(), prepare=broker.log_in)
         return
     # The demo is for whoever sits here, whoever else has an account.
     settings = load_settings(
@@ -165,14 +165,17 @@ def demo_command(
     _run(settings, SimulationRequest(speed=parse_speed(speed or "60x")))
 
 
-def _run(settings: Settings, hear: HearRequest | None) -> None:
+_Prepare: TypeAlias = Callable[[Runtime], Awaitable[None]]
+
+
+def _run(settings: Settings, hear: HearRequest | None, *, prepare: _Prepare | None = None) -> None:
     configure_logging(settings.to_logs(), clock=SystemClock(), stream=sys.stderr.buffer)
     # Bound before anything is started: a port that is taken is told at once, not after a migration.
     with (
         contextlib.closing(_bind(settings.host, settings.port)) as listener,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, hear, listener))
+        runner.run(_serve(settings, hear, listener, prepare))
     # Everything is closed. The interpreter would go through all that is left once more before it
     # ends: seconds, with a large market on a busy machine.
     gc.freeze()
@@ -182,12 +185,15 @@ async def _serve(
     settings: Settings,
     hear: HearRequest | None,
     listener: socket.socket,
+    prepare: _Prepare | None,
 ) -> None:
     drain = _Drain()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, drain.ask)
     async with build_runtime(settings, hear=hear) as runtime:
+        if prepare is not None:
+            await prepare(runtime)
         config = settings.to_api()
         app = create_app(runtime, config)
         server = _Server(
