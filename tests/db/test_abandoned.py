@@ -39,7 +39,6 @@ def abandoned(desk: Desk, tmp_path: Path) -> AbandonedRecordings:
             checkpoints=CheckpointStore(),
             instruments=InstrumentStore(),
             find_calendar=RULES.calendar,
-            on_committed=desk.committed.append,
         ),
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from strikewire.bootstrap.broker import BrokerParts
 from strikewire.bootstrap.files import make_recordings
 from strikewire.bootstrap.hearing import Hearing, HearingTools, find_session_task
+from strikewire.bootstrap.journals import finish_abandoned
 from strikewire.bootstrap.slots import make_slots
 from strikewire.core.clock import Clock, ShiftedClock, SystemClock
 from strikewire.core.errors import ConflictError
@@ -93,6 +94,7 @@ async def prepare_live(settings: Settings, broker: BrokerParts, tools: HearingTo
         ),
     )
     recordings = make_recordings(settings, tools.replay)
+    await finish_abandoned(settings, recordings, tools.replay, before=day.day)
 
     async def open_day(day: TradingDay) -> Session:
         feed.begin(day)

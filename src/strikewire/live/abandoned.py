@@ -59,7 +59,6 @@ class AbandonedTools:
     ----------
     recordings : opens it as if its day went on.
     find_calendar : the sessions of a venue.
-    on_committed : told of its bars when they are committed, BAR_DTYPE.
     """
 
     recordings: Recordings
@@ -67,14 +66,14 @@ class AbandonedTools:
     checkpoints: CheckpointStore
     instruments: InstrumentStore
     find_calendar: Callable[[str], SessionCalendar]
-    on_committed: Callable[[npt.NDArray[np.void]], None]
 
 
 class AbandonedRecordings:
     """Ends the recordings of earlier days that no program saw end.
 
     What their journals have behind the last commit becomes bars, the rest of the day becomes a gap
-    to be filled, and the recording is complete: it can be packed and dropped like any other.
+    to be filled, and the recording is complete: it can be packed and dropped like any other. For
+    the start of a program, before anybody is answered: nobody is told of these bars.
 
     Parameters
     ----------
@@ -134,7 +133,7 @@ class AbandonedRecordings:
             )
         closes_ns = self._find_close(day, instruments)
         feed = _SilentFeed(source, lambda: _make_deafness(ids, session.engine.as_of_ns, closes_ns))
-        session = await self._tools.recordings.open(feed, on_committed=self._tools.on_committed)
+        session = await self._tools.recordings.open(feed, on_committed=_forget_nothing)
         await session.resume(instruments)
         await session.run()
         _log.info("a recording was brought to its end", journal=directory.name)
@@ -147,6 +146,10 @@ class AbandonedRecordings:
             return 0
         found = find_trading_day(calendars, from_date(day))
         return found.closes_ns if found.day == day else 0
+
+
+def _forget_nothing(bars: npt.NDArray[np.void]) -> None:
+    """Take note of committed bars before anybody could have asked for them."""
 
 
 def _make_deafness(ids: npt.NDArray[np.int32], from_ns: int, to_ns: int) -> Deafness | None:

@@ -29,6 +29,9 @@ from strikewire.observability.logs import get_logger
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.reference.trading_days import TradingDay
 
+#: How the names of its recordings begin; the day follows.
+SESSION_PREFIX: Final = "kite-"
+
 _log: Final = get_logger("kite feed")
 _STALE: Final = int(TickFlag.STALE)
 _WATCH_S: Final = 0.25
@@ -129,7 +132,7 @@ class KiteFeed:
     @property
     def session_key(self) -> str:
         """Name the recording: one for each trading day."""
-        return f"kite-{self._day.day.isoformat()}"
+        return SESSION_PREFIX + self._day.day.isoformat()
 
     @property
     def description(self) -> str:
