@@ -99,6 +99,11 @@ async def test_subscriptions_at_the_broker_follow_spot_and_quotes_fill_the_rest(
         return bool((runtime.view.read_quotes(universe.ids).ts_ns > 0).all())
 
     await eventually(is_quoted, timeout_s=30.0)
+    rounds = runtime.broker_session.slots.rounds
+    changes, calls = runtime.budget.changes, rounds.calls
+    await eventually(lambda: rounds.calls >= calls + 3, timeout_s=30.0)
+    # Seconds in which spot may cross one border, and no more.
+    assert runtime.budget.changes - changes <= 2 * 4
     coverage = (await service.client.get("/api/v1/feed/coverage")).json()
     totals = coverage["totals"]
     assert totals["streamed"] == SLOTS

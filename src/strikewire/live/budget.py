@@ -115,6 +115,7 @@ class Budget:
         self._universe = universe
         self._spots = np.full(universe.chain_count, np.nan)
         self._anchors = np.full(universe.chain_count, NOBODY, np.intp)
+        self._oi = np.full(len(universe), np.nan)
         self._reasons = np.full(len(universe), Reason.LISTED, np.int8)
         self._quoted = np.zeros(0, np.intp)
 
@@ -190,12 +191,16 @@ class Budget:
         self._anchors = compute_anchors(
             universe, self._spots, self._anchors, band=config.ranking.strike_band
         )
+        # Not each price comes with it: a packet that tells none does not mean that there is none,
+        # or whoever gets a slot would lose it again for the packet it begins with.
+        told = self._view.read_quotes(universe.ids).oi
+        self._oi = np.where(np.isnan(told), self._oi, told)
         claims = Claims(
             is_position=self._mark(self._demands.positions),
             is_pinned=self._mark(self._demands.pinned),
             is_watched=self._mark(self._demands.watched),
             is_streamed=self._is_streamed,
-            oi=self._view.read_quotes(universe.ids).oi,
+            oi=self._oi,
             anchors=self._anchors,
         )
         ranking = rank(universe, claims, config.ranking)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -240,6 +241,25 @@ def test_a_spot_that_trembles_at_the_border_of_a_strike_changes_no_slot():
         market.step()
 
     assert len(market.taker.wanted) == known
+    assert market.budget.changes == 0
+
+
+def test_a_slot_for_open_interest_is_not_lost_to_a_price_that_tells_none():
+    # One slot besides spot, future and window.
+    config = replace(FEW, slots=9, ranking=RankingConfig(strikes=(1,), oi_contracts=1))
+    market = make_small(config)
+    heavy, light = (market.find(f"NFO:ACC30SEP25{strike}CE") for strike in (85, 115))
+    for each, oi in ((heavy, 9_000.0), (light, 1_000.0)):
+        market.tell(np.array([each], np.int32), np.array([5.0]), oi=oi)
+    market.step()
+    assert heavy in market.taker.ids
+
+    # What the broker's stream begins with has no open interest.
+    market.tell(np.array([heavy], np.int32), np.array([5.0]), oi=np.nan)
+    for _ in range(3):
+        market.step(MINUTE_NS)
+
+    assert heavy in market.taker.ids
     assert market.budget.changes == 0
 
 
