@@ -148,6 +148,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/feed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Feed
+         * @description Show how the broker's feed is: its connections, who is stale, and what was counted.
+         */
+        get: operations["get_feed_api_v1_feed_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/feed/coverage": {
         parameters: {
             query?: never;
@@ -290,6 +310,46 @@ export interface paths {
         };
         /** List everything there are options or futures on. */
         get: operations["api_v1_fo_underlyings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/gaps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Gaps
+         * @description List what feeds did not hear, the newest first, until and after it is filled.
+         */
+        get: operations["list_gaps_api_v1_gaps_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Jobs
+         * @description List jobs, the newest first.
+         */
+        get: operations["list_jobs_api_v1_jobs_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -673,6 +733,37 @@ export interface components {
             login_url: string | null;
         };
         /**
+         * BudgetBody
+         * @description What becomes of everything that is wanted; `/api/v1/feed/coverage` tells it by expiry.
+         */
+        BudgetBody: {
+            /** Slots */
+            slots: number;
+            /** Wanted */
+            wanted: number;
+            /** Streamed */
+            streamed: number;
+            /** Quoted */
+            quoted: number;
+            /** End Of Day */
+            end_of_day: number;
+            /**
+             * Waiting
+             * @description Who has earned a slot, and waits for the pace of changes.
+             */
+            waiting: number;
+            /**
+             * Positions Left Out
+             * @description Positions for which there is no slot.
+             */
+            positions_left_out: number;
+            /**
+             * Quote Age S
+             * @description Seconds since the quoted one that waits longest was asked for; null until all were once.
+             */
+            quote_age_s: number | null;
+        };
+        /**
          * ChainSource
          * @description How a table came to be.
          * @enum {string}
@@ -851,6 +942,114 @@ export interface components {
             future_symbol: string | null;
         };
         /**
+         * FeedBody
+         * @description How the broker's feed is.
+         */
+        FeedBody: {
+            mode: components["schemas"]["MarketMode"];
+            state: components["schemas"]["MarketState"];
+            /** Description */
+            description: string;
+            /**
+             * Ends
+             * @description When the trading day is over for the feed, RFC 3339.
+             */
+            ends: string;
+            /**
+             * Is Connected
+             * @description Whether every connection that is wanted is up.
+             */
+            is_connected: boolean;
+            /** Sockets */
+            sockets: components["schemas"]["SocketBody"][];
+            /**
+             * Instruments
+             * @description How many the broker is asked to stream.
+             */
+            instruments: number;
+            /**
+             * Unplaced
+             * @description How many are wanted, and there is no room for them.
+             */
+            unplaced: number;
+            /**
+             * Missing
+             * @description What the settings name, and the broker does not list.
+             */
+            missing: string[];
+            /**
+             * Stale
+             * @description Symbols that are silent for too long while their market is open, at most 100 of them.
+             */
+            stale: string[];
+            /** Stale Total */
+            stale_total: number;
+            budget: components["schemas"]["BudgetBody"];
+            /**
+             * Queued Ticks
+             * @description Ticks that wait for the engine.
+             */
+            queued_ticks: number;
+            counts: components["schemas"]["FeedCountsBody"];
+            /**
+             * Quarantine
+             * @description The last frames that were not believed.
+             */
+            quarantine: components["schemas"]["SuspectBody"][];
+        };
+        /**
+         * FeedCountsBody
+         * @description What came since the program was started.
+         */
+        FeedCountsBody: {
+            /**
+             * Frames
+             * @description Binary frames, heartbeats too.
+             */
+            frames: number;
+            /** Heartbeats */
+            heartbeats: number;
+            /** Ticks */
+            ticks: number;
+            /**
+             * Unknown Tokens
+             * @description Packets of instruments that are nobody's.
+             */
+            unknown_tokens: number;
+            /**
+             * Unknown Lengths
+             * @description Packets of a kind that is not known.
+             */
+            unknown_lengths: number;
+            /**
+             * Unstamped
+             * @description Packets whose stamp is none, or too far ahead.
+             */
+            unstamped: number;
+            /**
+             * Stale
+             * @description Packets of what had happened long before they were sent.
+             */
+            stale: number;
+            /**
+             * Texts
+             * @description Text frames.
+             */
+            texts: number;
+            /**
+             * Faults
+             * @description Frames that were not believed, by their fault.
+             */
+            faults: {
+                [key: string]: number;
+            };
+            /**
+             * Dropped Frames
+             * @description Frames that waited for too long.
+             */
+            dropped_frames: number;
+        };
+        /**
          * FeedCoverageBody
          * @description Everything that is wanted, and what becomes of it.
          */
@@ -922,6 +1121,77 @@ export interface components {
             pairs: number;
         };
         /**
+         * GapBody
+         * @description A stretch of time in which a feed heard nothing of some instruments.
+         */
+        GapBody: {
+            /** Id */
+            id: number;
+            /**
+             * Session
+             * @description The recording it is of.
+             */
+            session: string;
+            /**
+             * Reason
+             * @example disconnected
+             * @example mute
+             * @example quarantined
+             * @example down
+             */
+            reason: string;
+            /** From */
+            from: string;
+            /** To */
+            to: string;
+            /** @description `unfillable`: of some of them nobody has the minutes any more. */
+            state: components["schemas"]["GapState"];
+            /**
+             * Instruments
+             * @description How many were not heard.
+             */
+            instruments: number;
+            /**
+             * Remaining
+             * @description Of how many minutes are missing still.
+             */
+            remaining: number;
+            /**
+             * Remaining Ids
+             * @description The first hundred of those.
+             */
+            remaining_ids: number[];
+            /**
+             * Job Id
+             * @description The job that fills it, or was the last to try.
+             */
+            job_id: number | null;
+            /** Recorded At */
+            recorded_at: string;
+            /** Closed At */
+            closed_at: string | null;
+        };
+        /**
+         * GapPage
+         * @description Some of the gaps, the newest first, and how many there are.
+         */
+        GapPage: {
+            /** Items */
+            items: components["schemas"]["GapBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+        };
+        /**
+         * GapState
+         * @description How a gap stands; the values are what the database says.
+         * @enum {string}
+         */
+        GapState: "open" | "closing" | "closed" | "unfillable";
+        /**
          * GroupBody
          * @description The contracts on an underlying that end on one day.
          */
@@ -957,6 +1227,59 @@ export interface components {
             /** @description Null where there are no options. */
             window: components["schemas"]["WindowBody"] | null;
         };
+        /**
+         * JobBody
+         * @description Work that outlives the program.
+         */
+        JobBody: {
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @example backfill
+             */
+            kind: string;
+            state: components["schemas"]["JobState"];
+            /**
+             * Requested By
+             * @description A person's, a key's or a task's name.
+             */
+            requested_by: string;
+            /** Requested At */
+            requested_at: string;
+            /** Started At */
+            started_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Payload
+             * @description What is to be done, by kind.
+             */
+            payload: {
+                [key: string]: unknown;
+            };
+            progress: components["schemas"]["ProgressBody"];
+        };
+        /**
+         * JobPage
+         * @description Some of the jobs, the newest first, and how many there are.
+         */
+        JobPage: {
+            /** Items */
+            items: components["schemas"]["JobBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+        };
+        /**
+         * JobState
+         * @description What a job, or an item of one, is doing; the values are what the database says.
+         * @enum {string}
+         */
+        JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
         /**
          * KeyBody
          * @description What is known of a key. Its secret is not.
@@ -1056,6 +1379,18 @@ export interface components {
          * @enum {string}
          */
         LoginState: "none" | "valid" | "expired" | "refused";
+        /**
+         * MarketMode
+         * @description What is being heard.
+         * @enum {string}
+         */
+        MarketMode: "live" | "replay" | "simulated" | "none";
+        /**
+         * MarketState
+         * @description Whether it moves.
+         * @enum {string}
+         */
+        MarketState: "playing" | "paused" | "ended" | "closed" | "stalled" | "none";
         /**
          * MeBody
          * @description Who is asking.
@@ -1350,6 +1685,26 @@ export interface components {
              * @enum {string}
              */
             action: "play";
+        };
+        /**
+         * ProgressBody
+         * @description How many of its items are where.
+         */
+        ProgressBody: {
+            /** Total */
+            total: number;
+            /** Done */
+            done: number;
+            /** Queued */
+            queued: number;
+            /** Running */
+            running: number;
+            /** Completed */
+            completed: number;
+            /** Failed */
+            failed: number;
+            /** Cancelled */
+            cancelled: number;
         };
         /**
          * ReasonBody
@@ -1673,6 +2028,47 @@ export interface components {
             residual: number | null;
         };
         /**
+         * SocketBody
+         * @description One connection to the broker.
+         */
+        SocketBody: {
+            /** Number */
+            number: number;
+            /** @description `idle`: nothing is wanted of it. `logged_out`: there is no access token, or the broker refused it. `down`: it is tried again. */
+            state: components["schemas"]["SocketState"];
+            /**
+             * Reason
+             * @description Why it is not up; null while it is.
+             */
+            reason: string | null;
+            /**
+             * Instruments
+             * @description How many it brings, or would.
+             */
+            instruments: number;
+            /**
+             * Reconnects
+             * @description How often it was opened again.
+             */
+            reconnects: number;
+            /**
+             * Frame Age S
+             * @description Seconds since anything came, if only a heartbeat; null while it is not up.
+             */
+            frame_age_s: number | null;
+            /**
+             * Tick Age S
+             * @description Seconds since ticks came, or since it was opened; null while it is not up.
+             */
+            tick_age_s: number | null;
+        };
+        /**
+         * SocketState
+         * @description What a connection is doing.
+         * @enum {string}
+         */
+        SocketState: "idle" | "logged_out" | "connecting" | "up" | "down";
+        /**
          * SpeedCommand
          * @description Go faster or slower.
          */
@@ -1764,6 +2160,31 @@ export interface components {
              * @description On the grid, fractions; null outside the strikes that are quoted.
              */
             ivs: (number | null)[];
+        };
+        /**
+         * SuspectBody
+         * @description A frame that was not believed.
+         */
+        SuspectBody: {
+            /** Socket */
+            socket: number;
+            /**
+             * Received
+             * @description When it came, RFC 3339.
+             */
+            received: string;
+            /** Fault */
+            fault: string;
+            /**
+             * Bytes
+             * @description How long it was.
+             */
+            bytes: number;
+            /**
+             * Head
+             * @description Its first bytes, in hexadecimal.
+             */
+            head: string;
         };
         /**
          * SviBody
@@ -2708,6 +3129,98 @@ export interface operations {
             };
             /** @description Not Acceptable */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_feed_api_v1_feed_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3782,6 +4295,212 @@ export interface operations {
             };
             /** @description Not Acceptable */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_gaps_api_v1_gaps_get: {
+        parameters: {
+            query?: {
+                symbol?: string | null;
+                state?: components["schemas"]["GapState"][];
+                /** @description RFC 3339 or a day. */
+                from?: (string | unknown | unknown) | null;
+                /** @description Before this. */
+                to?: (string | unknown | unknown) | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GapPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_jobs_api_v1_jobs_get: {
+        parameters: {
+            query?: {
+                kind?: string | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

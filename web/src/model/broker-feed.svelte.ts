@@ -1,11 +1,24 @@
-import type { BrokerFeedClient, CoverageCounts, FeedCoverage } from "../client/broker-feed.ts";
+import type {
+  BrokerFeedClient,
+  BrokerGaps,
+  CoverageCounts,
+  FeedCoverage,
+  FeedStatus,
+  Job,
+  Jobs,
+} from "../client/broker-feed.ts";
 import { Loaded } from "./options/loaded.svelte.ts";
 
-/** How often coverage is asked for: it changes as spot does, and is counted anew for each who asks. */
-const COVERAGE_MS = 5_000;
+/** Ages grow by the second: that is how often they are asked for. */
+const STATUS_MS = 1_000;
+/** Coverage is counted anew for each who asks; gaps and jobs are questions of the database. */
+const SLOW_MS = 5_000;
 
 /** How the broker is heard, asked for again and again while somebody looks. */
 export class BrokerFeed {
+  readonly status = new Loaded<FeedStatus>();
+  readonly gaps = new Loaded<BrokerGaps>();
+  readonly backfills = new Loaded<Jobs>();
   readonly coverage = new Loaded<FeedCoverage>();
   /** Whose expiries are listed; null is everybody's. */
   underlying: string | null = $state.raw(null);
@@ -18,18 +31,24 @@ export class BrokerFeed {
   }
 
   open(): void {
-    this.#loadCoverage();
+    this.#loadStatus();
+    this.#loadRest();
     this.#timers = [
       setInterval(() => {
-        this.#loadCoverage();
-      }, COVERAGE_MS),
+        this.#loadStatus();
+      }, STATUS_MS),
+      setInterval(() => {
+        this.#loadRest();
+      }, SLOW_MS),
     ];
   }
 
   close(): void {
     this.#timers.forEach(clearInterval);
     this.#timers = [];
-    this.coverage.reset();
+    for (const each of [this.status, this.gaps, this.backfills, this.coverage]) {
+      each.reset();
+    }
   }
 
   /** List the expiries of one underlying, by its plain name; an empty one is all of them. */
@@ -45,10 +64,26 @@ export class BrokerFeed {
     this.#loadCoverage();
   }
 
+  #loadStatus(): void {
+    void this.status.load((signal) => this.#client.loadStatus(signal));
+  }
+
+  #loadRest(): void {
+    void this.gaps.load((signal) => this.#client.loadGaps(signal));
+    void this.backfills.load((signal) => this.#client.loadBackfills(signal));
+    this.#loadCoverage();
+  }
+
   #loadCoverage(): void {
     const { underlying, offset } = this;
     void this.coverage.load((signal) => this.#client.loadCoverage(underlying, offset, signal));
   }
+}
+
+/** How far a job is, `3 of 8`, and what went wrong. */
+export function describeProgress({ progress }: Job): string {
+  const failed = progress.failed === 0 ? "" : `, ${progress.failed} failed`;
+  return `${progress.done} of ${progress.total}${failed}`;
 }
 
 /** How something is covered, the best first. */

@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { BrokerFeedClient } from "../../src/client/broker-feed.ts";
+import { BrokerFeedClient, type Job } from "../../src/client/broker-feed.ts";
 import { Transport } from "../../src/client/transport.ts";
-import { BrokerFeed, nameReason, shareOut } from "../../src/model/broker-feed.svelte.ts";
+import {
+  BrokerFeed,
+  describeProgress,
+  nameReason,
+  shareOut,
+} from "../../src/model/broker-feed.svelte.ts";
 import { formatRoute, parseRoute } from "../../src/model/route.ts";
 import { answerWith, refuse } from "../server.ts";
 
@@ -25,22 +30,29 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-describe("coverage", () => {
+describe("what is shown", () => {
   test("is asked for again and again while somebody looks, and not afterwards", async () => {
-    const asked = answerWith([200, cover(1)], [200, cover(2)], [200, cover(3)]);
+    const asked = answerWith(...Array<readonly [number, object]>(100).fill([200, cover(1)]));
     const feed = makeFeed();
 
     feed.open();
     await vi.advanceTimersByTimeAsync(0);
     expect(feed.coverage.value?.total).toBe(1);
     await vi.advanceTimersByTimeAsync(5_000);
-    expect(feed.coverage.value?.total).toBe(2);
     feed.close();
     await vi.advanceTimersByTimeAsync(60_000);
 
-    expect(asked.map((each) => each.path)).toEqual(Array(2).fill("/api/v1/feed/coverage?offset=0"));
+    const count = (path: string): number =>
+      asked.filter((each) => each.path.split("?")[0] === path).length;
+    expect(count("/api/v1/feed")).toBe(6);
+    expect(count("/api/v1/gaps")).toBe(2);
+    expect(count("/api/v1/jobs")).toBe(2);
+    expect(count("/api/v1/feed/coverage")).toBe(2);
+    expect(feed.status.value).toBeNull();
   });
+});
 
+describe("coverage", () => {
   test("of one underlying begins with its first expiries", async () => {
     const asked = answerWith([200, cover(300)], [200, cover(300)], [200, cover(4)]);
     const feed = makeFeed();
@@ -89,6 +101,22 @@ describe("a bar of coverage", () => {
   test("says why in words, and a reason that it does not know as it is", () => {
     expect([nameReason("window"), nameReason("margin")]).toEqual(["Around the money", "margin"]);
   });
+});
+
+test("a job says how far it is, and what of it failed", () => {
+  const progress = {
+    total: 8,
+    done: 3,
+    queued: 5,
+    running: 0,
+    completed: 3,
+    failed: 0,
+    cancelled: 0,
+  };
+  const describe = (failed: number): string =>
+    describeProgress({ progress: { ...progress, failed } } as Job);
+
+  expect([describe(0), describe(2)]).toEqual(["3 of 8", "3 of 8, 2 failed"]);
 });
 
 test("the page of the feed has an address", () => {
