@@ -34,6 +34,10 @@ async def is_in_state(service, *states):
     return (await ask(service, "/api/v1/market"))["state"] in states
 
 
+async def is_everybody_heard(service, broker):
+    return (await ask(service, "/api/v1/feed"))["instruments"] == len(broker.tokens())
+
+
 @pytest.fixture
 async def make_service(postgres_url, data_dirs, fake_broker):
     """Return what serves the fake broker's market, which goes on at the pace of the clock."""
@@ -64,10 +68,11 @@ async def test_server_begins_when_there_is_a_login(make_service, fake_broker):
 
         await log_in(service, fake_broker)
 
+        # Who is around the money is known with the first price of the index.
+        await eventually(lambda: is_everybody_heard(service, fake_broker))
         feed = await ask(service, "/api/v1/feed")
         assert feed["missing"] == []
         assert feed["is_connected"]
-        assert feed["instruments"] == len(fake_broker.tokens())
         assert feed["stale"] == []
         assert [each["state"] for each in feed["sockets"]] == ["up"] * 3
         market = await ask(service, "/api/v1/market")
@@ -117,6 +122,7 @@ async def test_program_that_comes_back_goes_on_behind_what_it_heard_and_tells_wh
             return any(each["reason"] == "down" for each in gaps)
 
         await eventually(is_recorded)
+        await eventually(lambda: is_everybody_heard(service, fake_broker))
 
     found = inspect(folder / "journal" / "kite-2026-11-16")
     assert found.is_intact
