@@ -21,8 +21,11 @@ from strikewire.feeds.kite.listing import make_listing
 from strikewire.feeds.kite.socket import KiteSocketConfig
 from strikewire.feeds.kite.sockets import KiteSocketsConfig
 from strikewire.live.broker_session import BrokerSession, BrokerSessionTools
+from strikewire.live.broker_slots import BrokerSlots
 from strikewire.live.broker_universe import BrokerUniverseConfig, BrokerUniverseLoader
+from strikewire.live.budget import Budget, BudgetConfig
 from strikewire.live.instrument_refresh import InstrumentRefresh
+from strikewire.live.quote_rounds import QuoteRounds
 from strikewire.live.recorder import RecorderConfig
 from strikewire.live.recordings import RecordingConfig, Recordings
 from strikewire.live.session import SessionConfig
@@ -94,13 +97,20 @@ async def _run(order: Order) -> None:
     )
     session = await recordings.open(feed, on_committed=lambda _: None)
     instruments = InstrumentStore()
+    wanted = BrokerUniverseConfig(underlyings=UNDERLYINGS, symbols=())
+    budget = Budget(config=BudgetConfig(slots=9_000, quotes=0), view=session.engine)
+    rounds = QuoteRounds(
+        find_quoted=lambda: budget.quoted_ids, source=None, is_open=lambda _: False
+    )
+    slots = BrokerSlots(wanted=wanted, feed=feed, budget=budget, rounds=rounds)
+    slots.bind(list_heard=tuple)
     following = BrokerSession(
         feed=feed,
         session=session,
         day=day,
         tools=BrokerSessionTools(
             universes=BrokerUniverseLoader(
-                config=BrokerUniverseConfig(underlyings=UNDERLYINGS, symbols=()),
+                config=wanted,
                 database=database,
                 instruments=instruments,
                 listings=ListingStore(source="kite:token", instruments=instruments),
@@ -112,11 +122,12 @@ async def _run(order: Order) -> None:
             find_day=lambda: day,
             find_token=lambda: None,
             on_universe=lambda _: None,
+            slots=slots,
             clock=clock,
             rng=rng,
         ),
     )
-    hearing = asyncio.create_task(feed.run())
+    hearing = asyncio.gather(feed.run(), budget.run())
     await following.resume()
     await session.run()
     hearing.cancel()

@@ -212,6 +212,17 @@ class BrokerSession:
         self._feed.replace_listing(make_listing(universe.listed))
         await self._tools.slots.take_up(universe, self._day.day)
         if not self._is_resumed.is_set():
-            # Nobody listened since the journal ended, or since the market opened.
-            self._feed.note_down(self._session.engine.as_of_ns or self._day.opens_ns)
+            self._note_down(instruments)
             self._is_resumed.set()
+
+    def _note_down(self, instruments: list[Instrument]) -> None:
+        """Say that nobody listened since the journal ended, or since the market opened.
+
+        Of those who were heard until then; of everybody, if the day begins too late. Who is given a
+        slot only later is told of then.
+        """
+        engine = self._session.engine
+        since_ns = engine.as_of_ns or self._day.opens_ns
+        heard = [each for each in instruments if engine.find_quote(each.id) or not engine.as_of_ns]
+        if since_ns < self._tools.clock.now_ns():
+            self._feed.note_down([int(each.id) for each in heard], since_ns)

@@ -187,13 +187,16 @@ class KiteFeed:
         self._spells.forget(np.setdiff1d(before, np.concatenate(self._sockets.ids)))
         self._freshness.spread(self._sockets.ids, self._monotonic())
 
-    def note_down(self, since_ns: int) -> None:
+    def note_down(self, instrument_ids: Sequence[int], since_ns: int) -> None:
         """Note that nobody listened since an instant, by the exchange's time: the program was down.
 
-        It is told with the first tick of each socket, like any other deafness.
+        It is told with the first tick of the socket that brings them, like any other deafness.
+
+        Parameters
+        ----------
+        instrument_ids : of whom; each is listed, and not all of them need be wanted yet.
         """
-        ids = np.concatenate(self._sockets.ids)
-        self._spells.begin(ids, since_ns, DeafReason.DOWN)
+        self._spells.begin(np.array(instrument_ids, np.int32), since_ns, DeafReason.DOWN)
 
     # -- what is heard ----------------------------------------------------------------------------
 
