@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from strikewire.journal import is_packed, list_journals
+from strikewire.journal import list_journals, pack
 from tests.e2e.program import replay, serve
 from tests.eventually import eventually
 
 
-async def test_recording_is_packed_gives_the_same_bars_by_hash_and_is_dropped_in_time(
+async def test_packed_recording_gives_the_same_bars_by_hash_and_is_dropped_in_time(
     shared_data: Callable[[str], Path], make_data_dir: Callable[[], Path], tmp_path: Path
 ) -> None:
     data_dir, file = make_data_dir(), tmp_path / "some.parquet"
@@ -22,9 +22,8 @@ async def test_recording_is_packed_gives_the_same_bars_by_hash_and_is_dropped_in
     pq.write_table(table.filter(pc.is_in(table["symbol"], value_set=some)), file)
     recorded = replay(file, data_dir).json()
     (journal,) = list_journals(data_dir / "journal")
+    pack(journal)
 
-    with serve(data_dir):
-        await eventually(lambda: is_packed(journal), timeout_s=30)
     again = replay(journal, data_dir).json()
 
     assert again["session"] == f"replay-{recorded['session']}"
