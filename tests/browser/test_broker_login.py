@@ -107,8 +107,10 @@ async def test_morning_brings_the_prompt_back_and_a_login_takes_it_away(desk, op
     await expect(prompt).to_contain_text("The broker does not take the login any more.")
     await expect(login).to_have_attribute("data-login", "refused")
     assert not await is_heard()
+    assert (await ask(page, "/api/v1/feed"))["login"] == "refused"
     await log_in(page, broker)
     await eventually(is_heard, timeout_s=30)
+    assert (await ask(page, "/api/v1/feed"))["login"] == "valid"
     await expect(prompt).to_have_count(0)
     await expect(login).to_have_attribute("data-login", "valid")
 

@@ -960,6 +960,8 @@ export interface components {
              * @description Whether every connection that is wanted is up.
              */
             is_connected: boolean;
+            /** @description As `/api/v1/feed/login` tells it, with times. */
+            login: components["schemas"]["LoginState"];
             /** Sockets */
             sockets: components["schemas"]["SocketBody"][];
             /**

@@ -16,6 +16,7 @@ from strikewire.core.instants import format_rfc3339
 from strikewire.feeds.kite.feed import KiteFeed
 from strikewire.feeds.kite.feed_status import KiteFeedStatus, SocketStatus
 from strikewire.feeds.kite.socket import SocketState
+from strikewire.live.broker_login import LoginState
 from strikewire.live.broker_slots import BrokerSlots
 from strikewire.live.budget_coverage import Cover
 from strikewire.live.market_status import MarketMode, MarketState
@@ -92,6 +93,7 @@ class FeedBody(schemas.Body):
     description: str
     ends: str = Field(description="When the trading day is over for the feed, RFC 3339.")
     is_connected: bool = Field(description="Whether every connection that is wanted is up.")
+    login: LoginState = Field(description="As `/api/v1/feed/login` tells it, with times.")
     sockets: list[SocketBody]
     instruments: int = Field(description="How many the broker is asked to stream.")
     unplaced: int = Field(description="How many are wanted, and there is no room for them.")
@@ -111,8 +113,8 @@ async def get_feed(
     runtime: RuntimeDep, _query: Annotated[schemas.Query, Query()]
 ) -> dict[str, Any]:
     """Show how the broker's feed is: its connections, who is stale, and what was counted."""
-    session = runtime.broker_session
-    if session is None:
+    session, login = runtime.broker_session, runtime.broker_login
+    if session is None or login is None:
         msg = "the broker is not heard by this program"
         raise NotFoundError(msg)
     feed, market = session.feed, runtime.market.status()
@@ -124,6 +126,7 @@ async def get_feed(
         "description": feed.description,
         "ends": format_rfc3339(feed.ends_ns),
         "is_connected": status.is_connected,
+        "login": login.status().state,
         "sockets": [_describe_socket(each) for each in status.sockets],
         "instruments": sum(each.instruments for each in status.sockets),
         "unplaced": len(status.unplaced),
