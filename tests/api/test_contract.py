@@ -15,6 +15,7 @@ import pytest
 
 from strikewire.auth.scopes import Role
 from strikewire.bootstrap import SimulationRequest
+from strikewire.store.jobs import JobStore
 from tests.api.conftest import Service, make_database, serve
 from tests.api.people import PASSWORD, add_user, bearer, issue_tokens, make_people_settings
 
@@ -55,6 +56,8 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
         "/api/v1/keys", json={"name": "a test", "user_id": users["asha"].id}, headers=admin
     )
     assert key.status_code == 201, key.text
+    async with service.runtime.database.write() as session:
+        job = await JobStore().add(session, "backfill", {}, [], requested_by="a test")
     rule = {"venue": "NFO", "kind": "lot_size", "valid_from": "2030-01-01"}
     content = {"source": "a test", "value": {"NIFTY": 65}}
     login = {"login": "asha", "password": PASSWORD}
@@ -89,6 +92,7 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
             "body": {"current_password": PASSWORD, "new_password": f"{PASSWORD} again"},
         },
         "POST /api/v1/keys": {"body": {"name": "another", "user_id": users["asha"].id}},
+        "GET /api/v1/jobs/{job_id}": {"path": {"job_id": job}},
         "GET /api/v1/keys/{key_id}": of_key,
         "PATCH /api/v1/keys/{key_id}": of_key | {"body": {"name": "renamed"}},
         "DELETE /api/v1/keys/{key_id}": of_key,
