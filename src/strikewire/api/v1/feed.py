@@ -203,5 +203,5 @@ def add_routes(routes: Routes) -> None:
     """Add the feed's route."""
     routes.add(
         "GET", "/api/v1/feed", get_feed,
-        access=Scope.BARS_READ, tag="feed", response_model=FeedBody,
+        access=Scope.BARS_READ, tag="feed", fails=(404,), response_model=FeedBody,
     )  # fmt: skip
