@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from strikewire.core.clock import ShiftedClock, SystemClock
+from strikewire.core.clock import Clock, ShiftedClock, SystemClock
 from strikewire.core.instants import parse_rfc3339
 from strikewire.feeds.kite.access_tokens import AccessToken
 from strikewire.feeds.kite.feed import KiteFeed, KiteFeedConfig, KiteFeedTools
@@ -68,13 +68,28 @@ def run(order: Order) -> None:
 
 async def _run(order: Order) -> None:
     clock = ShiftedClock(SystemClock(), offset_ns=order.now_ns - time.time_ns())
-    day = find_trading_day([RULES.calendar("NFO")], parse_rfc3339(f"{DAY}T12:00:00+05:30"))
-    token = AccessToken(API_KEY, order.access_token, "AB1234", 0, 2**62)
-    rng = np.random.default_rng(1)
     database = Database(DatabaseConfig(order.database_url))
     await database.open()
+    following = await open_day(order, database, clock)
+    hearing = asyncio.gather(following.feed.run(), following.slots.budget.run())
+    await following.resume()
+    await following.session.run()
+    hearing.cancel()
+    await asyncio.gather(hearing, return_exceptions=True)
+    await database.aclose()
+
+
+async def open_day(order: Order, database: Database, clock: Clock) -> BrokerSession:
+    """Open the session of the fake broker's first day; nothing is resumed or run."""
+    calendars = [RULES.calendar("NFO")]
+    day = find_trading_day(calendars, parse_rfc3339(f"{DAY}T12:00:00+05:30"))
+    token = AccessToken(API_KEY, order.access_token, "AB1234", 0, 2**62)
+    rng = np.random.default_rng(1)
+    config = KiteFeedConfig(
+        sockets=KiteSocketsConfig(socket=KiteSocketConfig(url=order.socket_url))
+    )
     feed = KiteFeed(
-        KiteFeedConfig(sockets=KiteSocketsConfig(socket=KiteSocketConfig(url=order.socket_url))),
+        config,
         day=day,
         listing=make_listing(()),
         tools=KiteFeedTools(
@@ -104,7 +119,7 @@ async def _run(order: Order) -> None:
     )
     slots = BrokerSlots(wanted=wanted, feed=feed, budget=budget, rounds=rounds)
     slots.bind(list_heard=tuple)
-    following = BrokerSession(
+    return BrokerSession(
         feed=feed,
         session=session,
         day=day,
@@ -119,7 +134,7 @@ async def _run(order: Order) -> None:
                 rest=None, exchanges=(), database=database, instruments=instruments
             ),
             recordings=recordings,
-            find_day=lambda: day,
+            find_day=lambda: find_trading_day(calendars, clock.now_ns(), after_ns=config.tail_ns),
             find_token=lambda: None,
             on_universe=lambda _: None,
             slots=slots,
@@ -127,9 +142,3 @@ async def _run(order: Order) -> None:
             rng=rng,
         ),
     )
-    hearing = asyncio.gather(feed.run(), budget.run())
-    await following.resume()
-    await session.run()
-    hearing.cancel()
-    await asyncio.gather(hearing, return_exceptions=True)
-    await database.aclose()
