@@ -43,7 +43,7 @@ from strikewire.bootstrap import LiveRequest, build_runtime
 from strikewire.cli.fake_broker import FakeBroker, open_fake_broker
 from strikewire.core.clock import Clock, SystemClock
 from strikewire.core.instruments import InstrumentId
-from strikewire.core.ticks import Deafness, TickBatch
+from strikewire.core.ticks import Deafness, TickBatch, TickFlag
 from strikewire.feeds.kite.feed import KiteFeed
 from strikewire.observability.logs import LogConfig, configure_logging
 from strikewire.runtime import Runtime
@@ -110,6 +110,8 @@ class Heard:
 
     def _note(self, ticks: np.ndarray) -> None:
         now_ns = self.clock.now_ns()
+        # Quotes that were asked for come the same way, and not from a socket.
+        ticks = ticks[ticks["flags"] & TickFlag.BROKER == 0]
         np.add.at(self.counts, ticks["instrument_id"], 1)
         received, sizes = np.unique(ticks["ts_recv_ns"], return_counts=True)
         self.latencies_ns += (now_ns - received).tolist()
@@ -235,13 +237,12 @@ async def main(folder: Path, broker: FakeBroker) -> bool:
             latencies_ms = np.repeat(np.array(heard.latencies_ns) / 1e6, heard.weights)
             busy_ms = np.array(heard.busy_ns) / 1e6
             await controls.stop()
-            sent = await controls.read("counters")
-            await wait_until_quiet(heard, sum(sent["ticks"].values()))
+            sent = await wait_until_quiet(controls, heard)
             late_ms = np.array(await sleeper.ask()) / 1e6
             came = await client.ask()
             symbols_heard = await find_symbols(runtime, np.flatnonzero(heard.counts))
     tokens = (await controls.read("market"))["tokens"]
-    lost = count_lost(heard.counts, symbols_heard, tokens, sent["ticks"])
+    lost = count_lost(heard.counts, symbols_heard, tokens, sent)
     return report(readings, Latencies(latencies_ms, busy_ms, late_ms), heard, lost=lost, came=came)
 
 
@@ -251,10 +252,14 @@ async def wait_until_all_is_heard(heard: Heard) -> None:
         await asyncio.sleep(0.1)
 
 
-async def wait_until_quiet(heard: Heard, expected: int) -> None:
-    """Wait until as many ticks are here as were sent, or no more come."""
-    before = -1
-    while before < (now := int(heard.counts.sum())) < expected:
+async def wait_until_quiet(controls: Controls, heard: Heard) -> dict[str, int]:
+    """Wait until no more is sent and no more comes; return the ticks sent, by token."""
+    before = (-1, -1)
+    while True:
+        sent: dict[str, int] = (await controls.read("counters"))["ticks"]
+        now = (sum(sent.values()), int(heard.counts.sum()))
+        if now == before:
+            return sent
         before = now
         await asyncio.sleep(1.0)
 
