@@ -49,6 +49,17 @@ def make_feed(
     return ReplayFeed(make_source(instrument, start_ns=start_ns), speed=speed)
 
 
+class OnceFeed(ReplayFeed):
+    """To a session what a broker's feed is: what it told is not told again."""
+
+    def __init__(self, source: TickSource) -> None:
+        super().__init__(source, speed=MAX_SPEED)
+
+    @property
+    def is_repeatable(self) -> bool:
+        return False
+
+
 class Desk:
     """Opens sessions on one database and one journal folder, as a program started again does."""
 

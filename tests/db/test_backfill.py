@@ -21,7 +21,6 @@ from strikewire.core.errors import (
 )
 from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import Instrument
-from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.live.backfill import Backfill, BackfillConfig, Readiness
 from strikewire.live.backfill_jobs import BACKFILL, BackfillJobs, BackfillRequest
 from strikewire.live.corrections import Corrections
@@ -29,7 +28,7 @@ from strikewire.store.bars import BarStore
 from strikewire.store.database import Database
 from strikewire.store.gaps import Gap, GapFilter, GapState, GapStore
 from strikewire.store.jobs import Job, JobState, JobStore
-from tests.db.desk import OPEN, RULES, Desk
+from tests.db.desk import OPEN, RULES, Desk, OnceFeed
 from tests.db.test_deaf_sessions import make_interrupted_source
 
 NOBODY = "nobody has it"
@@ -77,7 +76,7 @@ def make_backfill(database: Database) -> Callable[..., Backfill]:
 
 
 async def run_session(desk: Desk) -> None:
-    session = await desk.open(ReplayFeed(make_interrupted_source(desk.instrument), speed=MAX_SPEED))
+    session = await desk.open(OnceFeed(make_interrupted_source(desk.instrument)))
     await session.resume([desk.instrument])
     await session.run()
 

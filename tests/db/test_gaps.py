@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,11 @@ from strikewire.core.errors import NotFoundError
 from strikewire.core.instants import SECOND_NS
 from strikewire.core.instruments import InstrumentId
 from strikewire.core.ticks import Deafness, DeafReason
+from strikewire.engine.view import Update
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.store.database import Database
 from strikewire.store.gaps import Gap, GapFilter, GapState, GapStore, NewGap
-from tests.db.desk import OPEN, Desk
+from tests.db.desk import OPEN, Desk, OnceFeed
 from tests.db.test_deaf_sessions import FROM_S, TO_S, make_interrupted_source
 
 STORE = GapStore()
@@ -83,15 +86,40 @@ async def test_gap_is_closed_or_left_or_tried_again(database: Database) -> None:
 async def test_session_records_what_it_did_not_hear_and_its_next_start_not_again(
     desk: Desk,
 ) -> None:
-    for _ in range(2):
-        source = make_interrupted_source(desk.instrument)
-        session = await desk.open(ReplayFeed(source, speed=MAX_SPEED))
-        await session.resume([desk.instrument])
-        await session.run()
+    class Interruption:
+        """Stops the session behind the stretch that was not heard."""
+
+        def __init__(self) -> None:
+            self.stopping: asyncio.Task[None] | None = None
+
+        def on_update(self, update: Update) -> None:
+            if self.stopping is None and update.last_seq > FROM_S:
+                self.stopping = asyncio.create_task(session.stop())
+
+    interruption = Interruption()
+    source = make_interrupted_source(desk.instrument)
+    session = await desk.open(OnceFeed(source), sinks=[interruption])
+    await session.resume([desk.instrument])
+    assert not await session.run()
+    (first,) = await find(desk.database)
+    again = await desk.open(OnceFeed(source))
+    await again.resume([desk.instrument])
+    assert await again.run()
 
     (gap,) = await find(desk.database)
 
+    assert gap.id == first.id
     assert (gap.reason, gap.session_key) == ("disconnected", "made")
     assert list(gap.instrument_ids) == [int(desk.instrument.id)]
     assert gap.from_ns == OPEN + FROM_S * SECOND_NS
     assert gap.to_ns == OPEN + TO_S * SECOND_NS
+
+
+async def test_what_is_played_again_is_no_new_gap(desk: Desk) -> None:
+    source = make_interrupted_source(desk.instrument)
+    session = await desk.open(ReplayFeed(source, speed=MAX_SPEED))
+    await session.resume([desk.instrument])
+
+    await session.run()
+
+    assert await find(desk.database) == []

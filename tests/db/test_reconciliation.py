@@ -22,7 +22,7 @@ from strikewire.live.reconciliation import Reconciliation, ReconciliationConfig
 from strikewire.live.session import Session
 from strikewire.store.bars import BarStore
 from strikewire.store.instruments import InstrumentStore
-from tests.db.desk import OPEN, RULES, Desk, make_feed, make_source
+from tests.db.desk import OPEN, RULES, Desk, OnceFeed, make_feed, make_source
 from tests.db.test_deaf_sessions import make_interrupted_source
 
 
@@ -145,7 +145,7 @@ async def test_ticks_of_a_journal_read_again_do_not_come_back(desk: Desk) -> Non
 
 async def test_what_was_not_heard_is_filled_and_not_called_reconciled(desk: Desk) -> None:
     source = make_interrupted_source(desk.instrument)
-    session = await run_session(desk, ReplayFeed(source, speed=MAX_SPEED))
+    session = await run_session(desk, OnceFeed(source))
 
     await make_reconciliation(desk, session, EditedCandles({4: {}}), settle_s=0.0).compare_some()
 

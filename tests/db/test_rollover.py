@@ -13,27 +13,18 @@ from strikewire.core.errors import ConflictError
 from strikewire.core.instants import DAY_NS, MINUTE_NS
 from strikewire.core.instruments import Instrument, InstrumentKind, InstrumentSpec
 from strikewire.engine.view import Update
-from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.journal import JournalReader, inspect
 from strikewire.store.bars import BarStore
 from strikewire.store.checkpoints import CheckpointStore
 from strikewire.store.database import Database
 from strikewire.store.instruments import InstrumentStore
 from tests.arrays import assert_same_bars
-from tests.db.desk import OPEN, Desk, make_source
+from tests.db.desk import OPEN, Desk, OnceFeed, make_source
 from tests.eventually import eventually
 
 
-class Day(ReplayFeed):
-    """A day of the broker's feed as far as a session can tell: what it told is not told again."""
-
-    def __init__(self, name: str, instrument: Instrument, *, start_ns: int) -> None:
-        source = make_source(instrument, start_ns=start_ns)
-        super().__init__(replace(source, session_key=name), speed=MAX_SPEED)
-
-    @property
-    def is_repeatable(self) -> bool:
-        return False
+def make_day(name: str, instrument: Instrument, *, start_ns: int) -> OnceFeed:
+    return OnceFeed(replace(make_source(instrument, start_ns=start_ns), session_key=name))
 
 
 class Steps:
@@ -64,14 +55,14 @@ async def test_second_day_is_recorded_by_the_objects_of_the_first(
     desk: Desk, newcomer: Instrument, tmp_path: Path
 ) -> None:
     steps = Steps()
-    first = Day("day-1", desk.instrument, start_ns=OPEN - DAY_NS)
+    first = make_day("day-1", desk.instrument, start_ns=OPEN - DAY_NS)
     session = await desk.open(first, sinks=[steps])
     objects = session.engine, session.chains, session.recorder
     await session.resume([desk.instrument])
     assert await session.run()
     told = len(steps.numbers)
 
-    await desk.roll_over(session, Day("day-2", newcomer, start_ns=OPEN))
+    await desk.roll_over(session, make_day("day-2", newcomer, start_ns=OPEN))
     emptied = session.engine.as_of_ns, session.engine.counters.applied
     resumption = await session.resume([newcomer])
     assert await session.run()
@@ -97,10 +88,10 @@ async def test_second_day_is_recorded_by_the_objects_of_the_first(
 async def test_day_that_was_rolled_over_to_resumes_after_a_restart(
     desk: Desk, tmp_path: Path
 ) -> None:
-    session = await desk.open(Day("day-1", desk.instrument, start_ns=OPEN - DAY_NS))
+    session = await desk.open(make_day("day-1", desk.instrument, start_ns=OPEN - DAY_NS))
     await session.resume([desk.instrument])
     await session.run()
-    today = Day("day-2", desk.instrument, start_ns=OPEN)
+    today = make_day("day-2", desk.instrument, start_ns=OPEN)
     await desk.roll_over(session, today)
     await session.resume([desk.instrument])
     running = asyncio.create_task(session.run())
@@ -109,7 +100,7 @@ async def test_day_that_was_rolled_over_to_resumes_after_a_restart(
     assert not await running
     heard = inspect(tmp_path / "day-2").last_seq
 
-    again = await desk.open(Day("day-2", desk.instrument, start_ns=OPEN))
+    again = await desk.open(make_day("day-2", desk.instrument, start_ns=OPEN))
     resumption = await again.resume([desk.instrument])
     assert await again.run()
 
@@ -123,14 +114,14 @@ async def test_day_that_was_rolled_over_to_resumes_after_a_restart(
 async def test_recording_of_what_is_not_told_again_is_not_begun_anew(
     desk: Desk, tmp_path: Path
 ) -> None:
-    session = await desk.open(Day("day-1", desk.instrument, start_ns=OPEN))
+    session = await desk.open(make_day("day-1", desk.instrument, start_ns=OPEN))
     await session.resume([desk.instrument])
     await session.run()
     records = list(JournalReader(tmp_path / "day-1").records())
 
     for attempt in (
-        desk.open(Day("day-1", desk.instrument, start_ns=OPEN)),
-        desk.roll_over(session, Day("day-1", desk.instrument, start_ns=OPEN)),
+        desk.open(make_day("day-1", desk.instrument, start_ns=OPEN)),
+        desk.roll_over(session, make_day("day-1", desk.instrument, start_ns=OPEN)),
     ):
         with pytest.raises(ConflictError, match="cannot be made again"):
             await attempt
@@ -140,13 +131,13 @@ async def test_recording_of_what_is_not_told_again_is_not_begun_anew(
 
 
 async def test_day_is_not_begun_while_bars_of_the_one_before_wait(desk: Desk) -> None:
-    session = await desk.open(Day("day-1", desk.instrument, start_ns=OPEN - DAY_NS))
+    session = await desk.open(make_day("day-1", desk.instrument, start_ns=OPEN - DAY_NS))
     await session.resume([desk.instrument])
     await session.run()
     before = await load_bars(desk, desk.instrument)
     session.recorder.on_update(Update(1, OPEN, 1, np.zeros(0, np.int32), before))
 
     with pytest.raises(ConflictError, match="5 bars"):
-        await desk.roll_over(session, Day("day-2", desk.instrument, start_ns=OPEN))
+        await desk.roll_over(session, make_day("day-2", desk.instrument, start_ns=OPEN))
 
     assert_same_bars(await load_bars(desk, desk.instrument), before)

@@ -319,7 +319,9 @@ class Session:
 
     def _tell_of_gap(self, deafness: Deafness, *, after_seq: int) -> None:
         self._publish(self._engine.mark_deaf(deafness))
-        self._recorder.on_gap(NewGap(after_seq, deafness))
+        # What is played again was recorded as a gap when it was first heard, and may be filled.
+        if not self._feed.is_repeatable:
+            self._recorder.on_gap(NewGap(after_seq, deafness))
 
     def _pass_time(self, now_ns: int) -> None:
         """Close the minutes that are over, though no tick has come behind them."""
