@@ -301,7 +301,9 @@ def apply_ticks_nb(
             head["quote_seq"] = seq
             head["ltp"] = ltp
             head["volume"] = volume
-            head["oi"] = oi
+            # A packet that does not tell it does not say that it is unknown by now.
+            if not np.isnan(oi):
+                head["oi"] = oi
             head["average_price"] = tick["average_price"]
         flags = tick["flags"]
         if flags & _STALE:

@@ -53,7 +53,7 @@ class QuoteColumns:
     ts_ns : int64 (n,), of the price; 0 where there is none.
     ltps : float64 (n,).
     volumes : float64 (n,), of the day so far, units.
-    oi : float64 (n,), units.
+    oi : float64 (n,), units, the last one that was told.
     closes_before, oi_before : float64 (n,), the last ones of the session before, as far as the
         engine has seen it.
     bids, asks : float64 (n,), best prices.

@@ -207,6 +207,17 @@ def test_what_stood_before_anybody_asked_makes_a_quote_and_no_bar(make_engine: M
     assert engine.counters.late == 1
 
 
+def test_open_interest_stays_known_when_a_tick_does_not_tell_it(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    ticks = [Tick(OPEN_1, 90.0, 500.0, 8.0, 1), Tick(OPEN_1 + 1, 91.0, 600.0, nan, 2)]
+    engine.apply(make_batch(ticks))
+
+    told = engine.find_quote(InstrumentId(1))
+
+    assert told is not None
+    assert (told.ltp, told.volume, told.oi) == (91.0, 600.0, 8.0)
+
+
 def test_advance_closes_the_bar_of_a_quiet_market(make_engine: MakeEngine) -> None:
     engine = make_engine()
     engine.apply(make_batch([Tick(OPEN_1, 100.0, 0.0, nan, 1)]))
