@@ -17,6 +17,7 @@ from strikewire.core.errors import (
     SettingsError,
 )
 from strikewire.store import migrate
+from tests.db.conftest import name_database
 from tests.db.revisions import HEAD
 from tests.eventually import eventually
 
@@ -99,6 +100,25 @@ async def test_two_upgrades_at_once_do_it_once(empty_url, location, connection):
     found = await asyncio.gather(*(migrate.upgrade(empty_url, location=location) for _ in range(4)))
     assert found == ["9001"] * 4
     assert await connection.fetchval("SELECT to_regclass('once')") == "once"
+
+
+async def test_databases_are_migrated_one_after_the_other_by_one_process(
+    empty_url, connection, server_url
+):
+    name = f"{await connection.fetchval('SELECT current_database()')}_too"
+    await connection.execute(f"CREATE DATABASE {name}")
+    url = name_database(server_url, name)
+    try:
+        found = await asyncio.gather(
+            migrate.upgrade(empty_url),
+            migrate.upgrade(url),
+            # In a loop of its own: a command that a test calls, say.
+            asyncio.to_thread(asyncio.run, migrate.upgrade(url)),
+        )
+    finally:
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    assert found == [HEAD] * 3
 
 
 async def test_whoever_waits_is_not_in_the_way_of_a_concurrent_index(empty_url, connection):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ _LOCK_WAIT_S: Final = 60
 _TABLE: Final = "alembic_version"
 _NEEDS: Final = "needs "
 _LOCK_POLL_S: Final = 0.1
+#: What a migration's script is told stands in a module of Alembic's, once for the whole process:
+#: two that are under way at a time, in whatever threads and loops, take it from each other.
+_ALEMBIC: Final = threading.Lock()
 _CONNECT_TIMEOUT_S: Final = 5
 _SERVER_SETTINGS: Final = {
     "application_name": "strikewire migrate",
@@ -203,9 +207,11 @@ async def _run(
 
     async with _connect(url) as connection:
         try:
-            if is_change:
-                await _take_lock(connection)
-            return await connection.run_sync(run)
+            if not is_change:
+                return await connection.run_sync(run)
+            await _take_lock(connection)
+            async with _hold_alembic():
+                return await connection.run_sync(run)
         except CommandError as error:
             raise MigrationError(str(error)) from error
         except exc.DBAPIError as error:
@@ -251,6 +257,17 @@ async def _take_lock(connection: AsyncConnection) -> None:
         msg = f"another program has been migrating this database for {_LOCK_WAIT_S} s"
         raise DatabaseBusyError(msg) from error
     await connection.commit()
+
+
+@asynccontextmanager
+async def _hold_alembic() -> AsyncIterator[None]:
+    """Wait until nobody in this process migrates; a loop that waited in `acquire` would stand."""
+    while not _ALEMBIC.acquire(blocking=False):  # noqa: ASYNC110 - the other may be in another loop
+        await asyncio.sleep(_LOCK_POLL_S)
+    try:
+        yield
+    finally:
+        _ALEMBIC.release()
 
 
 def _make_config(location: Path | None) -> Config:
