@@ -39,6 +39,12 @@ async def desk(data_dirs, built_page):
         yield str(program.client.base_url).rstrip("/")
 
 
+async def press(button):
+    """Press a button as soon as it can be: not while something is on its way."""
+    await expect(button).to_be_enabled()
+    await button.press("Enter")
+
+
 async def sign_in(page, name=NAME, password=PASSWORD):
     await page.get_by_label("User name").fill(name)
     await page.get_by_label("Password").fill(password)
@@ -79,7 +85,7 @@ async def test_key_is_seen_once_works_and_is_in_the_log(desk, open_tab):
     await page.get_by_label("Name, for what").fill("<b>nightly</b>")
     await page.get_by_label("bars:read").check()
     await page.get_by_label("self:read").check()
-    await page.get_by_role("button", name="Make the key").press("Enter")
+    await press(page.get_by_role("button", name="Make the key"))
 
     shown = page.get_by_role("textbox", name="The key")
     await expect(shown).to_be_focused()
@@ -94,8 +100,8 @@ async def test_key_is_seen_once_works_and_is_in_the_log(desk, open_tab):
         await expect(row).to_contain_text("active")
         assert key not in await page.content()
 
-        await row.get_by_role("button", name="Revoke").press("Enter")
-        await row.get_by_role("button", name="for good").press("Enter")
+        await press(row.get_by_role("button", name="Revoke"))
+        await press(row.get_by_role("button", name="for good"))
         await expect(row).not_to_be_visible()
         assert (await client.get("/api/v1/auth/me")).status_code == 401
 
@@ -116,7 +122,7 @@ async def test_added_user_chooses_a_password_by_the_link(desk, open_tab):
     # Whoever is there already is listed: what is loaded then does not take the form away.
     await expect(page.get_by_role("row").nth(1)).to_be_visible()
     await page.get_by_label("User name or e-mail").fill("ravi")
-    await page.get_by_role("button", name="Add", exact=True).press("Enter")
+    await press(page.get_by_role("button", name="Add", exact=True))
     link = await page.get_by_role("textbox", name="Link for ravi").input_value()
     row = page.get_by_role("row").filter(has_text="ravi")
     await row.get_by_label("trader").check()
@@ -129,7 +135,7 @@ async def test_added_user_chooses_a_password_by_the_link(desk, open_tab):
     await sign_in(other, "ravi")
     await expect(other.locator("header .who")).to_contain_text("trader, viewer")
 
-    await row.get_by_role("button", name="Disable").press("Enter")
+    await press(row.get_by_role("button", name="Disable"))
     await expect(row).to_contain_text("disabled")
     # Who comes back to a page that is theirs no more is led to the way in. The look at open
     # sockets, every 15 s, may have done so before: nothing of that page can be clicked for sure.
@@ -145,7 +151,7 @@ async def test_viewer_is_offered_what_a_viewer_may(desk, open_tab):
     await sign_in(page, "vera")
     await expect(page.get_by_role("alert")).to_contain_text("You may not do that.")
     await expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(
-        ["Chart", "Chain", "Smile", "OI", "PCR", "Monitor", "Keys", "About"]
+        ["Chart", "Chain", "Smile", "OI", "PCR", "Monitor", "Feed", "Keys", "About"]
     )
 
 
@@ -155,7 +161,7 @@ async def test_pages_fit_a_phone_and_axe_finds_nothing(desk, open_tab, axe_sourc
     assert await find_faults(page, axe_source) == []
     await sign_in(page)
     await page.get_by_label("Name, for what").fill("a phone's")
-    await page.get_by_role("button", name="Make the key").press("Enter")
+    await press(page.get_by_role("button", name="Make the key"))
     await expect(page.get_by_role("textbox", name="The key")).to_be_visible()
     for name in ("Keys", "Users", "Audit"):
         await page.get_by_role("link", name=name, exact=True).click()
