@@ -8,6 +8,7 @@ import pytest
 
 from strikewire.bootstrap import LiveRequest
 from strikewire.journal import inspect
+from tests.api.brokers import ask, log_in
 from tests.api.conftest import make_database, make_settings, serve
 from tests.eventually import eventually
 from tests.fakebroker import make_broker_settings
@@ -15,18 +16,9 @@ from tests.fakebroker import make_broker_settings
 INDEX = "NSE:NIFTY 50"
 
 
-async def ask(service, path, **query):
-    answer = await service.client.get(path, params=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def log_in(service, broker):
-    """Log in as a person does, and wait until the market is heard."""
-    answer = await service.client.post(
-        "/api/v1/feed/login", json={"request_token": broker.begin_login()}
-    )
-    assert answer.status_code == 200, answer.text
+async def log_in_and_hear(service, broker):
+    """Log in, and wait until the market is heard."""
+    await log_in(service, broker)
     await eventually(lambda: is_in_state(service, "playing"), timeout_s=30)
 
 
@@ -66,7 +58,7 @@ async def test_server_begins_when_there_is_a_login(make_service, fake_broker):
         assert feed["missing"][:2] == [INDEX, "NSE:NIFTY BANK"]
         assert (await service.client.get("/health/ready")).status_code == 200
 
-        await log_in(service, fake_broker)
+        await log_in_and_hear(service, fake_broker)
 
         # Who is around the money is known with the first price of the index.
         await eventually(lambda: is_everybody_heard(service, fake_broker))
@@ -89,7 +81,7 @@ async def test_server_begins_when_there_is_a_login(make_service, fake_broker):
 @pytest.mark.promise("U6")
 async def test_lost_broker_shows_within_three_seconds(make_service, fake_broker):
     async with make_service() as service:
-        await log_in(service, fake_broker)
+        await log_in_and_hear(service, fake_broker)
         for fault in ("mute", "refuse"):
             fake_broker.switch_on(fault)
             if fault == "refuse":
@@ -108,7 +100,7 @@ async def test_program_that_comes_back_goes_on_behind_what_it_heard_and_tells_wh
 ):
     folder = data_dirs()
     async with make_service(data_dir=folder) as service:
-        await log_in(service, fake_broker)
+        await log_in_and_hear(service, fake_broker)
         await eventually(lambda: service.runtime.view.last_seq > 50)
         heard = service.runtime.view.last_seq
 

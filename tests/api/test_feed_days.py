@@ -7,6 +7,7 @@ import pytest
 from strikewire.bootstrap import LiveRequest, server
 from strikewire.core.instants import parse_rfc3339
 from strikewire.journal import inspect, is_packed
+from tests.api.brokers import ask, log_in
 from tests.api.conftest import make_database, make_settings, serve
 from tests.broker.hearing import MarketClock
 from tests.eventually import eventually
@@ -49,19 +50,6 @@ async def days(postgres_url, data_dirs, fake_broker, monkeypatch):
         days = Days(fake_broker, settings)
         monkeypatch.setattr(server, "make_market_clock", lambda *_: days.clock)
         yield days
-
-
-async def ask(service, path, **query):
-    answer = await service.client.get(path, params=query)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def log_in(service, broker):
-    answer = await service.client.post(
-        "/api/v1/feed/login", json={"request_token": broker.begin_login()}
-    )
-    assert answer.status_code == 200, answer.text
 
 
 async def hear(service, day):

@@ -10,29 +10,22 @@ import pytest
 
 from strikewire.core.bars import Timeframe
 from strikewire.core.chain_rows import (
-    DEPTH_MINUTE_DTYPE,
     EXPIRY_METRICS_DTYPE,
-    FUTURES_BAR_DTYPE,
-    STRIKE_BAR_DTYPE,
 )
 from strikewire.core.clock import ManualClock
 from strikewire.core.instants import DAY_NS, MINUTE_NS, parse_rfc3339
 from strikewire.core.instruments import InstrumentKind, InstrumentSpec
 from strikewire.live.calc_history import CalcHistory
-from strikewire.live.chain_contracts import ChainContracts, ChainContractsConfig
-from strikewire.live.chain_history import ChainHistory
 from strikewire.live.contract_directory import (
-    ContractDirectory,
-    ContractDirectoryConfig,
     UnderlyingKey,
 )
 from strikewire.live.history import BarRange
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
 from strikewire.reference.rule_book import RuleBook
-from strikewire.store.chain_rows import ChainRows, ChainRowStore
-from strikewire.store.contracts import ContractStore
+from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.database import Database
 from strikewire.store.instruments import InstrumentStore
+from tests.db.calc_desk import make_calc_history, make_metrics_only
 
 BANKNIFTY = UnderlyingKey("NFO", "BANKNIFTY")
 #: A weekly one, which has no future, and the monthly one after it.
@@ -79,36 +72,15 @@ def make_rows(ids: tuple[int, int]) -> np.ndarray:
 @pytest.fixture
 async def calc(database: Database) -> CalcHistory:
     store = ChainRowStore()
-    nothing = (STRIKE_BAR_DTYPE, FUTURES_BAR_DTYPE, DEPTH_MINUTE_DTYPE)
-    strikes, futures, depth = (np.zeros(0, dtype) for dtype in nothing)
     names = [BANKNIFTY.chain(day).name for day in (WEEKLY, MONTHLY)]
     async with database.write() as session:
         await InstrumentStore().upsert(session, list_specs())
         ids = await store.register(session, names)
         rows = make_rows((ids[names[0]], ids[names[1]]))
-        await store.append(session, ChainRows(strikes, rows, futures, depth))
+        await store.append(session, make_metrics_only(rows))
     rules = RuleBook(MarketRules(load_packaged_rules(), through=date(2023, 2, 1)))
     clock = ManualClock(NOW_NS)
-    return CalcHistory(
-        contracts=ContractDirectory(
-            config=ContractDirectoryConfig(),
-            database=database,
-            store=ContractStore(),
-            rules=rules,
-            clock=clock,
-        ),
-        chains=ChainHistory(
-            database=database,
-            contracts=ChainContracts(config=ChainContractsConfig(), clock=clock),
-            board=None,
-            find_pending=list,
-            find_calendar=rules.calendar,
-            clock=clock,
-        ),
-        board=None,
-        find_calendar=rules.calendar,
-        clock=clock,
-    )
+    return make_calc_history(database, rules, clock)
 
 
 async def load(

@@ -12,24 +12,19 @@ from strikewire.core.chain_rows import (
     DEPTH_MINUTE_DTYPE,
     EXPIRY_METRICS_DTYPE,
     FUTURES_BAR_DTYPE,
-    STRIKE_BAR_DTYPE,
 )
 from strikewire.core.clock import ManualClock
 from strikewire.core.instants import MINUTE_NS, format_rfc3339
 from strikewire.engine.chains.records import ChainMinute
-from strikewire.live.calc_history import CalcHistory
 from strikewire.live.calc_streams import CalcStreams
-from strikewire.live.chain_contracts import ChainContracts, ChainContractsConfig
-from strikewire.live.chain_history import ChainHistory
-from strikewire.live.contract_directory import ContractDirectory, ContractDirectoryConfig
 from strikewire.live.daily_vols import list_days
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
 from strikewire.reference.rule_book import RuleBook
-from strikewire.store.chain_rows import ChainRows, ChainRowStore
-from strikewire.store.contracts import ContractStore
+from strikewire.store.chain_rows import ChainRowStore
 from strikewire.store.database import Database
 from strikewire.store.instruments import InstrumentStore
 from strikewire.stream.figures import StreamFigures
+from tests.db.calc_desk import make_calc_history, make_metrics_only
 from tests.unit.live.chain_tables import AS_OF_NS, EXPIRY, make_contracts, make_table
 from tests.unit.live.test_bar_topic import Heard
 
@@ -52,32 +47,11 @@ def make_past(expiry_id: int) -> np.ndarray:
 @pytest.fixture
 async def streams(database: Database) -> CalcStreams:
     store, clock = ChainRowStore(), ManualClock(AS_OF_NS)
-    nothing = (STRIKE_BAR_DTYPE, FUTURES_BAR_DTYPE, DEPTH_MINUTE_DTYPE)
-    strikes, futures, depth = (np.zeros(0, dtype) for dtype in nothing)
     async with database.write() as session:
         await InstrumentStore().upsert(session, [each.spec for each in make_contracts(EXPIRY)])
         ids = await store.register(session, [CHAIN])
-        await store.append(session, ChainRows(strikes, make_past(ids[CHAIN]), futures, depth))
-    calc = CalcHistory(
-        contracts=ContractDirectory(
-            config=ContractDirectoryConfig(),
-            database=database,
-            store=ContractStore(),
-            rules=RULES,
-            clock=clock,
-        ),
-        chains=ChainHistory(
-            database=database,
-            contracts=ChainContracts(config=ChainContractsConfig(), clock=clock),
-            board=None,
-            find_pending=list,
-            find_calendar=RULES.calendar,
-            clock=clock,
-        ),
-        board=None,
-        find_calendar=RULES.calendar,
-        clock=clock,
-    )
+        await store.append(session, make_metrics_only(make_past(ids[CHAIN])))
+    calc = make_calc_history(database, RULES, clock)
     return CalcStreams(
         run_id="run", calc=calc, board=None, find_calendar=RULES.calendar, figures=StreamFigures()
     )
