@@ -99,10 +99,6 @@ _WATCH: Final = "database watch"
 _RULES: Final = "market rules"
 _IDENTITY: Final = "identity"
 _IDEMPOTENCY: Final = "idempotency keys"
-_SESSION: Final = "session"
-_CHAINS: Final = "chain refresh"
-# What is not stored by then is in the journal, and is stored at the next start.
-_STOP_SESSION_S: Final = 4.0
 
 
 @asynccontextmanager

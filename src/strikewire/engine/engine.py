@@ -12,7 +12,7 @@ import numpy.typing as npt
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import Instrument, InstrumentId
-from strikewire.core.ticks import TICK_DTYPE, Deafness, TickBatch
+from strikewire.core.ticks import Deafness, TickBatch
 from strikewire.engine import kernels, reads_nb
 from strikewire.engine.books import Books
 from strikewire.engine.columns import (
@@ -29,7 +29,6 @@ from strikewire.engine.snapshots import pack_state, unpack_state
 from strikewire.engine.view import Quote, QuoteColumns, Update
 from strikewire.reference.sessions import SessionCalendar
 
-_NO_TICKS: Final = np.zeros(0, TICK_DTYPE)
 _INITIAL_SLOTS: Final = 64
 
 
