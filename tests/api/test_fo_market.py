@@ -144,3 +144,36 @@ async def test_what_is_not_there_is_said(market, path, params, status, code):
     answer = await market.client.get(f"{FO}/{path}", params=params)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+async def test_cross_greeks_stand_beside_the_chain(market):
+    chain = await get(market, "chain", **NIFTY)
+    told = await get(market, "cross-greeks", **NIFTY)
+    exchange = await get(market, "cross-greeks", convention="nse", **NIFTY)
+
+    assert [row["strike"] for row in told["items"]] == chain["strikes"]
+    for row, iv in zip(told["items"], chain["calls"]["iv"], strict=True):
+        assert (row["call_vanna"] is None) == (iv is None)
+    known = [row for row in told["items"] if row["call_volga"] is not None]
+    assert known
+    # Calls and puts of one strike and volatility move alike; the market's differ a little.
+    assert any(row["put_volga"] is not None for row in known)
+    assert exchange["convention"] == "nse"
+    assert exchange["items"] != told["items"]
+
+
+async def test_expiry_day_says_what_the_chain_would_settle_at(market):
+    chain = await get(market, "chain", **NIFTY)
+    told = await get(market, "expiry-day", **NIFTY)
+
+    settlement = told["settlement"]
+    # Days before it nothing is fixed, and the auction is one instant.
+    assert (settlement["estimate"], settlement["fixed_part"]) == (told["spot"], 0.0)
+    assert settlement["from"] == settlement["to"] < told["cutoff"]
+    assert [row["strike"] for row in told["items"]] == chain["strikes"]
+    pins = [row["pin_probability"] for row in told["items"]]
+    assert 0 < sum(pins) <= 1
+    middle = min(told["items"], key=lambda row: abs(row["strike"] - told["spot"]))
+    assert middle["pin_probability"] == max(pins)
+    call = chain["calls"]["premium"][chain["strikes"].index(middle["strike"])]
+    assert 0 < middle["call_time_value"] <= call

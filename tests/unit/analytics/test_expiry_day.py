@@ -55,12 +55,16 @@ def test_before_the_window_or_without_a_minute_of_it_the_level_is_all_there_is()
         found = estimate(np.full(40, 100.0), np.ones(40), minutes_over, 120.0)
         assert (found.price, found.fixed_part) == (120.0, 0.0)
     assert estimate(np.full(40, NAN), np.ones(40), 20, 120.0).fixed_part == 0.0
+
+
+def test_auction_makes_the_price_in_one_instant_and_the_level_has_it_since():
     auction = SettlementWindow(WINDOW.end_ns, WINDOW.end_ns)
-    found = estimate_settlement(
-        MINUTES, np.full(40, 100.0), np.ones(40),
-        window=auction, as_of_ns=WINDOW.end_ns, level=120.0,
-    )  # fmt: skip
-    assert (found.price, found.fixed_part) == (120.0, 0.0)
+    for early_ns, fixed_part in ((1, 0.0), (0, 1.0), (-5 * MINUTE_NS, 1.0)):
+        found = estimate_settlement(
+            MINUTES, np.full(40, 100.0), np.ones(40),
+            window=auction, as_of_ns=WINDOW.end_ns - early_ns, level=120.0,
+        )  # fmt: skip
+        assert (found.price, found.fixed_part) == (120.0, fixed_part)
 
 
 @given(st.lists(st.floats(90.0, 110.0), min_size=40, max_size=40), st.floats(0.0, 35.0))

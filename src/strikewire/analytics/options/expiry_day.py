@@ -89,7 +89,9 @@ def estimate_settlement(
     last_ns = min(as_of_ns, window.end_ns) - MINUTE_NS
     is_over = (minutes_ns >= window.start_ns) & (minutes_ns <= last_ns) & np.isfinite(prices)
     if not is_over.any():
-        return SettlementEstimate(level, 0.0)
+        # What an auction made is where the underlying is since; of an average nothing is known yet.
+        is_made = window.start_ns == window.end_ns <= as_of_ns
+        return SettlementEstimate(level, float(is_made))
     weights = np.where(volumes[is_over] > 0, volumes[is_over], 0.0)
     average = float(np.average(prices[is_over], weights=weights if weights.any() else None))
     fixed_part = window.measure_part(as_of_ns)

@@ -12,6 +12,7 @@ from strikewire.api.v1.fo.answers import Answer, make_page, make_route
 from strikewire.api.v1.fo.bodies import ChainBody, ChainHeadBody
 from strikewire.api.v1.fo.queries import ChainQuery, ExpiryQuery, load_chain
 from strikewire.live.chain_payload import build_chain, describe_head, list_chain_columns
+from strikewire.live.cross_greeks import list_cross_columns
 from strikewire.live.strike_payloads import (
     describe_distribution,
     describe_exposure,
@@ -74,6 +75,24 @@ class GexBody(ChainHeadBody):
     items: list[ExposureBody]
 
 
+class CrossGreeksStrikeBody(schemas.Body):
+    """How one strike's delta and vega move; null where there is no volatility."""
+
+    strike: float
+    call_vanna: float | None = Field(description="Change of delta per volatility point.")
+    call_volga: float | None = Field(description="Change of vega, rupees, per volatility point.")
+    call_charm: float | None = Field(description="Change of delta per calendar day.")
+    put_vanna: float | None
+    put_volga: float | None
+    put_charm: float | None
+
+
+class CrossGreeksBody(ChainHeadBody):
+    """The Greeks of the Greeks, by strike."""
+
+    items: list[CrossGreeksStrikeBody]
+
+
 async def get_chain(runtime: Runtime, query: WindowQuery) -> Answer:
     """Show a chain: prices, open interest, volatilities and Greeks of each strike, and figures."""
     table = await load_chain(runtime, query, query.convention)
@@ -101,10 +120,21 @@ async def get_exposure(runtime: Runtime, query: ChainQuery) -> Answer:
     return make_page(head, list_exposure_columns(table), as_of_ns=table.as_of_ns)
 
 
+async def get_cross_greeks(runtime: Runtime, query: ChainQuery) -> Answer:
+    """Show vanna, volga and charm by strike."""
+    table = await load_chain(runtime, query, query.convention)
+    columns = list_cross_columns(table, convention=query.convention)
+    head = describe_head(table, convention=query.convention)
+    return make_page(head, {**columns}, as_of_ns=table.as_of_ns)
+
+
 def add_routes(routes: Routes) -> None:
     """Add the routes of one chain at one moment."""
     routes.add_hot(make_route("chain", WindowQuery, get_chain, response=ChainBody))
     routes.add_hot(
         make_route("strike-distribution", ExpiryQuery, get_distribution, response=DistributionBody)
+    )
+    routes.add_hot(
+        make_route("cross-greeks", ChainQuery, get_cross_greeks, response=CrossGreeksBody)
     )
     routes.add_hot(make_route("gex", ChainQuery, get_exposure, response=GexBody))

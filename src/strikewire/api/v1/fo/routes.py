@@ -7,6 +7,7 @@ from strikewire.api.v1.fo import (
     chain,
     contracts,
     depth,
+    expiry_day,
     futures,
     series,
     volatility,
@@ -18,6 +19,7 @@ def add_routes(routes: Routes) -> None:
     """Add every route of options and futures."""
     contracts.add_routes(routes)
     chain.add_routes(routes)
+    expiry_day.add_routes(routes)
     volatility.add_routes(routes)
     volatility_rank.add_routes(routes)
     series.add_routes(routes)
