@@ -51,7 +51,7 @@ class Desk:
     token : what opens the broker; None: nobody is logged in.
     """
 
-    def __init__(self, broker, *, after_seq=0, **freshness):
+    def __init__(self, broker, *, after_seq=0, heartbeat_s=10.0, **freshness):
         self.broker = broker
         self.after_seq = after_seq
         self.heard = []
@@ -68,13 +68,13 @@ class Desk:
                 sockets=KiteSocketsConfig(
                     socket=KiteSocketConfig(
                         url=broker.socket_url,
-                        heartbeat_s=1.0,
-                        open_timeout_s=1.0,
+                        heartbeat_s=heartbeat_s,
+                        open_timeout_s=heartbeat_s,
                         backoff=BackoffConfig(first_s=0.02, max_s=0.1),
                         login_poll_s=0.02,
                     )
                 ),
-                freshness=FreshnessConfig(**{"stale_s": 0.5, "mute_s": 0.5} | freshness),
+                freshness=FreshnessConfig(**{"stale_s": 0.5, "mute_s": 60.0} | freshness),
             ),
             day=find_trading_day([RULES.calendar("NFO")], self.clock.now_ns()),
             listing=make_listing(

@@ -151,7 +151,7 @@ async def test_deafness_is_told_before_the_first_tick_behind_it(fake_broker):
 
 @pytest.mark.promise("F9")
 async def test_half_open_connection_is_noticed(fake_broker):
-    async with hear(fake_broker, mute_s=60.0) as desk:
+    async with hear(fake_broker, heartbeat_s=1.0) as desk:
         await desk.want(list(desk.ids.values())[:30])
         fake_broker.switch_on("half_open")
 
@@ -196,7 +196,7 @@ async def test_silent_symbol_is_stale_in_session_while_others_go_on(fake_broker)
 
 @pytest.mark.promise("F8")
 async def test_mute_socket_is_opened_again_and_what_it_missed_is_told(fake_broker):
-    async with hear(fake_broker) as desk:
+    async with hear(fake_broker, mute_s=0.5) as desk:
         await desk.want([desk.ids[INDEX], desk.ids["NSE:NIFTY BANK"]])
         fake_broker.run(rate=20)
         await eventually(lambda: desk.count_ticks() > 60)
