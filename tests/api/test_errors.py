@@ -103,3 +103,13 @@ async def test_bug_is_500_and_tells_nothing(service, monkeypatch, path, told):
     assert answer.status_code == 500
     assert message == "something went wrong on our side"
     assert "secret" not in answer.text
+
+
+async def test_head_and_body_that_arrive_at_once_are_told_apart(service):
+    # One loop has both sides here: all of it is written before any of it is read.
+    answers = [
+        await service.client.post("/api/v1/replay", content=b"x" * size)
+        for size in (900_000, 2_000_000)
+    ]
+
+    assert [answer.status_code for answer in answers] == [422, 413]

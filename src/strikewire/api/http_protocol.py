@@ -50,6 +50,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._most = limits.max_head_bytes + _SLACK_BYTES
         self._timeout_s = limits.head_timeout_s
         self._pending = 0
+        self._arrived = 0
         self._is_in_head = True
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -65,17 +66,25 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, unless the head it is at gets too long."""
-        if self._is_in_head:
-            self._pending += len(data)
+        # No more at a time than a head may have: what arrives at once may be a head with its body.
+        while self._is_in_head and data:
+            piece, data = data[: self._most], data[self._most :]
+            self._pending += len(piece)
             if self._pending > self._most:
                 self._refuse(HeadTooLargeError("a shorter request line and headers were wanted"))
                 return
-        super().data_received(data)
+            self._arrived = len(piece)
+            super().data_received(piece)
+            self._arrived = 0
+        if data:
+            super().data_received(data)
 
     def on_message_begin(self) -> None:
         """Count from here; a connection that is kept open is given its time again."""
         super().on_message_begin()
-        self._is_in_head, self._pending = True, 0
+        self._is_in_head = True
+        # Of what arrived with it the first one is charged with all.
+        self._pending, self._arrived = self._arrived, 0
         if self._deadline is None:
             self._expect_head()
 
