@@ -17,6 +17,7 @@ from strikewire.core.instants import format_rfc3339
 from strikewire.engine.chains.layout import ChainLayout
 from strikewire.engine.chains.records import FIGURE_NAMES, SIDE_NAMES
 from strikewire.engine.chains.table import ChainColumns, ChainTable
+from strikewire.live.columns import Columns
 
 #: What a number of one option is called outside: the field of `ChainColumns`. As recorded, but for
 #: the last price, which is a minute's close there.
@@ -133,9 +134,7 @@ def _list_side(
     }
 
 
-def list_chain_columns(
-    table: ChainTable, *, strikes: int | None = None
-) -> dict[str, npt.NDArray[Any] | list[str | None]]:
+def list_chain_columns(table: ChainTable, *, strikes: int | None = None) -> Columns:
     """Return the same as a table with a row for each strike: `call_ltp`, `put_ltp`, ...
 
     Instants are `datetime64[ns]`, NaT where there is none.
@@ -144,7 +143,7 @@ def list_chain_columns(
     layout = table.layout
     (key,) = layout.keys
     held = layout.strikes[rows]
-    columns: dict[str, npt.NDArray[Any] | list[str | None]] = {
+    columns: Columns = {
         "underlying": [key.underlying] * len(held),
         "expiry": [key.expiry.isoformat()] * len(held),
         "as_of": np.full(len(held), table.as_of_ns).astype("datetime64[ns]"),

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from strikewire.analytics.depth import compute_book_figures, compute_fill_figures
 from strikewire.core.instants import format_rfc3339
 from strikewire.core.instruments import Instrument
-
-Columns = dict[str, npt.NDArray[Any] | list[str | None]]
+from strikewire.live.columns import Columns
 
 
 def describe_book(

@@ -15,8 +15,7 @@ from strikewire.analytics.options.expiry_day import (
 )
 from strikewire.core.instants import format_rfc3339
 from strikewire.engine.chains.table import ChainTable, Floats
-
-Columns = dict[str, npt.NDArray[Any] | list[str | None]]
+from strikewire.live.columns import Columns
 
 
 def describe_expiry_day(

@@ -14,9 +14,9 @@ from strikewire.analytics.futures import BuildUp, classify_build_up, compute_fut
 from strikewire.analytics.options.expiry_time import compute_taus
 from strikewire.core.instants import format_rfc3339
 from strikewire.core.instruments import Instrument
+from strikewire.live.columns import Columns
 
 Floats = npt.NDArray[np.float64]
-Columns = dict[str, npt.NDArray[Any] | list[str | None]]
 
 _BUILD_UPS: Final[Mapping[int, str | None]] = MappingProxyType(
     {each: None if each is BuildUp.NONE else each.name.lower() for each in BuildUp}

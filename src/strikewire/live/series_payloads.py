@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,8 @@ from strikewire.core.instants import DAY_NS
 from strikewire.engine.chains.layout import ChainKey
 from strikewire.engine.chains.records import EXPIRY_NAMES, FIGURE_NAMES
 from strikewire.live.chain_payload import name_forward_sources
+from strikewire.live.columns import Columns
 
-Columns = dict[str, npt.NDArray[Any] | list[str | None]]
 Rows = npt.NDArray[np.void]
 
 

@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from strikewire.analytics.options.expiry_time import compute_taus
 from strikewire.analytics.options.surface import (
@@ -20,8 +19,7 @@ from strikewire.analytics.options.surface import (
 from strikewire.analytics.options.svi import PARAMETERS, compute_curves
 from strikewire.core.instants import format_rfc3339
 from strikewire.engine.chains.table import ChainTable, Floats
-
-Columns = dict[str, npt.NDArray[Any] | list[str | None]]
+from strikewire.live.columns import Columns
 
 #: Where a surface is told: log-moneyness, 1 % apart. Nobody quotes an index further out.
 GRID: Final = tuple(round(0.01 * step, 2) for step in range(-20, 21))

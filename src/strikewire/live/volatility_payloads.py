@@ -11,8 +11,7 @@ import numpy.typing as npt
 from strikewire.analytics.options.expiry_time import compute_taus
 from strikewire.analytics.options.term_structure import compute_term_structure
 from strikewire.engine.chains.table import ChainTable, Floats
-
-Columns = dict[str, npt.NDArray[Any] | list[str | None]]
+from strikewire.live.columns import Columns
 
 
 def list_smile_columns(table: ChainTable) -> Columns:
