@@ -20,7 +20,12 @@ from strikewire.store.chain_schema import (
     futures_bars,
 )
 from strikewire.store.database import WriteSession
-from strikewire.store.schema import PARTITION_SCHEMA, daily_bars, minute_bars
+from strikewire.store.schema import (
+    PARTITION_SCHEMA,
+    daily_bars,
+    minute_bars,
+    strategy_m2m_candles,
+)
 
 #: Minutes by month: 3,000 instruments make 24 million rows. Days by year: a million.
 _PERIODS: Final = {
@@ -30,6 +35,7 @@ _PERIODS: Final = {
     fo_expiry_metrics.name: "M",
     futures_bars.name: "M",
     fo_depth_minutes.name: "M",
+    strategy_m2m_candles.name: "M",
 }
 
 #: One transaction makes partitions at a time; "STRIKE" in ASCII, and a number of our own.

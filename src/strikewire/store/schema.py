@@ -2,7 +2,8 @@
 
 Who there is stands in `identity_schema`, what they hold in `key_schema`, what they did in
 `audit_schema`, what is missing and what is worked on in `work_schema`, how we are logged in with
-brokers in `broker_schema`; whoever imports the metadata from here has all of it.
+brokers in `broker_schema`, what is held and traded in `desk_schema`; whoever imports the metadata
+from here has all of it.
 
 Series (bars) are plain tables, read and written as arrays; everything else is mapped. Partitions
 live in the schema `partitions`, which autogenerate does not look into.
@@ -40,6 +41,17 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from strikewire.store.audit_schema import AuditHeadRow, AuditRow
 from strikewire.store.broker_schema import BrokerLoginRow
 from strikewire.store.chain_schema import ExpiryRow
+from strikewire.store.desk_schema import (
+    AccountRow,
+    FillRow,
+    M2mStateRow,
+    OrderEventRow,
+    OrderRow,
+    StrategyAlertRow,
+    StrategyEntryRow,
+    StrategyRow,
+    strategy_m2m_candles,
+)
 from strikewire.store.identity_schema import (
     LoginSessionRow,
     RefreshTokenRow,
@@ -53,11 +65,13 @@ from strikewire.store.work_schema import GapRow, JobItemRow, JobRow
 
 __all__ = [
     "PARTITION_SCHEMA",
+    "AccountRow",
     "ApiKeyRow",
     "AuditHeadRow",
     "AuditRow",
     "BrokerLoginRow",
     "ExpiryRow",
+    "FillRow",
     "GapRow",
     "InstrumentAliasRow",
     "InstrumentRow",
@@ -65,15 +79,22 @@ __all__ = [
     "JobRow",
     "JournalCheckpointRow",
     "LoginSessionRow",
+    "M2mStateRow",
     "MarketRuleRow",
+    "OrderEventRow",
+    "OrderRow",
     "RefreshTokenRow",
     "SetupLinkRow",
     "SigningKeyRow",
+    "StrategyAlertRow",
+    "StrategyEntryRow",
+    "StrategyRow",
     "StreamTicketRow",
     "UserRow",
     "daily_bars",
     "metadata",
     "minute_bars",
+    "strategy_m2m_candles",
 ]
 
 PARTITION_SCHEMA: Final = "partitions"

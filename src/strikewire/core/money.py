@@ -1,0 +1,54 @@
+"""Money: whole numbers, so that sums are exact.
+
+A price is a whole number of pips, of which 10,000 make a rupee: the finest step any exchange here
+quotes in (currencies, 0.0025) is 25 of them. A price times units is money in pips; what is told of
+money, charged or stored is whole paise.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final, NewType
+
+#: A price, or a price times units, in ten-thousandths of a rupee.
+Pips = NewType("Pips", int)
+#: Money, in hundredths of a rupee.
+Paise = NewType("Paise", int)
+
+PIPS_PER_RUPEE: Final = 10_000
+PIPS_PER_PAISA: Final = 100
+
+_PIP: Final = Decimal(1)
+
+
+def to_pips(price: Decimal | float) -> Pips:
+    """Return a price in rupees as pips; what is finer than a pip is rounded, half to even.
+
+    Raises
+    ------
+    ValueError : it is not finite.
+    """
+    exact = Decimal(repr(price)) if isinstance(price, float) else price
+    if not exact.is_finite():
+        msg = f"a finite price was wanted, was {price}"
+        raise ValueError(msg)
+    return Pips(int((exact * PIPS_PER_RUPEE).quantize(_PIP, ROUND_HALF_EVEN)))
+
+
+def to_rupees(pips: Pips) -> Decimal:
+    """Return pips as rupees, exactly."""
+    return Decimal(pips) / PIPS_PER_RUPEE
+
+
+def round_to_paise(pips: Pips) -> Paise:
+    """Return money in whole paise, half to even."""
+    whole, rest = divmod(pips, PIPS_PER_PAISA)
+    is_up = 2 * rest > PIPS_PER_PAISA or (2 * rest == PIPS_PER_PAISA and whole % 2 == 1)
+    return Paise(whole + is_up)
+
+
+def format_paise(paise: Paise) -> str:
+    """Write money as rupees with two decimals, as payloads carry it: `-1234.50`."""
+    sign = "-" if paise < 0 else ""
+    rupees, rest = divmod(abs(paise), 100)
+    return f"{sign}{rupees}.{rest:02d}"
