@@ -1,0 +1,43 @@
+"""Money in whole numbers."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strikewire.core.money import Paise, Pips, format_paise, round_to_paise, to_pips, to_rupees
+
+PIPS = st.integers(-(10**15), 10**15)
+
+
+@given(pips=PIPS)
+def test_to_pips_takes_back_what_to_rupees_gives(pips):
+    assert to_pips(to_rupees(Pips(pips))) == pips
+
+
+@given(price=st.decimals(-(10**6), 10**6, places=2))
+def test_to_pips_of_a_float_is_that_of_its_decimal(price):
+    assert to_pips(float(price)) == to_pips(price) == int(price * 10_000)
+
+
+@pytest.mark.parametrize("price", [math.nan, math.inf, -math.inf, Decimal("nan")])
+def test_to_pips_refuses_what_is_no_price(price):
+    with pytest.raises(ValueError, match="a finite price was wanted"):
+        to_pips(price)
+
+
+@given(pips=PIPS)
+def test_round_to_paise_is_the_decimals_rounding(pips):
+    exact = (Decimal(pips) / 100).quantize(Decimal(1), ROUND_HALF_EVEN)
+    assert round_to_paise(Pips(pips)) == int(exact)
+
+
+@given(paise=st.integers(-(10**13), 10**13))
+def test_format_paise_is_read_back(paise):
+    text = format_paise(Paise(paise))
+    assert Decimal(text) * 100 == paise
+    assert len(text.partition(".")[2]) == 2
