@@ -19,10 +19,13 @@ export type ProblemKind =
 export class ProblemError extends Error {
   override readonly name = "ProblemError";
   readonly kind: ProblemKind;
+  /** The server's stable word for it; null where it did not answer, or not in its own words. */
+  readonly code: string | null;
 
-  constructor(kind: ProblemKind, message: string) {
+  constructor(kind: ProblemKind, message: string, code: string | null = null) {
     super(message);
     this.kind = kind;
+    this.code = code;
   }
 }
 

@@ -3,6 +3,13 @@ import { findProblemKind, ProblemError } from "./problem.ts";
 
 export type Query = Readonly<Record<string, string>>;
 
+/** What is done once, however often it is asked for: the server knows it again by its key. */
+export interface Once {
+  readonly key: string;
+  /** After so long nobody waits for the answer any more; what became of it is not known then. */
+  readonly timeoutMs: number;
+}
+
 /** Requests to the server, as a page of its own makes them. Every call throws a ProblemError. */
 export class Transport {
   /** Of the browser's session: what shows the server that a page of its own wants a change. */
@@ -29,21 +36,44 @@ export class Transport {
     return (await (await this.#change(method, path, body)).json()) as T;
   }
 
+  /** Have something made that is not to be there twice, and return what the route answers. */
+  async sendOnce<T>(path: string, body: object, { key, timeoutMs }: Once): Promise<T> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    try {
+      const response = await this.#change("POST", path, body, { key, signal });
+      return (await response.json()) as T;
+    } catch (error) {
+      if (signal.aborted) {
+        throw new ProblemError("away", `no answer within ${timeoutMs / 1_000} s`);
+      }
+      throw error;
+    }
+  }
+
   /** Have something changed where the route answers nothing, or nothing of interest. */
   async do(method: "POST" | "PUT" | "DELETE", path: string, body?: object): Promise<void> {
     await this.#change(method, path, body);
   }
 
-  #change(method: string, path: string, body: object | undefined): Promise<Response> {
+  #change(
+    method: string,
+    path: string,
+    body: object | undefined,
+    once?: { readonly key: string; readonly signal: AbortSignal },
+  ): Promise<Response> {
     const headers: Record<string, string> = {};
+    const init = once === undefined ? {} : { signal: once.signal };
+    if (once !== undefined) {
+      headers["idempotency-key"] = once.key;
+    }
     if (this.csrfToken !== null) {
       headers["x-csrf-token"] = this.csrfToken;
     }
     if (body === undefined) {
-      return this.#ask(path, { method, headers });
+      return this.#ask(path, { ...init, method, headers });
     }
     headers["content-type"] = "application/json";
-    return this.#ask(path, { method, headers, body: JSON.stringify(body) });
+    return this.#ask(path, { ...init, method, headers, body: JSON.stringify(body) });
   }
 
   async #ask(path: string, init: RequestInit): Promise<Response> {
@@ -60,19 +90,23 @@ export class Transport {
       if (response.status === 401) {
         this.onStranger();
       }
-      throw new ProblemError(findProblemKind(response.status), await readMessage(response));
+      const { message, code } = await readRefusal(response);
+      throw new ProblemError(findProblemKind(response.status), message, code);
     }
     return response;
   }
 }
 
 /** The words of REST's one error body, or of UDF's. */
-async function readMessage(response: Response): Promise<string> {
+async function readRefusal(
+  response: Response,
+): Promise<{ readonly message: string; readonly code: string | null }> {
   try {
     const body = readFields(await response.json());
     const inner = body["error"] === undefined ? body : readFields(body["error"]);
-    return findText(inner, "message") ?? findText(inner, "errmsg") ?? response.statusText;
+    const message = findText(inner, "message") ?? findText(inner, "errmsg");
+    return { message: message ?? response.statusText, code: findText(inner, "code") };
   } catch {
-    return response.statusText;
+    return { message: response.statusText, code: null };
   }
 }
