@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
-from typing import NewType
+from typing import NewType, TypeAlias
 
 from strikewire.core.instruments import InstrumentId
 from strikewire.core.money import Paise, Pips
@@ -47,6 +49,11 @@ class OrderType(StrEnum):
     def has_trigger(self) -> bool:
         """Whether it waits for a trigger."""
         return self in (OrderType.SL, OrderType.SL_M)
+
+    @property
+    def has_protection(self) -> bool:
+        """Whether it takes what the book gives, and has to say how far that may be."""
+        return self in (OrderType.MARKET, OrderType.SL_M)
 
 
 class Product(StrEnum):
@@ -96,6 +103,8 @@ class OrderTerms:
     quantity : units, not lots.
     price : of `LIMIT` and `SL`, else None.
     trigger : of `SL` and `SL_M`, else None.
+    protection_bps : of `MARKET` and `SL_M`, else None: how far from the last price they may trade,
+        in hundredths of a per cent.
     """
 
     instrument_id: InstrumentId
@@ -106,6 +115,7 @@ class OrderTerms:
     quantity: int
     price: Pips | None = None
     trigger: Pips | None = None
+    protection_bps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +178,85 @@ class StrategyEntry:
     charges: Paise
     order_id: OrderId | None = None
     fill_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderProgress:
+    """How far an order has come.
+
+    Parameters
+    ----------
+    filled_quantity : units.
+    accepted : where the market stood when the broker took it; None before that.
+    matched : where it stood when the broker last said something new of it: what was traded up to
+        there fills it no more.
+    reason : why it was rejected or cancelled, or who did so.
+    revision : grows by one with each change, whoever makes it.
+    """
+
+    state: OrderState = OrderState.PENDING
+    filled_quantity: int = 0
+    accepted: MarketMoment | None = None
+    matched: MarketMoment | None = None
+    reason: str | None = None
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Modification:
+    """Other terms that an order's owner wants, and the broker has not taken yet.
+
+    Parameters
+    ----------
+    price, trigger : as in the terms; which of them there are stays as it was.
+    """
+
+    quantity: int
+    price: Pips | None
+    trigger: Pips | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """An order's end that somebody wants, and the broker has not brought about yet.
+
+    Parameters
+    ----------
+    reason : who wants it, or why.
+    """
+
+    reason: str
+
+
+OrderWish: TypeAlias = Modification | Cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as it stands.
+
+    Parameters
+    ----------
+    basket_id : of those that were placed together.
+    tag : ours, at most 20 letters and digits: by it an order is found again at the broker.
+    mode : of the market at which it was placed: `live`, `replay` or `simulated`.
+    trading_day : the market's day on which it was placed, in the exchange's zone.
+    wish : what its owner wants of it and is not done yet.
+    placed_by : who placed it, as the audit log names them.
+    placed_ns, updated_ns : by the database's clock.
+    """
+
+    id: OrderId
+    account_id: AccountId
+    strategy_id: StrategyId | None
+    basket_id: uuid.UUID | None
+    terms: OrderTerms
+    tag: str
+    mode: str
+    trading_day: date
+    progress: OrderProgress
+    broker_order_id: str | None
+    wish: OrderWish | None
+    placed_by: str
+    placed_ns: int
+    updated_ns: int

@@ -8,7 +8,7 @@ PostgreSQL's microseconds would not do.
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -44,6 +45,8 @@ _STATES: Final = (
     "state in ('pending','trigger_pending','open','complete','cancelled','rejected','unknown')"
 )
 _LIVING: Final = "state in ('pending','trigger_pending','open','unknown')"
+#: What the desks ask for several times a second.
+_WAITING: Final = "state = 'pending' or wish is not null"
 _PRICE: Final = Numeric(14, 4)
 
 
@@ -131,10 +134,17 @@ class OrderRow(Base):
         CheckConstraint("filled_quantity between 0 and quantity", name="filled_quantity"),
         CheckConstraint("(price is not null) = (type in ('limit','sl'))", name="price"),
         CheckConstraint("(trigger is not null) = (type in ('sl','sl_m'))", name="trigger"),
+        # No order goes to whatever price the book may have (O7).
+        CheckConstraint(
+            "(protection_bps is not null) = (type in ('market','sl_m'))", name="protection"
+        ),
         CheckConstraint("mode in ('live','replay','simulated')", name="mode"),
         Index("ix_orders_account_id_id", "account_id", "id"),
+        Index("ix_orders_account_id_trading_day", "account_id", "trading_day"),
+        Index("ix_orders_basket_id", "basket_id"),
         Index("ix_orders_strategy_id_id", "strategy_id", "id"),
         Index("ix_orders_living", "account_id", postgresql_where=text(_LIVING)),
+        Index("ix_orders_waiting", "id", postgresql_where=text(_WAITING)),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -154,11 +164,15 @@ class OrderRow(Base):
     quantity: Mapped[int] = mapped_column(BigInteger)
     price: Mapped[Decimal | None] = mapped_column(_PRICE)
     trigger: Mapped[Decimal | None] = mapped_column(_PRICE)
+    #: How far from the last price a market order may trade, in hundredths of a per cent.
+    protection_bps: Mapped[int | None] = mapped_column(Integer)
     #: Ours, at most 20 letters and digits: by it an order is found again at the broker.
     tag: Mapped[str] = mapped_column(Text)
     broker_order_id: Mapped[str | None] = mapped_column(Text)
     #: Of the market at which it was placed.
     mode: Mapped[str] = mapped_column(Text)
+    #: That market's day, in the exchange's zone.
+    trading_day: Mapped[date] = mapped_column(Date)
     state: Mapped[str] = mapped_column(Text, server_default="pending")
     #: Why it was rejected or cancelled, or who did so.
     reason: Mapped[str | None] = mapped_column(Text)

@@ -162,9 +162,11 @@ def _create_orders() -> None:
         sa.Column("quantity", sa.BigInteger(), nullable=False),
         sa.Column("price", sa.Numeric(precision=14, scale=4), nullable=True),
         sa.Column("trigger", sa.Numeric(precision=14, scale=4), nullable=True),
+        sa.Column("protection_bps", sa.Integer(), nullable=True),
         sa.Column("tag", sa.Text(), nullable=False),
         sa.Column("broker_order_id", sa.Text(), nullable=True),
         sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("trading_day", sa.Date(), nullable=False),
         sa.Column("state", sa.Text(), server_default="pending", nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("filled_quantity", sa.BigInteger(), server_default="0", nullable=False),
@@ -186,6 +188,10 @@ def _create_orders() -> None:
         ),
         sa.CheckConstraint(
             "(trigger is not null) = (type in ('sl','sl_m'))", name=op.f("ck_orders_trigger")
+        ),
+        sa.CheckConstraint(
+            "(protection_bps is not null) = (type in ('market','sl_m'))",
+            name=op.f("ck_orders_protection"),
         ),
         sa.CheckConstraint("mode in ('live','replay','simulated')", name=op.f("ck_orders_mode")),
         sa.CheckConstraint("product in ('nrml','mis','cnc')", name=op.f("ck_orders_product")),
@@ -221,6 +227,10 @@ def _create_orders() -> None:
     )
     op.create_index("ix_orders_account_id_id", "orders", ["account_id", "id"], unique=False)
     op.create_index(
+        "ix_orders_account_id_trading_day", "orders", ["account_id", "trading_day"], unique=False
+    )
+    op.create_index("ix_orders_basket_id", "orders", ["basket_id"], unique=False)
+    op.create_index(
         "ix_orders_living",
         "orders",
         ["account_id"],
@@ -228,6 +238,13 @@ def _create_orders() -> None:
         postgresql_where=sa.text("state in ('pending','trigger_pending','open','unknown')"),
     )
     op.create_index("ix_orders_strategy_id_id", "orders", ["strategy_id", "id"], unique=False)
+    op.create_index(
+        "ix_orders_waiting",
+        "orders",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'pending' or wish is not null"),
+    )
     op.create_table(
         "order_events",
         sa.Column("order_id", sa.BigInteger(), nullable=False),
