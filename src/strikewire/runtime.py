@@ -11,6 +11,7 @@ from strikewire.auth.identity import Identity
 from strikewire.auth.people import People
 from strikewire.auth.stream_tickets import StreamTickets
 from strikewire.core.clock import Clock
+from strikewire.desk.accounts import TradingAccounts
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.backfill_desk import BackfillDesk
@@ -54,6 +55,18 @@ class Strategies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What trades.
+
+    Parameters
+    ----------
+    accounts : everybody's, with a broker or on paper.
+    """
+
+    accounts: TradingAccounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
     """The parts of one program, put together by `bootstrap.build_runtime`.
 
@@ -82,6 +95,7 @@ class Runtime:
     chain_history : chains now, and at any recorded minute.
     market : what is heard, and whether it moves.
     strategies : prices and builds baskets of contracts.
+    desk : accounts and what is done on them.
     chains : live chains; None when nobody hears ticks.
     view : None when nobody hears ticks.
     replay : None when no replay runs.
@@ -117,6 +131,7 @@ class Runtime:
     bar_streams: BarStreams
     market: MarketBoard
     strategies: Strategies
+    desk: Desk
     chains: ChainBoard | None = None
     view: EngineView | None = None
     replay: ReplayFeed | None = None

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strikewire.core.money import Paise, Pips, format_paise, round_to_paise, to_pips, to_rupees
+from strikewire.core.money import (
+    Paise,
+    Pips,
+    format_paise,
+    parse_paise,
+    round_to_paise,
+    to_pips,
+    to_rupees,
+)
 
 PIPS = st.integers(-(10**15), 10**15)
 
@@ -40,4 +48,16 @@ def test_round_to_paise_is_the_decimals_rounding(pips):
 def test_format_paise_is_read_back(paise):
     text = format_paise(Paise(paise))
     assert Decimal(text) * 100 == paise
+    assert parse_paise(text) == paise
     assert len(text.partition(".")[2]) == 2
+
+
+@pytest.mark.parametrize(("text", "paise"), [("12", 1_200), ("-0.5", -50), ("007.05", 705)])
+def test_parse_paise_takes_fewer_decimals(text, paise):
+    assert parse_paise(text) == paise
+
+
+@pytest.mark.parametrize("text", ["", "1.005", "1e3", "1,000", " 1", "nan", "+1", "1.", "9" * 16])
+def test_parse_paise_refuses_what_is_no_amount(text):
+    with pytest.raises(ValueError, match="rupees with at most two decimals"):
+        parse_paise(text)

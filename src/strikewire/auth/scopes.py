@@ -37,6 +37,20 @@ class Scope(StrEnum):
     JOBS_READ = "jobs:read"
     #: Have long work done, such as filling bars, and stop it.
     JOBS_WRITE = "jobs:write"
+    #: See trading accounts, and what is held in them.
+    ACCOUNTS_READ = "accounts:read"
+    #: Make, change, halt and close them.
+    ACCOUNTS_WRITE = "accounts:write"
+    #: See orders, and what became of them.
+    ORDERS_READ = "orders:read"
+    #: Place, change and cancel them.
+    ORDERS_PLACE = "orders:place"
+    #: Let an account trade with real money.
+    ORDERS_LIVE = "orders:live"
+    #: See strategies, their ledgers and what they make.
+    STRATEGIES_READ = "strategies:read"
+    #: Keep them.
+    STRATEGIES_WRITE = "strategies:write"
     #: Read `/metrics`, where the operator has closed it to the public.
     METRICS_READ = "metrics:read"
     #: See who one is, and where one is signed in.
@@ -66,6 +80,9 @@ _VIEWER: Final = frozenset(
         Scope.REPLAY_READ,
         Scope.JOBS_READ,
         Scope.FEED_READ,
+        Scope.ACCOUNTS_READ,
+        Scope.ORDERS_READ,
+        Scope.STRATEGIES_READ,
         Scope.SELF_READ,
         Scope.SELF_WRITE,
         Scope.KEYS_READ,
@@ -73,7 +90,13 @@ _VIEWER: Final = frozenset(
         Scope.STREAMS_OPEN,
     }
 )
-_TRADER: Final = _VIEWER | {Scope.REPLAY_CONTROL, Scope.JOBS_WRITE}
+_TRADER: Final = _VIEWER | {
+    Scope.REPLAY_CONTROL,
+    Scope.JOBS_WRITE,
+    Scope.ACCOUNTS_WRITE,
+    Scope.ORDERS_PLACE,
+    Scope.STRATEGIES_WRITE,
+}
 
 #: What each role may do. An administrator may do everything, what comes later included.
 ROLE_SCOPES: Final = MappingProxyType(

@@ -19,6 +19,7 @@ from strikewire.bootstrap.backfill import (
 )
 from strikewire.bootstrap.broker import BrokerParts, BrokerTools, start_broker
 from strikewire.bootstrap.chains import ChainTools, build_chains
+from strikewire.bootstrap.desk import DeskTools, build_desk
 from strikewire.bootstrap.figures import (
     describe_caches,
     show_feed_metrics,
@@ -76,7 +77,7 @@ from strikewire.live.session import Session
 from strikewire.live.session_bars import SessionBars
 from strikewire.observability.health import Dependency, Health
 from strikewire.observability.logs import get_logger
-from strikewire.observability.metrics import build_metrics
+from strikewire.observability.metrics import Metrics, build_metrics
 from strikewire.reference.rule_book import RuleBook
 from strikewire.resilience.supervisor import Supervisor
 from strikewire.runtime import Runtime
@@ -176,6 +177,7 @@ async def build_runtime(
             stack,
             supervisor,
         )
+        desk = build_desk(settings, DeskTools(database=database, clock=clock))
         hearing = await _prepare(
             settings,
             hear,
@@ -212,9 +214,7 @@ async def build_runtime(
             ),
         )
         backfills = start_backfill(settings, filling, supervisor, metrics)
-        if hearing is not None and hearing.broker is not None:
-            engine = hearing.session.engine
-            start_reconciliation(settings, filling, engine, supervisor, metrics)
+        _reconcile(settings, filling, hearing, supervisor, metrics)
         health = Health(
             clock=clock,
             version=__version__,
@@ -306,6 +306,7 @@ async def build_runtime(
             bar_streams=bar_streams,
             market=market,
             strategies=build_strategies(directory, chains.history, chains.contract_board, rules),
+            desk=desk,
             chains=live_board,
             view=view,
             replay=None if hearing is None else hearing.replay,
@@ -348,6 +349,18 @@ def _look_after(hearing: Hearing, runtime: Runtime, supervisor: Supervisor) -> N
     if hearing.broker is not None:
         show_feed_metrics(runtime.metrics, hearing.broker.feed)
         start_slots(hearing.broker.slots, runtime.hub, runtime.metrics, supervisor)
+
+
+def _reconcile(
+    settings: Settings,
+    filling: BackfillTools,
+    hearing: Hearing | None,
+    supervisor: Supervisor,
+    metrics: Metrics,
+) -> None:
+    """Compare what is heard of a broker with its candles."""
+    if hearing is not None and hearing.broker is not None:
+        start_reconciliation(settings, filling, hearing.session.engine, supervisor, metrics)
 
 
 def _start_identity(

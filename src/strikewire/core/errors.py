@@ -19,6 +19,9 @@
     │   └── NoPriceError              a contract is known, and what it is worth then is not
     ├── ConflictError                 true of the request, but not with what is already there
     │   ├── IdempotencyKeyBusyError   the first request with the key is still under way
+    │   ├── AccountHaltedError        the kill switch of a trading account stands
+    │   ├── AccountClosedError        nothing is done with a trading account any more
+    │   ├── LiveTradingOffError       real money, and this program or account may not
     │   └── DataDirectoryBusyError    another program owns the data directory
     ├── NotAuthenticatedError         nobody is asking
     │   └── CredentialRefusedError    somebody, with a credential that is no good
@@ -138,6 +141,18 @@ class ConflictError(StrikewireError):
 
 class IdempotencyKeyBusyError(ConflictError):
     code = "idempotency_key_busy"
+
+
+class AccountHaltedError(ConflictError):
+    code = "account_halted"
+
+
+class AccountClosedError(ConflictError):
+    code = "account_closed"
+
+
+class LiveTradingOffError(ConflictError):
+    code = "live_trading_off"
 
 
 class DataDirectoryBusyError(ConflictError):

@@ -7,6 +7,7 @@ money, charged or stored is whole paise.
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final, NewType
 
@@ -19,6 +20,8 @@ PIPS_PER_RUPEE: Final = 10_000
 PIPS_PER_PAISA: Final = 100
 
 _PIP: Final = Decimal(1)
+#: No more digits than a column of whole paise holds.
+_RUPEES: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,2})?")
 
 
 def to_pips(price: Decimal | float) -> Pips:
@@ -45,6 +48,19 @@ def round_to_paise(pips: Pips) -> Paise:
     whole, rest = divmod(pips, PIPS_PER_PAISA)
     is_up = 2 * rest > PIPS_PER_PAISA or (2 * rest == PIPS_PER_PAISA and whole % 2 == 1)
     return Paise(whole + is_up)
+
+
+def parse_paise(text: str) -> Paise:
+    """Read money as `format_paise` writes it; without its decimals, or with one of them, as well.
+
+    Raises
+    ------
+    ValueError : it is no amount of rupees in digits, or finer than a paisa.
+    """
+    if _RUPEES.fullmatch(text) is None:
+        msg = f"rupees with at most two decimals were wanted, as 1234.50, was {text!r}"
+        raise ValueError(msg)
+    return Paise(int(Decimal(text) * 100))
 
 
 def format_paise(paise: Paise) -> str:

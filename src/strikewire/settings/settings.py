@@ -30,6 +30,7 @@ from strikewire.live.recordings import RecordingConfig
 from strikewire.live.session import SessionConfig
 from strikewire.observability.logs import LogConfig
 from strikewire.resilience.failpoints import Failpoints
+from strikewire.settings.desk import DeskSettings
 from strikewire.settings.feeds import FeedSettings
 from strikewire.settings.identity import IdentitySettings
 from strikewire.settings.journals import JournalSettings
@@ -49,7 +50,9 @@ _DATABASE_SCHEMES: Final = ("postgresql", "postgresql+asyncpg", "postgresql+psyc
 _REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
 
-class Settings(FeedSettings, IdentitySettings, JournalSettings, KeySettings, MannersSettings):
+class Settings(
+    DeskSettings, FeedSettings, IdentitySettings, JournalSettings, KeySettings, MannersSettings
+):
     """Every setting there is. No secret has a default."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)

@@ -15,7 +15,9 @@ from strikewire.core.users import Role, User, UserId, UserOrigin
 from strikewire.store.database import ReadSession, WriteSession
 from strikewire.store.schema import UserRow
 
-_FOREIGN_KEY_VIOLATION: Final = "23503"
+#: What PostgreSQL says where a row is kept by a foreign key: foreign_key_violation, and of one that
+#: is `ON DELETE RESTRICT`, from version 18 on, restrict_violation.
+_KEPT: Final = frozenset({"23503", "23001"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ class UserStore:
         try:
             found = (await session.execute(statement)).one_or_none()
         except exc.IntegrityError as error:
-            if getattr(error.orig, "sqlstate", None) != _FOREIGN_KEY_VIOLATION:
+            if getattr(error.orig, "sqlstate", None) not in _KEPT:
                 raise
             msg = "a user that nothing belongs to was wanted; disable this one instead"
             raise ConflictError(msg, user_id=user_id) from error

@@ -24,6 +24,12 @@ def test_only_administrators_see_users_and_the_audit_log():
     assert reserved.isdisjoint(ROLE_SCOPES[Role.TRADER])
 
 
+def test_no_role_but_the_administrators_brings_real_money():
+    with_it = {role for role, scopes in ROLE_SCOPES.items() if Scope.ORDERS_LIVE in scopes}
+
+    assert with_it == {Role.ADMIN}
+
+
 def test_scopes_of_several_roles_add_up():
     assert collect_scopes([]) == frozenset()
     assert collect_scopes([Role.VIEWER, Role.TRADER]) == ROLE_SCOPES[Role.TRADER]

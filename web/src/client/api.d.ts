@@ -1862,7 +1862,7 @@ export interface components {
          * @description One thing that may be allowed. The values are what keys and tokens carry.
          * @enum {string}
          */
-        Scope: "instruments:read" | "bars:read" | "coverage:read" | "market-rules:read" | "market-rules:write" | "replay:read" | "replay:control" | "feed:read" | "feed:login" | "jobs:read" | "jobs:write" | "metrics:read" | "self:read" | "self:write" | "keys:read" | "keys:write" | "streams:open" | "users:read" | "users:write" | "audit:read";
+        Scope: "instruments:read" | "bars:read" | "coverage:read" | "market-rules:read" | "market-rules:write" | "replay:read" | "replay:control" | "feed:read" | "feed:login" | "jobs:read" | "jobs:write" | "accounts:read" | "accounts:write" | "orders:read" | "orders:place" | "orders:live" | "strategies:read" | "strategies:write" | "metrics:read" | "self:read" | "self:write" | "keys:read" | "keys:write" | "streams:open" | "users:read" | "users:write" | "audit:read";
         /**
          * SeekCommand
          * @description Go elsewhere, forward or backward.

@@ -1,0 +1,40 @@
+"""What trades, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strikewire.bootstrap.sealing import make_secret_box
+from strikewire.bootstrap.stores import make_audit_trail
+from strikewire.core.clock import Clock
+from strikewire.desk.accounts import TradingAccounts
+from strikewire.runtime import Desk
+from strikewire.settings import Settings
+from strikewire.store.database import Database
+from strikewire.store.desk_accounts import AccountStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeskTools:
+    """What the desk is built with.
+
+    Parameters
+    ----------
+    clock : the machine's time.
+    """
+
+    database: Database
+    clock: Clock
+
+
+def build_desk(settings: Settings, tools: DeskTools) -> Desk:
+    """Return what trades. It is built before a market is heard: some of it listens to that."""
+    accounts = TradingAccounts(
+        settings.to_trading_accounts(),
+        database=tools.database,
+        store=AccountStore(),
+        box=make_secret_box(settings),
+        trail=make_audit_trail(tools.database),
+        clock=tools.clock,
+    )
+    return Desk(accounts=accounts)
