@@ -266,9 +266,10 @@ async def test_strategy_goes_only_while_nothing_hangs_on_it(database, users, str
     store = StrategyStore()
     async with database.write() as session:
         await LedgerStore().add(session, [(make_entry(strategies[0], contracts[0]), NOTE)])
-        with pytest.raises(ConflictError, match="has entries, which stay; archive it instead"):
-            await store.delete(session, strategies[0].id)
         await store.delete(session, strategies[1].id)
+    with pytest.raises(ConflictError, match="entries or orders, which stay; archive it instead"):
+        async with database.write() as session:
+            await store.delete(session, strategies[0].id)
 
     async with database.read() as session:
         wanted = StrategyFilter(users[0].id, state=StrategyState.ANY)

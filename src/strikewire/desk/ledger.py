@@ -132,12 +132,12 @@ def compute_positions(
 ) -> list[Position]:
     """Return what a ledger holds of each instrument, closed ones too, by their first entries.
 
+    Oracle: tests/oracles/ledgers.py.
+
     Parameters
     ----------
     entries : of one strategy.
     now : where the market stands; None: after everything.
-
-    Oracle: tests/oracles/ledgers.py.
     """
     lots: dict[InstrumentId, OpenLots] = {}
     charges: dict[InstrumentId, int] = {}

@@ -29,6 +29,15 @@ _UNIQUE_VIOLATION: Final = "23505"
 _LOCK_KEY: Final = int.from_bytes(b"entries", "big")
 
 
+async def queue_entries(session: WriteSession) -> None:
+    """Come before whoever else writes entries, until this transaction ends.
+
+    So ids become visible in their order, and who follows `LedgerStore.load_after` misses none. It
+    comes late in a transaction, before the row of the audit log.
+    """
+    await session.execute(select(func.pg_advisory_xact_lock(_LOCK_KEY)))
+
+
 class LedgerStore:
     """The table `strategy_entries`. Holds nothing: every method works in the caller's transaction.
 
@@ -40,9 +49,7 @@ class LedgerStore:
     ) -> list[LedgerLine]:
         """Write entries into ledgers and return them as they stand there, in their order.
 
-        Ids become visible in their order: who follows `load_after` misses none. So whoever else
-        writes entries waits from here until this transaction ends, and this comes late in one, but
-        before the audit log's row.
+        Others who write entries wait, as `queue_entries` says.
 
         Raises
         ------
@@ -50,7 +57,7 @@ class LedgerStore:
         """
         if not lines:
             return []
-        await session.execute(select(func.pg_advisory_xact_lock(_LOCK_KEY)))
+        await queue_entries(session)
         values = [_list_columns(entry, note) for entry, note in lines]
         insert = pg_insert(StrategyEntryRow).returning(*_COLUMNS, sort_by_parameter_order=True)
         try:

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, delete, func, or_, select, update
+from sqlalchemy import Row, delete, exc, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from strikewire.core.errors import ConflictError, NotFoundError
@@ -18,7 +18,10 @@ from strikewire.core.orders import AccountId, StrategyId
 from strikewire.core.strategies import Strategy, StrategyTerms
 from strikewire.core.users import UserId
 from strikewire.store.database import ReadSession, WriteSession
-from strikewire.store.desk_schema import OrderRow, StrategyEntryRow, StrategyRow
+from strikewire.store.desk_schema import OrderRow, StrategyRow
+
+#: Of a foreign key: as any, and from PostgreSQL 18 on as one that restricts.
+_STILL_REFERRED_TO: Final = frozenset({"23503", "23001"})
 
 
 class StrategyState(StrEnum):
@@ -80,16 +83,18 @@ class StrategyStore:
     async def lock(
         self, session: WriteSession, strategy_id: StrategyId, *, owner: UserId | None
     ) -> Strategy:
-        """Return a strategy that nobody else changes, nor writes into the ledger of, until the end.
+        """Return a strategy that nobody else locks or changes before the transaction ends.
 
-        Who comes second waits, and then finds what the first one left.
+        Who comes second waits, and then finds what the first one left. What refers to it is
+        inserted meanwhile all the same: its orders are filled whatever its owner does.
 
         Raises
         ------
         NotFoundError : as `get`.
         """
-        query = select(*_COLUMNS).where(*_match(strategy_id, owner)).with_for_update()
-        return _get_one((await session.execute(query)).one_or_none(), strategy_id)
+        query = select(*_COLUMNS).where(*_match(strategy_id, owner))
+        row = (await session.execute(query.with_for_update(key_share=True))).one_or_none()
+        return _get_one(row, strategy_id)
 
     async def list_page(
         self,
@@ -153,19 +158,27 @@ class StrategyStore:
         """
         return await self._update(session, strategy, archived_at=at)
 
+    async def has_orders(
+        self, session: ReadSession | WriteSession, strategy_id: StrategyId
+    ) -> bool:
+        """Say whether an order was ever placed from a strategy."""
+        query = select(OrderRow.id).where(OrderRow.strategy_id == strategy_id).limit(1)
+        return (await session.execute(query)).first() is not None
+
     async def delete(self, session: WriteSession, strategy_id: StrategyId) -> None:
-        """Take a locked strategy away that nothing hangs on.
+        """Take a strategy away that nothing hangs on.
 
         Raises
         ------
         ConflictError : there are entries in its ledger, or orders of it.
         """
-        for row, what in ((StrategyEntryRow, "entries"), (OrderRow, "orders")):
-            query = select(row.id).where(row.strategy_id == strategy_id).limit(1)
-            if (await session.execute(query)).first() is not None:
-                msg = f"strategy {strategy_id} has {what}, which stay; archive it instead"
-                raise ConflictError(msg, strategy_id=strategy_id)
-        await session.execute(delete(StrategyRow).where(StrategyRow.id == strategy_id))
+        try:
+            await session.execute(delete(StrategyRow).where(StrategyRow.id == strategy_id))
+        except exc.IntegrityError as error:
+            if getattr(error.orig, "sqlstate", None) not in _STILL_REFERRED_TO:
+                raise
+            msg = f"strategy {strategy_id} has entries or orders, which stay; archive it instead"
+            raise ConflictError(msg, strategy_id=strategy_id) from error
 
     async def _update(self, session: WriteSession, strategy: Strategy, **columns: Any) -> Strategy:
         row = StrategyRow
