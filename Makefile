@@ -29,7 +29,7 @@ INSTALL := $(PIP) install --quiet --require-hashes --only-binary :all:
 PYTEST := $(BIN)/python -m pytest
 
 # Coverage cannot see inside a compiled kernel: these run a second time with the compiler off.
-KERNEL_TESTS := $(wildcard tests/unit/engine tests/unit/analytics tests/unit/feeds/kite/test_wire*.py)
+KERNEL_TESTS := $(wildcard tests/unit/engine tests/unit/analytics tests/unit/desk/test_m2m*.py tests/unit/feeds/kite/test_wire*.py)
 
 .PHONY: setup warm demo check test bench soak web lock clean
 .DELETE_ON_ERROR:
@@ -46,6 +46,7 @@ $(STAMP): requirements/test.txt pyproject.toml
 # Compiled kernels are kept beside their source; compiling them under coverage takes a minute.
 warm: $(STAMP)
 	@$(BIN)/python -m strikewire.engine.warm
+	@$(BIN)/python -m strikewire.desk.m2m.warm
 	@$(BIN)/python -m strikewire.feeds.kite.warm
 
 $(BENCH_STAMP): $(STAMP) requirements/bench.txt
