@@ -167,6 +167,7 @@ class StrategyEntry:
     moment : from which step of the market on it counts.
     charges : what it cost besides.
     order_id, fill_number : the fill that it is of; None of an entry by hand.
+    reverses_id : the entry that it takes back: of the same moment, so that neither ever was.
     """
 
     id: int | None
@@ -178,6 +179,7 @@ class StrategyEntry:
     charges: Paise
     order_id: OrderId | None = None
     fill_number: int | None = None
+    reverses_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,12 @@ class Books:
             return None
         return self._books[slot, :1].copy()
 
+    def find_since(self, slot: int, seq: int) -> npt.NDArray[np.void] | None:
+        """Return a slot's latest book if a tick behind a sequence number brought it, else None."""
+        if slot >= len(self._books) or self._order[slot, _LATEST, _SEQ] <= seq:
+            return None
+        return self._books[slot, :1].copy()
+
     def read(
         self, slots: npt.NDArray[np.int32], before_ns: int | None = None
     ) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:

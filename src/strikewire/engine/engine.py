@@ -93,6 +93,7 @@ class Engine:
         self._used = 0
         self._seq = 0
         self._last_seq = 0
+        self._before_seq = 0
         self._allocate(make_state(slots=_INITIAL_SLOTS, recent_minutes=self._recent_minutes, ids=1))
         self._books = Books()
 
@@ -209,6 +210,7 @@ class Engine:
         ticks = np.require(batch.ticks, requirements=("C", "A", "W"))
         state = self._state
         self._seq += 1
+        self._before_seq = self._last_seq
         if len(ticks):
             self._last_seq = max(self._last_seq, int(ticks["seq"].max()))
         room = state.recent.size + len(ticks)
@@ -326,6 +328,11 @@ class Engine:
         slot = self._find_slot(instrument_id)
         return None if slot is None else self._books.find(slot)
 
+    def find_new_book(self, instrument_id: InstrumentId) -> npt.NDArray[np.void] | None:
+        """Return the book that the last batch brought, DEPTH_DTYPE (1,); None where it did not."""
+        slot = self._find_slot(instrument_id)
+        return None if slot is None else self._books.find_since(slot, self._before_seq)
+
     @property
     def closed_until_ns(self) -> int:
         """The end of the last minute that is closed: every bar before it has been published."""
@@ -402,7 +409,7 @@ class Engine:
         # The snapshot may have been written under other rules, or in another year.
         self._rebind_sessions()
         self._seq = unpacked.seq
-        self._last_seq = unpacked.last_seq
+        self._before_seq = self._last_seq = unpacked.last_seq
 
 
 def _make_columns(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -42,6 +42,30 @@ class EngineState(Protocol):
 
     def snapshot(self) -> bytes:
         """Return the whole state at `last_seq`."""
+        ...
+
+
+class Settling(Protocol):
+    """A sink that makes something of the steps which is stored apart from the bars.
+
+    A checkpoint says that the steps before it will not come again. So it is written when what
+    such sinks made of them is stored, and not before.
+    """
+
+    def settle(self) -> Callable[[], Awaitable[None]]:
+        """Note what was made of the steps so far; return what waits until that is stored.
+
+        Called between two steps. Several are called before any is waited for: they note the same
+        step. They are waited for one after the other, in the order they were named.
+        """
+        ...
+
+    async def wait_for_room(self) -> None:
+        """Wait while too much is waiting to be stored: no step is made meanwhile."""
+        ...
+
+    def release(self) -> None:
+        """Hold nobody any more: the session is told to end."""
         ...
 
 
@@ -108,6 +132,7 @@ class Recorder:
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._is_holding = True
+        self._settling: list[Settling] = []
         self._result = LogResult(MergeResult(inserted=0, updated=0, unchanged=0), chain_rows=0)
 
     def begin(self, *, log: BarLog, flush_journal: Callable[[], object]) -> None:
@@ -122,6 +147,10 @@ class Recorder:
             raise ConflictError(msg)
         self._bar_log = log
         self._flush_journal = flush_journal
+
+    def settle_with(self, settling: Settling) -> None:
+        """Let no checkpoint be ahead of what a sink has stored."""
+        self._settling.append(settling)
 
     # -- the sink -------------------------------------------------------------------------------
 
@@ -177,16 +206,22 @@ class Recorder:
     async def wait_for_room(self) -> None:
         """Wait while too many bars are waiting: the policy of this queue is to hold its feed."""
         await self._has_room.wait()
+        for each in self._settling:
+            await each.wait_for_room()
 
     async def make_room(self) -> None:
         """Commit if too many bars are waiting: for whoever publishes while nobody runs `run`."""
         if not self._has_room.is_set():
             await self.commit()
+        for each in self._settling:
+            await each.wait_for_room()
 
     def release(self) -> None:
         """Hold nobody any more: the session is told to end, whether there is room or not."""
         self._is_holding = False
         self._has_room.set()
+        for each in self._settling:
+            each.release()
 
     # -- the task -------------------------------------------------------------------------------
 
@@ -233,6 +268,10 @@ class Recorder:
                 is_complete=is_complete,
                 engine_state=self._engine.snapshot(),
             )
+            # Now, before anybody else has the turn: of the very steps that the state is of.
+            settled = [each.settle() for each in self._settling]
+            for wait in settled:
+                await wait()
             entry = LogEntry(fresh, minutes, gaps)
             while True:
                 try:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from strikewire.core.errors import InvalidInputError
+from strikewire.reference.charge_terms import check_charges
 from strikewire.reference.contract_terms import check_terms
 
 _MINUTES_PER_DAY: Final = 24 * 60
@@ -34,6 +35,8 @@ class RuleKind(StrEnum):
     STRIKE_STEP = "strike_step"
     #: The weekday on which contracts end, by underlying.
     EXPIRY = "expiry"
+    #: What trades are charged, by class and item.
+    CHARGES = "charges"
 
 
 #: Kinds that make the calendar; the others are looked up.
@@ -41,8 +44,11 @@ CALENDAR_KINDS: Final = frozenset({RuleKind.SESSION, RuleKind.HOLIDAY, RuleKind.
 #: Kinds whose value names underlyings or classes: of two rows of the same day each keeps what the
 #: later one does not name.
 NAMED_KINDS: Final = frozenset(
-    {RuleKind.LOT_SIZE, RuleKind.TICK_SIZE, RuleKind.STRIKE_STEP, RuleKind.EXPIRY}
-)
+    {
+        RuleKind.LOT_SIZE, RuleKind.TICK_SIZE, RuleKind.STRIKE_STEP, RuleKind.EXPIRY,
+        RuleKind.CHARGES,
+    }
+)  # fmt: skip
 _HOURS_KINDS: Final = frozenset({RuleKind.SESSION, RuleKind.SPECIAL, RuleKind.CLOSING_AUCTION})
 _ONE_DAY_KINDS: Final = frozenset({RuleKind.HOLIDAY, RuleKind.SPECIAL})
 _PARTS: Final = ("morning", "evening")
@@ -156,7 +162,9 @@ def _find_problem(row: MarketRule) -> str | None:
             return f"weekdays must be of 1 to 7, were {row.value['weekdays']}"
     if row.kind == RuleKind.HOLIDAY and row.value.get("part", _PARTS[0]) not in _PARTS:
         return f"part must be morning or evening, was {row.value['part']!r}"
-    if row.kind in NAMED_KINDS:
+    if row.kind == RuleKind.CHARGES:
+        check_charges(row.value)
+    elif row.kind in NAMED_KINDS:
         check_terms(row.kind, row.value)
     return None
 

@@ -7,7 +7,7 @@ one more row, and takes effect without a deployment.
 
 Three kinds make the calendar: `special` (a day of its own, such as Muhurat) beats `holiday` beats
 `session` (the week). The others are looked up: lot sizes, tick sizes, strike steps, expiry
-weekdays, closing auctions.
+weekdays, closing auctions, charges.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from datetime import date
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from strikewire.core.charges import ChargeItem, ChargeRates, Levy, TradeClass
 from strikewire.core.errors import NotFoundError
+from strikewire.reference.charge_terms import find_levy
 from strikewire.reference.contract_terms import (
     ANY_UNDERLYING,
     ExpiryRule,
@@ -253,14 +255,42 @@ class MarketRules:
             if name in row.value
         ]
 
+    # -- costs ----------------------------------------------------------------------------------
+
+    def charge_rates(
+        self, venue: str, trade_class: TradeClass, underlying: str | None, day: date
+    ) -> ChargeRates:
+        """Return what trades of a class are charged on a day, item by item.
+
+        Parameters
+        ----------
+        underlying : its plain name; None of what has none.
+
+        Raises
+        ------
+        NotFoundError : no row says it of some item; what is free of it has a row with 0.
+        """
+        values = [row.value for row in self._iterate_held(venue, RuleKind.CHARGES, day)]
+        rates: dict[ChargeItem, Levy] = {}
+        for item in ChargeItem:
+            levy = find_levy(values, item, trade_class, underlying)
+            if levy is None:
+                name = f"{trade_class}.{item}"
+                raise _miss_row(venue, RuleKind.CHARGES, name, day)
+            rates[item] = levy
+        return rates
+
+    def _iterate_held(self, venue: str, kind: RuleKind, day: date) -> Iterator[MarketRule]:
+        """Go through the rows of a kind that hold on a day, the one that began last first."""
+        return (row for row in reversed(self._rows.get((venue, kind), ())) if row.holds_on(day))
+
     def _get_named(self, venue: str, kind: RuleKind, name: str, day: date) -> Any:
         names = (name,) if kind != RuleKind.EXPIRY else (name, ANY_UNDERLYING)
         for wanted in names:
-            for row in reversed(self._rows.get((venue, kind), ())):
-                if row.holds_on(day) and wanted in row.value:
+            for row in self._iterate_held(venue, kind, day):
+                if wanted in row.value:
                     return row.value[wanted]
-        msg = f"no {kind} of {name} on {venue} is known for {day}"
-        raise NotFoundError(msg, venue=venue, kind=kind.value, name=name, day=day.isoformat())
+        raise _miss_row(venue, kind, name, day)
 
     def _sessions(self, venue: str) -> list[MarketRule]:
         rows = self._rows.get((venue, RuleKind.SESSION))
@@ -268,6 +298,11 @@ class MarketRules:
             msg = f"no market rules for venue {venue!r}; known are {', '.join(self.venues)}"
             raise NotFoundError(msg, venue=venue)
         return rows
+
+
+def _miss_row(venue: str, kind: RuleKind, name: str, day: date) -> NotFoundError:
+    msg = f"no {kind} of {name} on {venue} is known for {day}"
+    return NotFoundError(msg, venue=venue, kind=kind.value, name=name, day=day.isoformat())
 
 
 def _key(row: MarketRule) -> tuple[str, str, date]:

@@ -31,6 +31,7 @@ from strikewire.core.orders import (
 )
 from strikewire.core.users import UserId
 from strikewire.store.database import ReadSession, WriteSession
+from strikewire.store.desk_ledgers import queue_entries
 from strikewire.store.desk_order_rows import (
     ORDER_COLUMNS,
     encode_progress,
@@ -209,6 +210,7 @@ class OrderStore:
             _encode_entry(order, new) for order, new in fills if order.strategy_id is not None
         ]
         if entries:
+            await queue_entries(session)
             await session.execute(pg_insert(StrategyEntryRow).on_conflict_do_nothing(), entries)
 
     async def _save_order(self, session: WriteSession, order: Order) -> None:
