@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from strikewire.core.errors import InvalidInputError
 from strikewire.reference.charge_terms import check_charges
 from strikewire.reference.contract_terms import check_terms
+from strikewire.reference.margin_rules import check_margin
 
 _MINUTES_PER_DAY: Final = 24 * 60
 
@@ -37,6 +38,8 @@ class RuleKind(StrEnum):
     EXPIRY = "expiry"
     #: What trades are charged, by class and item.
     CHARGES = "charges"
+    #: By which terms margin is asked for, by underlying.
+    MARGIN = "margin"
 
 
 #: Kinds that make the calendar; the others are looked up.
@@ -46,7 +49,7 @@ CALENDAR_KINDS: Final = frozenset({RuleKind.SESSION, RuleKind.HOLIDAY, RuleKind.
 NAMED_KINDS: Final = frozenset(
     {
         RuleKind.LOT_SIZE, RuleKind.TICK_SIZE, RuleKind.STRIKE_STEP, RuleKind.EXPIRY,
-        RuleKind.CHARGES,
+        RuleKind.CHARGES, RuleKind.MARGIN,
     }
 )  # fmt: skip
 _HOURS_KINDS: Final = frozenset({RuleKind.SESSION, RuleKind.SPECIAL, RuleKind.CLOSING_AUCTION})
@@ -164,6 +167,8 @@ def _find_problem(row: MarketRule) -> str | None:
         return f"part must be morning or evening, was {row.value['part']!r}"
     if row.kind == RuleKind.CHARGES:
         check_charges(row.value)
+    elif row.kind == RuleKind.MARGIN:
+        check_margin(row.value)
     elif row.kind in NAMED_KINDS:
         check_terms(row.kind, row.value)
     return None

@@ -7,7 +7,7 @@ one more row, and takes effect without a deployment.
 
 Three kinds make the calendar: `special` (a day of its own, such as Muhurat) beats `holiday` beats
 `session` (the week). The others are looked up: lot sizes, tick sizes, strike steps, expiry
-weekdays, closing auctions, charges.
+weekdays, closing auctions, charges, margin.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from strikewire.core.charges import ChargeItem, ChargeRates, Levy, TradeClass
 from strikewire.core.errors import NotFoundError
+from strikewire.core.margin import MarginTerms
 from strikewire.reference.charge_terms import find_levy
 from strikewire.reference.contract_terms import (
     ANY_UNDERLYING,
@@ -29,6 +30,7 @@ from strikewire.reference.contract_terms import (
     read_lot,
     read_step,
 )
+from strikewire.reference.margin_rules import CASH_PCT, find_term, read_terms
 from strikewire.reference.market_rule import (
     CALENDAR_KINDS,
     NAMED_KINDS,
@@ -279,6 +281,33 @@ class MarketRules:
                 raise _miss_row(venue, RuleKind.CHARGES, name, day)
             rates[item] = levy
         return rates
+
+    def margin_terms(self, venue: str, underlying: str, day: date) -> MarginTerms:
+        """Return by which terms margin on futures and options is asked for on a day.
+
+        Raises
+        ------
+        NotFoundError : no row says one of them.
+        """
+        values = [row.value for row in self._iterate_held(venue, RuleKind.MARGIN, day)]
+        try:
+            return read_terms(values, underlying)
+        except KeyError as error:
+            name = f"{underlying}.{error.args[0]}"
+            raise _miss_row(venue, RuleKind.MARGIN, name, day) from error
+
+    def cash_margin(self, venue: str, trade_class: TradeClass, day: date) -> float:
+        """Return which part of a share's price has to be there for it, a fraction.
+
+        Raises
+        ------
+        NotFoundError : no row says.
+        """
+        values = [row.value for row in self._iterate_held(venue, RuleKind.MARGIN, day)]
+        found = find_term(values, [trade_class], CASH_PCT)
+        if found is None:
+            raise _miss_row(venue, RuleKind.MARGIN, f"{trade_class}.{CASH_PCT}", day)
+        return float(found) / 100.0
 
     def _iterate_held(self, venue: str, kind: RuleKind, day: date) -> Iterator[MarketRule]:
         """Go through the rows of a kind that hold on a day, the one that began last first."""
