@@ -12,6 +12,7 @@ from strikewire.auth.people import People
 from strikewire.auth.stream_tickets import StreamTickets
 from strikewire.core.clock import Clock
 from strikewire.desk.accounts import TradingAccounts
+from strikewire.desk.kill_switch import KillSwitch
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.backfill_desk import BackfillDesk
@@ -61,9 +62,11 @@ class Desk:
     Parameters
     ----------
     accounts : everybody's, with a broker or on paper.
+    kill_switch : halts them.
     """
 
     accounts: TradingAccounts
+    kill_switch: KillSwitch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

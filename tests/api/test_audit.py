@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import uuid
 from dataclasses import dataclass
 
 import httpx
@@ -151,6 +152,42 @@ async def cancel_job(stage):
     return await stage.admin.post(f"{location}/cancel")
 
 
+async def create_account(stage, **given):
+    body = {"name": uuid.uuid4().hex, **given}
+    return await stage.admin.post("/api/v1/accounts", json=body)
+
+
+async def create_broker_account(stage):
+    # What it brings is a canary, and the row must not have it.
+    credentials = {"api_key": CANARY, "api_secret": CANARY}
+    return await create_account(stage, broker="kite", credentials=credentials)
+
+
+async def change_account(stage):
+    location = (await create_broker_account(stage)).headers["location"]
+    body = {"name": uuid.uuid4().hex, "credentials": {"api_key": CANARY, "api_secret": CANARY}}
+    return await stage.admin.patch(location, json=body)
+
+
+async def close_account(stage):
+    location = (await create_account(stage)).headers["location"]
+    return await stage.admin.post(f"{location}/close")
+
+
+async def halt_account(stage):
+    location = (await create_account(stage)).headers["location"]
+    return await stage.admin.post(f"{location}/halt", json={"reason": "a test"})
+
+
+async def resume_account(stage):
+    location = (await create_account(stage)).headers["location"]
+    return await stage.admin.post(f"{location}/resume")
+
+
+async def halt_accounts(stage):
+    return await stage.admin.post("/api/v1/kill-switch", json={"reason": "a test"})
+
+
 #: A request that succeeds, for every route that changes something.
 ATTEMPTS = {
     ("PUT", RULES): put_rule,
@@ -169,6 +206,12 @@ ATTEMPTS = {
     ("POST", "/api/v1/keys"): create_key,
     ("PATCH", "/api/v1/keys/{key_id}"): change_key,
     ("DELETE", "/api/v1/keys/{key_id}"): revoke_key,
+    ("POST", "/api/v1/accounts"): create_broker_account,
+    ("POST", "/api/v1/kill-switch"): halt_accounts,
+    ("PATCH", "/api/v1/accounts/{account_id}"): change_account,
+    ("POST", "/api/v1/accounts/{account_id}/close"): close_account,
+    ("POST", "/api/v1/accounts/{account_id}/halt"): halt_account,
+    ("POST", "/api/v1/accounts/{account_id}/resume"): resume_account,
     ("POST", "/api/v1/backfills"): create_backfill,
     ("POST", "/api/v1/jobs/{job_id}/cancel"): cancel_job,
     ("POST", "/api/v1/feed/login"): log_in_with_broker,

@@ -56,6 +56,15 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
         "/api/v1/keys", json={"name": "a test", "user_id": users["asha"].id}, headers=admin
     )
     assert key.status_code == 201, key.text
+
+    async def make_account(name: str) -> int:
+        made = await service.client.post(
+            "/api/v1/accounts", json={"name": name, "user_id": users["asha"].id}, headers=admin
+        )
+        assert made.status_code == 201, made.text
+        return made.json()["id"]
+
+    of_account = {"path": {"account_id": await make_account("a test")}}
     async with service.runtime.database.write() as session:
         job = await JobStore().add(session, "backfill", {}, [], requested_by="a test")
     rule = {"venue": "NFO", "kind": "lot_size", "valid_from": "2030-01-01"}
@@ -73,6 +82,14 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
             if path.startswith("/api/v1/fo/")
             for each in operations["get"]["parameters"]
             if each["required"]
+        },
+        "POST /api/v1/accounts": {"body": {"name": "another", "user_id": users["asha"].id}},
+        "GET /api/v1/accounts/{account_id}": of_account,
+        "PATCH /api/v1/accounts/{account_id}": of_account | {"body": {"limits": {}}},
+        "POST /api/v1/accounts/{account_id}/halt": of_account | {"body": {"reason": "a test"}},
+        "POST /api/v1/accounts/{account_id}/resume": of_account,
+        "POST /api/v1/accounts/{account_id}/close": {
+            "path": {"account_id": await make_account("closed")}
         },
         "POST /api/v1/strategies/analysis": {"body": {"legs": [HELD], "grid": {}}},
         "POST /api/v1/strategies/templates/{name}": {

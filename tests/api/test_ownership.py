@@ -72,8 +72,25 @@ KEY = Owned(make_key, "nosuchkey123", "/api/v1/keys", {"PATCH": {"name": "mine n
 SESSION = Owned(find_session, str(uuid.UUID(int=7)), "/api/v1/auth/sessions", {})
 USER = Reserved("2000000")
 
+
+async def make_account(client):
+    answer = await client.post("/api/v1/accounts", json={"name": uuid.uuid4().hex})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def own_account(**bodies):
+    return Owned(make_account, "2000000", "/api/v1/accounts?include_closed=true", bodies)
+
+
+ACCOUNT = own_account(PATCH={"limits": {"max_open_quantity": 50}})
+
 #: Whose object each path parameter names.
 OWNERSHIP = {
+    ("/api/v1/accounts/{account_id}", "account_id"): ACCOUNT,
+    ("/api/v1/accounts/{account_id}/close", "account_id"): ACCOUNT,
+    ("/api/v1/accounts/{account_id}/halt", "account_id"): own_account(POST={"reason": "a test"}),
+    ("/api/v1/accounts/{account_id}/resume", "account_id"): ACCOUNT,
     ("/api/v1/auth/sessions/{session_id}", "session_id"): SESSION,
     ("/api/v1/instruments/{symbol}", "symbol"): SHARED,
     ("/api/v1/jobs/{job_id}", "job_id"): SHARED,

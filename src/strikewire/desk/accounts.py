@@ -221,10 +221,10 @@ class TradingAccounts:
         async with self._database.write() as session:
             before = await self._lock(session, account_id, find_reach(principal))
             _require_open(before)
-            living = await self._store.count_living_orders(session, before.id)
+            living = await self._store.find_living_orders(session, [before.id])
             if living:
-                msg = f"an account without open orders was wanted, found {living} of them"
-                raise ConflictError(msg, account_id=before.id, open_orders=living)
+                msg = f"an account without open orders was wanted, found {len(living)} of them"
+                raise ConflictError(msg, account_id=before.id, open_orders=len(living))
             changes = {"closed_at": to_datetime(self._now_ns()), "is_live": False}
             after = await self._store.change(session, before, changes)
             event = AuditEvent(

@@ -28,6 +28,23 @@ def find_listed_reach(principal: Principal, user_id: UserId | None) -> Reach:
     return Reach(user_id)
 
 
+def find_halted_reach(principal: Principal, user_id: UserId | None, *, is_everybody: bool) -> Reach:
+    """Return whose accounts are halted together: one's own, another user's, or all there are.
+
+    Raises
+    ------
+    NotPermittedError : others' are asked for by somebody who does not keep the users.
+    InvalidInputError : everybody's, and one user's.
+    """
+    if not is_everybody:
+        return find_listed_reach(principal, user_id)
+    if user_id is not None:
+        msg = "either a user_id or everybody was wanted, found both"
+        raise InvalidInputError(msg)
+    _require_keeper(principal)
+    return Reach(is_everybody=True)
+
+
 def find_owner(principal: Principal, user_id: UserId | None) -> UserId:
     """Return whose something new is: one's own, or another user's.
 

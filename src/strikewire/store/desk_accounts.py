@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +14,7 @@ from strikewire.core.accounts import Account, Broker, Reach
 from strikewire.core.errors import ConflictError, NotFoundError
 from strikewire.core.instants import from_datetime, to_datetime
 from strikewire.core.money import Paise
-from strikewire.core.orders import AccountId, OrderState
+from strikewire.core.orders import AccountId, OrderId, OrderState
 from strikewire.core.sealed import SealedBytes, SealedPlace
 from strikewire.core.users import UserId
 from strikewire.store.database import ReadSession, WriteSession
@@ -146,14 +146,20 @@ class AccountStore:
         statement = update(AccountRow).where(AccountRow.id == account.id).values(**changes)
         return _make_account((await session.execute(statement.returning(*_COLUMNS))).one())
 
-    async def count_living_orders(
-        self, session: ReadSession | WriteSession, account_id: AccountId
-    ) -> int:
-        """Return how many of an account's orders can still become something else."""
-        query = select(func.count()).where(
-            OrderRow.account_id == account_id, OrderRow.state.in_(_LIVING)
+    async def lock_open(self, session: WriteSession, reach: Reach) -> list[Account]:
+        """Return accounts that are not closed, locked as by `get`, by their ids."""
+        query = select(*_COLUMNS).where(is_reached(reach), AccountRow.closed_at.is_(None))
+        locked = query.order_by(AccountRow.id).with_for_update(key_share=True)
+        return [_make_account(row) for row in await session.execute(locked)]
+
+    async def find_living_orders(
+        self, session: ReadSession | WriteSession, account_ids: Iterable[AccountId]
+    ) -> list[OrderId]:
+        """Return the orders of accounts that can still become something else."""
+        query = select(OrderRow.id).where(
+            OrderRow.account_id.in_(sorted(account_ids)), OrderRow.state.in_(_LIVING)
         )
-        return (await session.execute(query)).scalar_one()
+        return [OrderId(each) for each in (await session.execute(query)).scalars()]
 
 
 def is_reached(reach: Reach) -> ColumnElement[bool]:
