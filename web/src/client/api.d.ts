@@ -1842,7 +1842,7 @@ export interface components {
          * @description What a row is about. Rows of other kinds are kept, and read by nobody here.
          * @enum {string}
          */
-        RuleKind: "session" | "holiday" | "special" | "closing_auction" | "lot_size" | "tick_size" | "strike_step" | "expiry";
+        RuleKind: "session" | "holiday" | "special" | "closing_auction" | "lot_size" | "tick_size" | "strike_step" | "expiry" | "charges" | "margin";
         /**
          * RulePage
          * @description Some of the rows, and how many there are.
