@@ -50,11 +50,13 @@ class Books:
             return None
         return self._books[slot, :1].copy()
 
+    def find_seq(self, slot: int) -> int:
+        """Return which tick brought a slot's latest book, by its number; 0 where there is none."""
+        return int(self._order[slot, _LATEST, _SEQ]) if slot < len(self._books) else 0
+
     def find_since(self, slot: int, seq: int) -> npt.NDArray[np.void] | None:
         """Return a slot's latest book if a tick behind a sequence number brought it, else None."""
-        if slot >= len(self._books) or self._order[slot, _LATEST, _SEQ] <= seq:
-            return None
-        return self._books[slot, :1].copy()
+        return self.find(slot) if self.find_seq(slot) > seq else None
 
     def read(
         self, slots: npt.NDArray[np.int32], before_ns: int | None = None

@@ -333,6 +333,11 @@ class Engine:
         slot = self._find_slot(instrument_id)
         return None if slot is None else self._books.find_since(slot, self._before_seq)
 
+    def find_book_seq(self, instrument_id: InstrumentId) -> int:
+        """Return the number of the tick that brought the latest book; 0 where there is none."""
+        slot = self._find_slot(instrument_id)
+        return 0 if slot is None else self._books.find_seq(slot)
+
     @property
     def closed_until_ns(self) -> int:
         """The end of the last minute that is closed: every bar before it has been published."""

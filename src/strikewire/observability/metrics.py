@@ -118,6 +118,12 @@ JOURNALS_DROPPED: Final = SampledFamily(
 RECORDER_QUEUE: Final = SampledFamily(
     "strikewire_recorder_queue_bars", "Closed bars waiting to be committed.", "gauge"
 )
+ORDER_QUEUE: Final = SampledFamily(
+    "strikewire_order_queue_reports", "Reports of brokers waiting to be committed.", "gauge"
+)
+PAPER_ORDERS: Final = SampledFamily(
+    "strikewire_paper_orders", "Orders that wait at the paper broker.", "gauge"
+)
 CHAIN_ROWS: Final = SampledFamily(
     "strikewire_chain_rows", "Rows of chains, futures and books committed.", "counter"
 )
@@ -334,7 +340,9 @@ class Metrics:
     `requests` counts by method, route template and status; `request_seconds` times by method and
     route template; `credentials_refused` counts by reason, `rate_limited` refusals by limit,
     `sockets_refused` by error code; `recorder_flush_seconds` is one commit of bars and checkpoint;
-    `chain_refresh_seconds` is one valuation of all chains that moved and are wanted.
+    `chain_refresh_seconds` is one valuation of all chains that moved and are wanted;
+    `order_commit_seconds` is one commit of what became of orders, `order_steps` counts that by the
+    state it led to.
     """
 
     registry: CollectorRegistry
@@ -347,6 +355,9 @@ class Metrics:
     recorder_flush_seconds: Histogram
     chain_refresh_seconds: Histogram
     chains_refreshed: Counter
+    order_commit_seconds: Histogram
+    order_steps: Counter
+    order_fills: Counter
 
     def sample(self, family: SampledFamily, read: Callable[[], Iterable[Sample]]) -> None:
         """Show a family, asking `read` for its samples at each scrape.
@@ -447,5 +458,20 @@ def build_metrics(*, version: str) -> Metrics:
             "strikewire_chains_refreshed",
             "Chains valued because they moved and somebody wants them.",
             registry=registry,
+        ),
+        order_commit_seconds=Histogram(
+            "strikewire_order_commit_seconds",
+            "Seconds one commit of what became of orders took.",
+            buckets=_FLUSH_BUCKETS_S,
+            registry=registry,
+        ),
+        order_steps=Counter(
+            "strikewire_order_steps",
+            "Changes of orders that were committed, by the state they led to.",
+            ["state"],
+            registry=registry,
+        ),
+        order_fills=Counter(
+            "strikewire_order_fills", "Fills that were committed.", registry=registry
         ),
     )

@@ -17,6 +17,9 @@ from strikewire.core.errors import SettingsError
 FAILPOINTS: Final = (
     "session.journaled",
     "session.applied",
+    "desk.filled",
+    "desk.written",
+    "desk.committed",
     "session.deaf",
     "recorder.begun",
     "recorder.written",
