@@ -86,6 +86,8 @@ class OrderDesk:
         self._metrics = metrics
         self._broker: Broker | None = None
         self._instruments: dict[InstrumentId, Instrument] = {}
+        # Orders that another program's desk has taken.
+        self._foreign: set[OrderId] = set()
         self._queue: deque[BrokerReport] = deque()
         self._reported = self._committed = 0
         self._moved = asyncio.Condition()
@@ -268,8 +270,10 @@ class OrderDesk:
         update = report.update
         order = known[update.order_id]
         if report.is_taken and order.progress.state is not OrderState.PENDING:
-            # Another program's desk was first: what we did with it was never so.
+            # What we did with it, and what we still report of it, was never so.
+            self._foreign.add(order.id)
             self._bound.forget(order.id)
+        if order.id in self._foreign:
             return None
         is_over = order.progress.state.is_final
         progress = advance(order.progress, update)
