@@ -6,6 +6,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from strikewire.desk.brokers.paper import PaperBroker
+from strikewire.desk.order_desk import OrderDesk
 from strikewire.feeds.kite.feed import KiteFeed
 from strikewire.feeds.kite.socket import SocketState
 from strikewire.live.database_watch import DatabaseWatch
@@ -119,6 +121,12 @@ def show_session_metrics(metrics: Metrics, session: Session) -> None:
     metrics.sample_value(catalogue.RECORDER_QUEUE, lambda: session.recorder.pending_bars)
     metrics.sample_value(catalogue.CHAIN_ROWS, lambda: session.recorder.chain_rows)
     metrics.sample_value(catalogue.JOURNAL_BYTES, session.measure_journal)
+
+
+def show_desk_metrics(metrics: Metrics, desk: OrderDesk, broker: PaperBroker) -> None:
+    """Bind what the order desk and its broker hold."""
+    metrics.sample_value(catalogue.ORDER_QUEUE, lambda: desk.pending_count)
+    metrics.sample_value(catalogue.PAPER_ORDERS, lambda: broker.waiting_count)
 
 
 def show_feed_metrics(metrics: Metrics, feed: KiteFeed) -> None:

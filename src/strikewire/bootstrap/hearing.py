@@ -65,7 +65,7 @@ class Hearing:
     ----------
     market : how it is, for whoever asks.
     resume : takes up the recording where it is.
-    run : follows it until it ends, or `stop` is called.
+    run : follows it until it ends, or `stop` is called; says whether there is no more of it.
     replay : None unless a replay runs.
     broker : None unless the broker is heard.
     """
@@ -73,7 +73,7 @@ class Hearing:
     session: Session
     market: HeardMarket
     resume: Callable[[], Awaitable[object]]
-    run: Callable[[], Awaitable[object]]
+    run: Callable[[], Awaitable[bool]]
     stop: Callable[[], Awaitable[None]]
     replay: ReplayFeed | None = None
     broker: BrokerSession | None = None
@@ -111,11 +111,12 @@ async def prepare_played(
     tools.market_clock.follow(playing.feed.clock)
     is_simulated = isinstance(request, SimulationRequest)
 
-    async def run() -> None:
-        await session.run()
+    async def run() -> bool:
+        is_complete = await session.run()
         # After a replay the market's time is the machine's again. One that fails has not ended: its
         # time stands still.
         tools.market_clock.leave()
+        return is_complete
 
     return Hearing(
         session=session,

@@ -141,6 +141,12 @@ async def prepare_live(settings: Settings, broker: BrokerParts, tools: HearingTo
         ),
     )
     tools.supervisor.start(_FEED, feed.run)
+
+    async def run() -> bool:
+        await following.run()
+        # There is always another day.
+        return False
+
     return Hearing(
         session=session,
         market=LiveMarket(
@@ -150,7 +156,7 @@ async def prepare_live(settings: Settings, broker: BrokerParts, tools: HearingTo
             find_task=find_session_task(tools.supervisor),
         ),
         resume=following.resume,
-        run=following.run,
+        run=run,
         stop=following.stop,
         broker=following,
     )

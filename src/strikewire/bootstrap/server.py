@@ -43,6 +43,7 @@ from strikewire.bootstrap.identity import IdentityParts, build_identity
 from strikewire.bootstrap.journals import start_journal_keeper
 from strikewire.bootstrap.keys import watch_credentials
 from strikewire.bootstrap.kite import LiveRequest, make_market_clock, prepare_live
+from strikewire.bootstrap.paper import PaperTools, build_paper, start_paper
 from strikewire.bootstrap.slots import start_slots
 from strikewire.bootstrap.stores import (
     DatabaseSite,
@@ -71,6 +72,7 @@ from strikewire.live.market_status import (
     LastHeard,
     MarketBoard,
     MarketBoardConfig,
+    MarketMode,
 )
 from strikewire.live.quotes import QuoteBoard
 from strikewire.live.session import Session
@@ -178,6 +180,11 @@ async def build_runtime(
             supervisor,
         )
         desk = build_desk(settings, DeskTools(database=database, clock=clock))
+        paper = build_paper(
+            settings,
+            PaperTools(database=database, rules=rules, metrics=metrics),
+            mode=_find_mode(hear),
+        )
         hearing = await _prepare(
             settings,
             hear,
@@ -190,7 +197,7 @@ async def build_runtime(
                     metrics=metrics,
                 ),
                 pages=pages,
-                sinks=(bar_streams, heard, board),
+                sinks=(bar_streams, heard, board, paper.broker),
                 heard=heard,
                 board=board,
                 market_clock=market_clock,
@@ -317,7 +324,7 @@ async def build_runtime(
         show_server_metrics(metrics, runtime, supervisor, watch)
         if hearing is not None:
             _look_after(hearing, runtime, supervisor)
-            await start_hearing(hearing, supervisor, stack)
+            await start_hearing(await start_paper(paper, hearing, supervisor), supervisor, stack)
         # Now that a session has its journal: one that is begun anew is nobody else's then.
         start_journal_keeper(settings, database, watch, supervisor, metrics)
         yield runtime
@@ -341,6 +348,14 @@ async def _prepare(
         hearing = await prepare_live(settings, broker, tools)
     start_board(hearing, tools)
     return hearing
+
+
+def _find_mode(hear: HearRequest | None) -> MarketMode:
+    if hear is None:
+        return MarketMode.NONE
+    if isinstance(hear, LiveRequest):
+        return MarketMode.LIVE
+    return MarketMode.REPLAY if isinstance(hear, ReplayRequest) else MarketMode.SIMULATED
 
 
 def _look_after(hearing: Hearing, runtime: Runtime, supervisor: Supervisor) -> None:

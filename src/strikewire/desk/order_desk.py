@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from strikewire.core.errors import DependencyError, JournalError
 from strikewire.core.instruments import Instrument, InstrumentId
@@ -22,6 +22,9 @@ from strikewire.store.desk_orders import OrderStep, OrderStore
 from strikewire.store.instruments import InstrumentStore
 
 _log: Final = get_logger("order desk")
+
+#: Told of changes of orders, in the order in which they were made.
+OnSteps: TypeAlias = Callable[[Sequence[OrderStep]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,6 @@ class OrderDesk:
     Parameters
     ----------
     mode : of the market that is heard: orders placed at another are not ours.
-    publish : tells of steps that are committed.
-    flush_journal : puts on disk what was heard, before what rests on it is committed.
     """
 
     def __init__(
@@ -74,15 +75,13 @@ class OrderDesk:
         config: OrderDeskConfig,
         mode: str,
         stores: DeskStores,
-        publish: Callable[[Sequence[OrderStep]], Awaitable[None]],
-        flush_journal: Callable[[], object],
         metrics: Metrics,
     ) -> None:
         self._config = config
         self._mode = mode
         self._stores = stores
-        self._publish = publish
-        self._flush_journal = flush_journal
+        self._listeners: list[OnSteps] = []
+        self._flush_journal: Callable[[], None] | None = None
         self._metrics = metrics
         self._broker: Broker | None = None
         self._instruments: dict[InstrumentId, Instrument] = {}
@@ -98,9 +97,19 @@ class OrderDesk:
         self._has_room.set()
         self._is_holding = True
 
-    def bind(self, broker: Broker) -> None:
-        """Name the broker, which reports here."""
+    def bind(self, broker: Broker, *, flush_journal: Callable[[], None]) -> None:
+        """Name the broker, which reports here.
+
+        Parameters
+        ----------
+        flush_journal : puts on disk what was heard, before what rests on it is committed.
+        """
         self._broker = broker
+        self._flush_journal = flush_journal
+
+    def listen(self, tell: OnSteps) -> None:
+        """Tell somebody of what became of orders, once it is committed."""
+        self._listeners.append(tell)
 
     @property
     def _bound(self) -> Broker:
@@ -242,7 +251,8 @@ class OrderDesk:
         """Commit what is reported, then tell of it. What is not committed stays in the queue."""
         started_s = time.perf_counter()
         reports = [self._queue[i] for i in range(min(len(self._queue), self._config.max_batch))]
-        self._flush_journal()
+        if self._flush_journal is not None:
+            self._flush_journal()
         async with self._stores.database.write() as session:
             known = await self._stores.orders.lock(
                 session, {report.update.order_id for report in reports}
@@ -263,7 +273,8 @@ class OrderDesk:
         for step in steps:
             self._metrics.order_steps.labels(step.order.progress.state.value).inc()
             self._metrics.order_fills.inc(len(step.fills))
-        await self._publish(steps)
+        for tell in self._listeners:
+            await tell(steps)
 
     def _make_step(self, known: dict[OrderId, Order], report: BrokerReport) -> OrderStep | None:
         """Return what a report does to an order as it is stored; None where it does nothing."""

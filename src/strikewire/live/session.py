@@ -101,6 +101,8 @@ class Session:
         self._config = config
         self._failpoints = config.failpoints
         self._is_stopping = False
+        # From the opening of a recording until its journal is closed.
+        self._has_journal = True
         self._last_commit: asyncio.Timeout | None = None
 
     @property
@@ -125,6 +127,16 @@ class Session:
     def measure_journal(self) -> int:
         """Return how many bytes the recording's journal has on disk."""
         return sum(file.stat().st_size for file in self._journal.directory.iterdir())
+
+    def flush_journal(self) -> None:
+        """Have on disk what was heard: something is about to be stored that rests on it.
+
+        Raises
+        ------
+        JournalError : the disk is full or refuses.
+        """
+        if self._has_journal:
+            self._journal.flush()
 
     def reload_calendars(self) -> None:
         """Take changed market rules over.
@@ -230,6 +242,7 @@ class Session:
         self._recorder.begin(log=log, flush_journal=journal.flush)
         self._feed = feed
         self._journal = journal
+        self._has_journal = True
         self._engine.clear()
         self._chains.clear()
         self._publish(self._engine.advance(0))
@@ -252,6 +265,7 @@ class Session:
             # Of tasks of ours: the first one that fails takes the others along.
             raise group.exceptions[0] from None
         finally:
+            self._has_journal = False
             # Nobody writes to it any more. Off the loop: it waits for the disk.
             await asyncio.to_thread(self._journal.close, complete=is_complete)
         return is_complete

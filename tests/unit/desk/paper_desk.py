@@ -85,8 +85,8 @@ class PaperDesk:
             market=market,
             charge=charge_ten,
             report=self.take,
-            fills=self.entries,
         )
+        self.broker.listen(self.entries)
         self.seq = 0
 
     def take(self, report):

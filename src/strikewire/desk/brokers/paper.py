@@ -73,7 +73,6 @@ class PaperBroker:
     ----------
     charge : says what fills cost.
     report : takes in what became of orders.
-    fills : is told of the fills of strategies.
     """
 
     def __init__(
@@ -83,17 +82,20 @@ class PaperBroker:
         market: PaperMarket,
         charge: Charge,
         report: ReportSink,
-        fills: FillSink,
     ) -> None:
         self._slippage = config.slippage
         self._failpoints = config.failpoints
         self._market = market
         self._charge = charge
         self._report = report
-        self._fills = fills
+        self._listeners: list[FillSink] = []
         self._orders = WaitingOrders()
         self._step = 0
         self._over: str | None = None
+
+    def listen(self, listener: FillSink) -> None:
+        """Tell somebody of the fills of strategies, in the step in which they are made."""
+        self._listeners.append(listener)
 
     @property
     def waiting_count(self) -> int:
@@ -313,21 +315,27 @@ class PaperBroker:
         )
         new = NewFill(fill, charges)
         waiting.fills.append(new)
-        if order.strategy_id is not None:
-            self._fills.on_fill(
-                StrategyEntry(
-                    id=None,
-                    strategy_id=order.strategy_id,
-                    instrument_id=terms.instrument_id,
-                    quantity=terms.side.sign * fill.quantity,
-                    price=fill.price,
-                    moment=fill.moment,
-                    charges=Paise(sum(charges.values())),
-                    order_id=order.id,
-                    fill_number=fill.number,
-                )
-            )
+        self._tell_of_fill(order, new)
         return new
+
+    def _tell_of_fill(self, order: Order, new: NewFill) -> None:
+        """Tell who marks strategies what will be the ledger's line."""
+        if order.strategy_id is None:
+            return
+        fill, terms = new.fill, order.terms
+        entry = StrategyEntry(
+            id=None,
+            strategy_id=order.strategy_id,
+            instrument_id=terms.instrument_id,
+            quantity=terms.side.sign * fill.quantity,
+            price=fill.price,
+            moment=fill.moment,
+            charges=Paise(sum(new.charges.values())),
+            order_id=order.id,
+            fill_number=fill.number,
+        )
+        for listener in self._listeners:
+            listener.on_fill(entry)
 
     def _compute_charges(self, waiting: WaitingOrder, trade: Trade) -> Mapping[str, Paise]:
         try:
@@ -339,8 +347,6 @@ class PaperBroker:
 
     def _find_refusal(self, order: Order, instrument: Instrument) -> str | None:
         """Return why an order can never be filled; None if it can."""
-        if self._market.has_expired(instrument):
-            return f"{instrument.symbol} had its last session, on {instrument.spec.expiry}"
         terms = order.terms
         trade = Trade(
             side=terms.side,
@@ -349,6 +355,8 @@ class PaperBroker:
             price=to_pips(instrument.spec.tick_size),
         )
         try:
+            if self._market.has_expired(instrument):
+                return f"{instrument.symbol} had its last session, on {instrument.spec.expiry}"
             self._charge(instrument, trade, self._market.now.as_of_ns)
         except (InvalidInputError, NotFoundError) as error:
             return str(error)
