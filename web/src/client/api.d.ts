@@ -449,6 +449,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/strategies/analysis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Analyse Strategy
+         * @description Analyse the legs of a strategy, and those of another beside it, as the market is or was.
+         *
+         *     Nothing is stored, and nothing is ordered.
+         */
+        post: operations["analyse_strategy_api_v1_strategies_analysis_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Templates
+         * @description List the strategies that have a name, and what they are made of.
+         */
+        get: operations["list_templates_api_v1_strategies_templates_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/templates/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Build Template
+         * @description Build a named strategy out of a chain, as it is or was: contracts, quantities, prices.
+         *
+         *     Nothing is stored. The legs are what `/api/v1/strategies/analysis` takes.
+         */
+        post: operations["build_template_api_v1_strategies_templates__name__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -521,6 +585,62 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AnalysisBody
+         * @description What was found out.
+         */
+        AnalysisBody: {
+            /** Underlying */
+            underlying: string;
+            /** Exchange */
+            exchange: string;
+            /**
+             * As Of
+             * @description RFC 3339.
+             */
+            as_of: string;
+            /** @description Null without an option. */
+            source: components["schemas"]["ChainSource"] | null;
+            /**
+             * Level
+             * @description The spot; where it is unknown the nearest forward.
+             */
+            level: number;
+            /**
+             * Spot Symbol
+             * @description Null where `level` is a forward.
+             */
+            spot_symbol: string | null;
+            /**
+             * Levels
+             * @description Of every curve.
+             */
+            levels: number[];
+            strategy: components["schemas"]["StrategyBody"];
+            against: components["schemas"]["StrategyBody"] | null;
+            difference: components["schemas"]["DifferenceBody"] | null;
+        };
+        /**
+         * AnalysisInput
+         * @description What is to be analysed.
+         */
+        AnalysisInput: {
+            /** Legs */
+            legs: components["schemas"]["LegInput"][];
+            /**
+             * Against
+             * @description Another strategy on the same underlying, to compare with.
+             */
+            against?: components["schemas"]["LegInput"][] | null;
+            /**
+             * As Of
+             * @description As it was then; RFC 3339 or a day. By default now, by the market's clock.
+             */
+            as_of?: (string | unknown | unknown) | null;
+            curve?: components["schemas"]["CurveInput"];
+            /** @description By default there is no grid. */
+            grid?: components["schemas"]["GridInput"] | null;
+        };
         /**
          * AuditBody
          * @description One thing that somebody did.
@@ -764,6 +884,44 @@ export interface components {
             quote_age_s: number | null;
         };
         /**
+         * BuildBody
+         * @description A template's contracts. Its legs are what an analysis takes.
+         */
+        BuildBody: {
+            /** Underlying */
+            underlying: string;
+            /** Exchange */
+            exchange: string;
+            /**
+             * As Of
+             * @description RFC 3339.
+             */
+            as_of: string;
+            /** @description Null without an option. */
+            source: components["schemas"]["ChainSource"] | null;
+            /**
+             * Level
+             * @description The spot; where it is unknown the nearest forward.
+             */
+            level: number;
+            /**
+             * Spot Symbol
+             * @description Null where `level` is a forward.
+             */
+            spot_symbol: string | null;
+            /** Name */
+            name: string;
+            /** Title */
+            title: string;
+            /**
+             * Net Premium
+             * @description Rupees, a decimal string to the paisa.
+             */
+            net_premium: string;
+            /** Legs */
+            legs: components["schemas"]["LegBody"][];
+        };
+        /**
          * ChainSource
          * @description How a table came to be.
          * @enum {string}
@@ -831,11 +989,55 @@ export interface components {
          */
         CredentialKind: "demo" | "token" | "session" | "key" | "master" | "external";
         /**
+         * CurveInput
+         * @description Over which levels of the underlying, and for which instants.
+         */
+        CurveInput: {
+            /**
+             * Low
+             * @description By default what shows all of it.
+             */
+            low?: number | null;
+            /** High */
+            high?: number | null;
+            /**
+             * Points
+             * @description At even distances; strikes come on top.
+             * @default 201
+             */
+            points: number;
+            /**
+             * Dates
+             * @description Besides now and the horizon, which are always drawn.
+             */
+            dates?: (string | unknown | unknown)[];
+        };
+        /**
          * Cycle
          * @description Which contracts end. Whatever day it is, an expiry stays what it is.
          * @enum {string}
          */
         Cycle: "weekly" | "monthly" | "quarterly";
+        /**
+         * DifferenceBody
+         * @description `against` less `strategy`; null where either has none.
+         */
+        DifferenceBody: {
+            /**
+             * Net Premium
+             * @description Rupees, a decimal string to the paisa.
+             */
+            net_premium: string;
+            /** Pnl */
+            pnl: string | null;
+            /** Max Profit */
+            max_profit: string | null;
+            /** Max Loss */
+            max_loss: string | null;
+            /** Probability Of Profit */
+            probability_of_profit: number | null;
+            greeks: components["schemas"]["GreeksBody"];
+        };
         /**
          * ErrorBody
          * @description The one body of every failure.
@@ -1194,6 +1396,75 @@ export interface components {
          */
         GapState: "open" | "closing" | "closed" | "unfillable";
         /**
+         * GreeksBody
+         * @description What it answers to, with respect to the forwards.
+         */
+        GreeksBody: {
+            /**
+             * Delta
+             * @description Units of the underlying.
+             */
+            delta: number;
+            /**
+             * Gamma
+             * @description Units per rupee.
+             */
+            gamma: number;
+            /**
+             * Theta
+             * @description Rupees per calendar day.
+             */
+            theta: number;
+            /**
+             * Vega
+             * @description Rupees per volatility point.
+             */
+            vega: number;
+            /**
+             * Rho
+             * @description Rupees per percentage point.
+             */
+            rho: number;
+        };
+        /**
+         * GridBody
+         * @description Profit and loss over spot, volatility and time.
+         */
+        GridBody: {
+            /** Levels */
+            levels: number[];
+            /** Vol Shifts */
+            vol_shifts: number[];
+            /** Days */
+            days: number[];
+            /**
+             * Pnls
+             * @description Rupees, by level, volatility shift, day.
+             */
+            pnls: number[][][];
+        };
+        /**
+         * GridInput
+         * @description The axes of a scenario grid.
+         */
+        GridInput: {
+            /**
+             * Moves Pct
+             * @description Of the level, per cent; by default -10 to 10 in 41 steps.
+             */
+            moves_pct?: number[];
+            /**
+             * Vol Shifts
+             * @description Added to each volatility, fractions; by default -0.10 to 0.10 in 21 steps.
+             */
+            vol_shifts?: number[];
+            /**
+             * Days
+             * @description Calendar days from now; by default eleven steps from now to the horizon.
+             */
+            days?: number[] | null;
+        };
+        /**
          * GroupBody
          * @description The contracts on an underlying that end on one day.
          */
@@ -1229,6 +1500,12 @@ export interface components {
             /** @description Null where there are no options. */
             window: components["schemas"]["WindowBody"] | null;
         };
+        /**
+         * InstrumentKind
+         * @description What an instrument is; the values are what the database and the API say.
+         * @enum {string}
+         */
+        InstrumentKind: "index" | "equity" | "future" | "call" | "put";
         /**
          * JobBody
          * @description Work that outlives the program.
@@ -1342,6 +1619,101 @@ export interface components {
          */
         KeyStatus: "active" | "expired" | "revoked";
         /**
+         * LegBody
+         * @description A leg with its price.
+         */
+        LegBody: {
+            /** Symbol */
+            symbol: string;
+            kind: components["schemas"]["InstrumentKind"];
+            /**
+             * Expiry
+             * @description YYYY-MM-DD.
+             */
+            expiry: string | null;
+            /** Strike */
+            strike: number | null;
+            /** Lot Size */
+            lot_size: number;
+            /** Lots */
+            lots: number;
+            /**
+             * Quantity
+             * @description Units; less than 0 is sold.
+             */
+            quantity: number;
+            /**
+             * Entry Price
+             * @description Rupees per unit.
+             */
+            entry_price: number;
+            /**
+             * Mark
+             * @description What a unit costs now, rupees.
+             */
+            mark: number | null;
+            /**
+             * Reason
+             * @description Why there is no `mark`.
+             */
+            reason: ("no_premium" | "invalid" | "expired" | "below_intrinsic" | "at_intrinsic" | "above_bound" | "stale" | "crossed") | null;
+            /**
+             * Iv
+             * @description Fraction it is measured at; null of what is no option.
+             */
+            iv: number | null;
+            /**
+             * Iv Source
+             * @description Its own, that of the other option at its strike, or between other strikes.
+             */
+            iv_source: ("own" | "twin" | "smile") | null;
+        };
+        /**
+         * LegInput
+         * @description A leg somebody holds, or thinks of.
+         */
+        LegInput: {
+            /**
+             * Symbol
+             * @description An option, a future or the spot, by any of its names.
+             * @example NFO:BANKNIFTY23JAN43000CE
+             */
+            symbol: string;
+            /**
+             * Quantity
+             * @description Units, a multiple of the lot, not 0; less than 0 is sold.
+             * @example -25
+             */
+            quantity: number;
+            /**
+             * Entry Price
+             * @description What a unit was bought or sold for, rupees; by default what it costs.
+             */
+            entry_price?: number | null;
+        };
+        /**
+         * LegKind
+         * @description What a leg is.
+         * @enum {string}
+         */
+        LegKind: "call" | "put" | "underlying";
+        /**
+         * LineBody
+         * @description Profit and loss over the levels, at one instant.
+         */
+        LineBody: {
+            /**
+             * At
+             * @description RFC 3339.
+             */
+            at: string;
+            /**
+             * Pnls
+             * @description Rupees, one for each of `levels`.
+             */
+            pnls: number[];
+        };
+        /**
          * LinkBody
          * @description A link by which a password is set, once.
          */
@@ -1434,6 +1806,66 @@ export interface components {
              * @description Of a browser's session: to be sent as X-CSRF-Token with all that changes something.
              */
             csrf_token: string | null;
+        };
+        /**
+         * MeasuredLegBody
+         * @description A leg with its price and the Greeks of one unit.
+         */
+        MeasuredLegBody: {
+            /** Symbol */
+            symbol: string;
+            kind: components["schemas"]["InstrumentKind"];
+            /**
+             * Expiry
+             * @description YYYY-MM-DD.
+             */
+            expiry: string | null;
+            /** Strike */
+            strike: number | null;
+            /** Lot Size */
+            lot_size: number;
+            /** Lots */
+            lots: number;
+            /**
+             * Quantity
+             * @description Units; less than 0 is sold.
+             */
+            quantity: number;
+            /**
+             * Entry Price
+             * @description Rupees per unit.
+             */
+            entry_price: number;
+            /**
+             * Mark
+             * @description What a unit costs now, rupees.
+             */
+            mark: number | null;
+            /**
+             * Reason
+             * @description Why there is no `mark`.
+             */
+            reason: ("no_premium" | "invalid" | "expired" | "below_intrinsic" | "at_intrinsic" | "above_bound" | "stale" | "crossed") | null;
+            /**
+             * Iv
+             * @description Fraction it is measured at; null of what is no option.
+             */
+            iv: number | null;
+            /**
+             * Iv Source
+             * @description Its own, that of the other option at its strike, or between other strikes.
+             */
+            iv_source: ("own" | "twin" | "smile") | null;
+            /** Delta */
+            delta: number;
+            /** Gamma */
+            gamma: number;
+            /** Theta */
+            theta: number;
+            /** Vega */
+            vega: number;
+            /** Rho */
+            rho: number;
         };
         /**
          * MetricsBody
@@ -1656,6 +2088,12 @@ export interface components {
             /** Roles */
             roles: components["schemas"]["Role"][];
         };
+        /**
+         * Outlook
+         * @description What somebody expects of the market who enters it.
+         * @enum {string}
+         */
+        Outlook: "bullish" | "bearish" | "neutral" | "volatile" | "arbitrage";
         /**
          * PasswordBody
          * @description A change of password.
@@ -2088,6 +2526,98 @@ export interface components {
             speed: number | string;
         };
         /**
+         * StrategyBody
+         * @description What one strategy is, makes and risks.
+         */
+        StrategyBody: {
+            /** Legs */
+            legs: components["schemas"]["MeasuredLegBody"][];
+            /**
+             * Horizon
+             * @description When its first leg ends, RFC 3339; null: none does.
+             */
+            horizon: string | null;
+            /**
+             * Tau Years
+             * @description Until then.
+             */
+            tau_years: number;
+            /**
+             * Net Premium
+             * @description What its options cost; less than 0 is received.
+             */
+            net_premium: string;
+            /**
+             * Pnl
+             * @description Now, by the marks; null where one of them is unknown.
+             */
+            pnl: string | null;
+            greeks: components["schemas"]["GreeksBody"];
+            /**
+             * Is Exact
+             * @description All its options end at the horizon. Else what follows is searched for.
+             */
+            is_exact: boolean;
+            /**
+             * Break Evens
+             * @description Levels at which it makes 0 at the horizon.
+             */
+            break_evens: number[];
+            /**
+             * Flats
+             * @description Stretches on which it makes 0 throughout.
+             */
+            flats: components["schemas"]["StretchBody"][];
+            /**
+             * Gains
+             * @description Stretches on which it makes more.
+             */
+            gains: components["schemas"]["StretchBody"][];
+            /** Max Profit */
+            max_profit: string | null;
+            /** Max Profit Level */
+            max_profit_level: number | null;
+            /** Max Profit Reason */
+            max_profit_reason: "unbounded" | null;
+            /**
+             * Max Loss
+             * @description The least it makes: mostly less than 0.
+             */
+            max_loss: string | null;
+            /** Max Loss Level */
+            max_loss_level: number | null;
+            /** Max Loss Reason */
+            max_loss_reason: "unbounded" | null;
+            /**
+             * Probability Of Profit
+             * @description That it makes more than 0 at the horizon; 0 to 1.
+             */
+            probability_of_profit: number | null;
+            /** Probability Reason */
+            probability_reason: ("no_volatility" | "no_expiry") | null;
+            /**
+             * Probability Iv
+             * @description Fraction at the money it is measured at.
+             */
+            probability_iv: number | null;
+            /** Curve */
+            curve: components["schemas"]["LineBody"][];
+            grid: components["schemas"]["GridBody"] | null;
+        };
+        /**
+         * StretchBody
+         * @description Levels from one to another.
+         */
+        StretchBody: {
+            /** Low */
+            low: number;
+            /**
+             * High
+             * @description Null: without an end.
+             */
+            high: number | null;
+        };
+        /**
          * SurfaceBody
          * @description Volatility over strikes and expiries.
          */
@@ -2203,6 +2733,111 @@ export interface components {
             m: number;
             /** Sigma */
             sigma: number;
+        };
+        /**
+         * TemplateBody
+         * @description A strategy by its name.
+         */
+        TemplateBody: {
+            /**
+             * Name
+             * @example iron-condor
+             */
+            name: string;
+            /** Title */
+            title: string;
+            outlook: components["schemas"]["Outlook"];
+            /**
+             * Expiry Count
+             * @description In how many expiries it has legs.
+             */
+            expiry_count: number;
+            /** Legs */
+            legs: components["schemas"]["TemplateLegBody"][];
+        };
+        /**
+         * TemplateInput
+         * @description Out of which chain a template is built, and how far out its strikes are.
+         */
+        TemplateInput: {
+            /**
+             * Underlying
+             * @description Plain name, with the venue of its contracts in front or without.
+             * @example NIFTY
+             * @example NFO:NIFTY
+             */
+            underlying: string;
+            /**
+             * Expiry
+             * @description By default the nearest that is not over; where all are, the last.
+             */
+            expiry?: string | null;
+            /**
+             * Far Expiry
+             * @description Of a template with two expiries; by default the next one.
+             */
+            far_expiry?: string | null;
+            /**
+             * As Of
+             * @description As it was then; RFC 3339 or a day. By default now, by the market's clock.
+             */
+            as_of?: (string | unknown | unknown) | null;
+            /**
+             * Lots
+             * @default 1
+             */
+            lots: number;
+            /**
+             * Delta
+             * @description The first strike on either side of the money has the delta nearest to this.
+             */
+            delta?: number | null;
+            /**
+             * Distance
+             * @description It is so many strikes from the money; by default 2. Not with `delta`.
+             */
+            distance?: number | null;
+            /**
+             * Width
+             * @description Strikes from each one to the next farther out; by default `distance`, or 2.
+             */
+            width?: number | null;
+        };
+        /**
+         * TemplateLegBody
+         * @description One leg of a template.
+         */
+        TemplateLegBody: {
+            /**
+             * Ratio
+             * @description Lots for each lot of the strategy; less than 0 is sold.
+             */
+            ratio: number;
+            kind: components["schemas"]["LegKind"];
+            /**
+             * Rung
+             * @description Where its strike is: 0 at the money, 1 the first one above, -1 below.
+             */
+            rung: number;
+            /**
+             * Is Far
+             * @description Of the later expiry.
+             */
+            is_far: boolean;
+        };
+        /**
+         * TemplatePage
+         * @description Some of the templates, and how many there are.
+         */
+        TemplatePage: {
+            /** Items */
+            items: components["schemas"]["TemplateBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
         };
         /**
          * TermBody
@@ -5028,6 +5663,358 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReplayBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    analyse_strategy_api_v1_strategies_analysis_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnalysisInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalysisBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_templates_api_v1_strategies_templates_get: {
+        parameters: {
+            query?: {
+                /** @description Only for whoever expects this. */
+                outlook?: components["schemas"]["Outlook"] | null;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplatePage"];
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    build_template_api_v1_strategies_templates__name__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TemplateInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BuildBody"];
                 };
             };
             /** @description Bad Request */

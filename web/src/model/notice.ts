@@ -35,6 +35,12 @@ export const OPTION_WORDS: NoticeWords = {
   empty: "Nothing is recorded of it yet.",
 };
 
+export const BUILDER_WORDS: NoticeWords = {
+  unknown: "It cannot be priced.",
+  findAnother: "Other legs may do.",
+  empty: "There are no legs yet.",
+};
+
 /** Why there is no instrument to begin with. */
 export type StartProblem = ChartProblem | "no-instruments";
 

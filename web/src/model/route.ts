@@ -16,6 +16,17 @@ export interface OptionRoute {
   readonly asOf: MarketMs | null;
 }
 
+/** Where strategies are put together: out of which chain, or one that is stored. */
+export interface BuilderRoute {
+  readonly page: "builder";
+  /** `NFO:NIFTY`; null is what was looked at last, or what the stored one is on. */
+  readonly underlying: string | null;
+  /** `2026-11-24`; null is the nearest. */
+  readonly expiry: string | null;
+  /** The stored one; null is a new one. */
+  readonly strategyId: number | null;
+}
+
 /** Where the broker sends people back to: what they bring, and what they were sent with. */
 export interface BrokerLoginRoute {
   readonly page: "broker-login";
@@ -27,6 +38,7 @@ export interface BrokerLoginRoute {
 export type Route =
   | { readonly page: "chart"; readonly symbol: string | null; readonly timeframe: Timeframe }
   | OptionRoute
+  | BuilderRoute
   | BrokerLoginRoute
   /** How the broker is heard. */
   | { readonly page: "feed" }
@@ -88,13 +100,12 @@ export function parseRoute(url: URL): Route {
     case "/users":
       return { page: "users" };
     case "/keys": {
-      const owner = url.searchParams.get("user") ?? "";
-      return { page: "keys", owner: /^[1-9]\d{0,9}$/.test(owner) ? Number(owner) : null };
+      return { page: "keys", owner: parseId(url.searchParams.get("user") ?? "") };
     }
     case "/audit":
       return { page: "audit", filter: pickFilter((name) => url.searchParams.get(name)) };
     default:
-      return { page: "unknown", path: url.pathname };
+      return parseBuilder(url) ?? { page: "unknown", path: url.pathname };
   }
 }
 
@@ -126,6 +137,8 @@ export function formatRoute(route: Route): string {
     case "pcr":
     case "monitor":
       return formatOptionRoute(route);
+    case "builder":
+      return formatBuilderRoute(route);
     case "broker-login": {
       const { requestToken, state } = route;
       const query = new URLSearchParams({
@@ -151,6 +164,44 @@ function formatOptionRoute({ page, underlying, expiry, asOf }: OptionRoute): str
     ...(asOf === null ? {} : { as_of: formatInstant(asOf) }),
   }).toString();
   return query === "" ? `/${page}` : `/${page}?${query}`;
+}
+
+function formatBuilderRoute({ underlying, expiry, strategyId }: BuilderRoute): string {
+  const path =
+    strategyId === null
+      ? underlying === null
+        ? "/builder"
+        : `/builder/${encodeURIComponent(underlying).replaceAll("%3A", ":")}`
+      : `/builder/strategy/${strategyId}`;
+  return expiry === null ? path : `${path}?${new URLSearchParams({ expiry })}`;
+}
+
+/** `/builder`, `/builder/NFO:NIFTY` or `/builder/strategy/7`; null for anything else. */
+function parseBuilder(url: URL): BuilderRoute | null {
+  const expiry = parseDay(url.searchParams.get("expiry"));
+  const [root, first, second, ...more] = url.pathname.slice(1).split("/");
+  if (root !== "builder" || more.length > 0) {
+    return null;
+  }
+  if (second === undefined) {
+    const underlying = first === undefined ? null : decodePart(first);
+    return underlying === "" ? null : { page: "builder", underlying, expiry, strategyId: null };
+  }
+  const strategyId = first === "strategy" ? parseId(second) : null;
+  return strategyId === null ? null : { page: "builder", underlying: null, expiry, strategyId };
+}
+
+/** What is no encoding is what it is. */
+function decodePart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function parseId(text: string): number | null {
+  return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
 }
 
 function parseDay(text: string | null): string | null {

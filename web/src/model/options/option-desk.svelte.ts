@@ -7,6 +7,9 @@ import { type ChartProblem, describeProblem, RETRY_MS } from "../chart.svelte.ts
 import type { Preferences } from "../preferences.ts";
 import type { OptionRoute } from "../route.ts";
 
+/** What an address says of the chain that is wanted. */
+export type ChainAddress = Pick<OptionRoute, "underlying" | "expiry" | "asOf">;
+
 /** Which chain is looked at, and as of when. */
 export interface Choice {
   readonly underlying: string;
@@ -47,7 +50,7 @@ export class OptionDesk {
   }
 
   /** Find what the address names, or what is nearest to it. Another page of the same is nothing new. */
-  async follow(route: OptionRoute): Promise<void> {
+  async follow(route: ChainAddress): Promise<void> {
     const { underlying, expiry, asOf } = route;
     const wanted = JSON.stringify([underlying, expiry, asOf]);
     if (wanted === this.#followed) {
@@ -95,7 +98,7 @@ export class OptionDesk {
     return index < 0 ? null : (this.expiries[index + places]?.expiry ?? null);
   }
 
-  async #find(route: OptionRoute, signal: AbortSignal): Promise<void> {
+  async #find(route: ChainAddress, signal: AbortSignal): Promise<void> {
     if (this.underlyings.length === 0) {
       this.underlyings = await this.client.loadUnderlyings(signal);
     }

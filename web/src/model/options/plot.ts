@@ -5,7 +5,8 @@ export type Tone = "call" | "put" | "accent" | "muted";
 export interface PlotSeries {
   readonly name: string;
   readonly tone: Tone;
-  readonly kind: "line" | "dots" | "bars";
+  /** An area is a line with what lies between it and 0 in the colours of more and of less. */
+  readonly kind: "line" | "dots" | "bars" | "area";
   readonly values: readonly (number | null)[];
 }
 
@@ -40,14 +41,22 @@ interface Box {
   readonly bottom: number;
 }
 
+interface PlotShape {
+  readonly series: PlotSeries;
+  readonly path: string;
+  readonly fill: string | null;
+}
+
 /** The same in pixels. */
 export interface PlotLayout {
   readonly box: Box;
   readonly xTicks: readonly Tick[];
   readonly yTicks: readonly Tick[];
   readonly marks: readonly Tick[];
-  /** Paths, by series. */
-  readonly shapes: readonly { readonly series: PlotSeries; readonly path: string }[];
+  /** Where 0 is, of a plot with an area. */
+  readonly zero: number | null;
+  /** Paths, by series; of an area the outline of what is filled, too. */
+  readonly shapes: readonly PlotShape[];
   /** Where each place lies. */
   readonly places: readonly number[];
 }
@@ -82,6 +91,7 @@ export function layOutPlot(plot: Plot, width: number, height: number): PlotLayou
   return {
     box,
     places,
+    zero: plot.series.some((each) => each.kind === "area") ? toY(0) : null,
     xTicks: listTicks(first, last, (box.right - box.left) / X_TICK_PX)
       .map((x) => ({ at: toX(x), text: plot.formatX(x) }))
       .filter(isInside),
@@ -109,13 +119,15 @@ function drawSeries(
     });
     switch (each.kind) {
       case "line":
-        return { series: each, path: drawLine(points) };
+        return { series: each, path: drawLine(points), fill: null };
+      case "area":
+        return { series: each, path: drawLine(points), fill: drawArea(points, toY(0)) };
       case "dots":
-        return { series: each, path: points.map((point) => drawDot(point)).join("") };
+        return { series: each, path: points.map((point) => drawDot(point)).join(""), fill: null };
       case "bars": {
         const shift = (bars.indexOf(each) - bars.length / 2) * width;
         const path = points.map((point) => drawBar(point, shift, width, toY(0))).join("");
-        return { series: each, path };
+        return { series: each, path, fill: null };
       }
     }
   });
@@ -136,6 +148,15 @@ function drawLine(points: readonly Point[]): string {
   return path;
 }
 
+/** Between the line and 0, from the first place to the last. */
+function drawArea(points: readonly Point[], zero: number): string {
+  const known = points.filter((point) => point !== null);
+  const [first, last] = [known[0], known.at(-1)];
+  return first === undefined || last === undefined
+    ? ""
+    : `${drawLine(known)}V${zero.toFixed(1)}H${first[0].toFixed(1)}Z`;
+}
+
 function drawDot(point: Point): string {
   if (point === null) {
     return "";
@@ -152,15 +173,16 @@ function drawBar(point: Point, shift: number, width: number, zero: number): stri
   return `M${(x + shift).toFixed(1)} ${zero.toFixed(1)}h${width.toFixed(1)}V${y.toFixed(1)}h${(-width).toFixed(1)}Z`;
 }
 
-/** From the lowest to the highest value, a little apart; from 0 where there are bars. */
+/** From the lowest to the highest value, a little apart; with 0 where there are bars or areas. */
 function findRange(series: readonly PlotSeries[]): readonly [number, number] | null {
   const known = series.flatMap((each) => each.values.filter((value) => value !== null));
   if (known.length === 0) {
     return null;
   }
   const hasBars = series.some((each) => each.kind === "bars");
-  const low = Math.min(...known, hasBars ? 0 : Infinity);
-  const high = Math.max(...known, hasBars ? 0 : -Infinity);
+  const hasZero = hasBars || series.some((each) => each.kind === "area");
+  const low = Math.min(...known, hasZero ? 0 : Infinity);
+  const high = Math.max(...known, hasZero ? 0 : -Infinity);
   const room = high > low ? (high - low) * 0.05 : Math.abs(high) * 0.05 || 1;
   return [hasBars && low === 0 ? 0 : low - room, hasBars && high === 0 ? 0 : high + room];
 }
