@@ -12,6 +12,7 @@ from strikewire.auth.people import People
 from strikewire.auth.stream_tickets import StreamTickets
 from strikewire.core.clock import Clock
 from strikewire.desk.accounts import TradingAccounts
+from strikewire.desk.costs import OrderCosts
 from strikewire.desk.kill_switch import KillSwitch
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
@@ -99,6 +100,7 @@ class Runtime:
     market : what is heard, and whether it moves.
     strategies : prices and builds baskets of contracts.
     desk : accounts and what is done on them.
+    costs : what orders would be charged, and what they and accounts need.
     chains : live chains; None when nobody hears ticks.
     view : None when nobody hears ticks.
     replay : None when no replay runs.
@@ -135,6 +137,7 @@ class Runtime:
     market: MarketBoard
     strategies: Strategies
     desk: Desk
+    costs: OrderCosts
     chains: ChainBoard | None = None
     view: EngineView | None = None
     replay: ReplayFeed | None = None

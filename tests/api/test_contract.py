@@ -28,6 +28,8 @@ OF_THE_MARKET = {"underlying": "NIFTY", "symbol": "NFO:NIFTY26NOVFUT"}
 
 #: A leg of a strategy: a lot of that contract.
 HELD = {"symbol": OF_THE_MARKET["symbol"], "quantity": 65}
+#: An order for one.
+ORDERED = HELD | {"side": "buy"}
 
 
 @pytest.fixture
@@ -91,6 +93,8 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
         "POST /api/v1/accounts/{account_id}/close": {
             "path": {"account_id": await make_account("closed")}
         },
+        "POST /api/v1/orders/charges": {"body": {"orders": [ORDERED]}},
+        "POST /api/v1/orders/margins": {"body": {"orders": [ORDERED]}},
         "POST /api/v1/strategies/analysis": {"body": {"legs": [HELD], "grid": {}}},
         "POST /api/v1/strategies/templates/{name}": {
             "path": {"name": "long-straddle"},

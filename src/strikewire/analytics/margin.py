@@ -32,6 +32,22 @@ _LEVEL_MIN: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class UnderlyingMarket:
+    """Contracts on one underlying, as the market has them at one instant.
+
+    Parameters
+    ----------
+    legs : n contracts; `quantities` and `entries` mean nothing here.
+    vol : of the underlying, annualised fraction; NaN where it is not known.
+    as_of_ns : of the newest thing in it.
+    """
+
+    legs: Legs
+    vol: float
+    as_of_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RiskArrays:
     """What one unit of each of n contracts on an underlying gains in each scenario.
 

@@ -40,6 +40,7 @@ from strikewire.api.v1 import (
     keys,
     market,
     market_rules,
+    order_costs,
     replay,
     stream_tickets,
     users,
@@ -128,6 +129,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     fo.add_routes(routes)
     strategies.add_routes(routes)
     accounts.add_routes(routes)
+    order_costs.add_routes(routes)
     keys.add_routes(routes)
     stream_tickets.add_routes(routes)
     for path in PATHS:

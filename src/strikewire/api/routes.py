@@ -67,6 +67,8 @@ UNAUDITED: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
             "lets the caller open a socket within seconds, and changes nothing; every page that "
             "is opened asks for one"
         ),
+        ("POST", "/api/v1/orders/charges"): "computes from the rules and from what is sent",
+        ("POST", "/api/v1/orders/margins"): "computes from the market and from what is sent",
         ("POST", "/api/v1/strategies/analysis"): (
             "computes from the market and from what is sent, and changes nothing; a body because "
             "legs do not fit into a query"

@@ -19,6 +19,7 @@ from strikewire.bootstrap.backfill import (
 )
 from strikewire.bootstrap.broker import BrokerParts, BrokerTools, start_broker
 from strikewire.bootstrap.chains import ChainTools, build_chains
+from strikewire.bootstrap.costs import build_order_costs
 from strikewire.bootstrap.desk import DeskTools, build_desk
 from strikewire.bootstrap.figures import (
     describe_caches,
@@ -204,11 +205,11 @@ async def build_runtime(
                 supervisor=supervisor,
             ),
         )
-        session = None if hearing is None else hearing.session
-        broker_session = None if hearing is None else hearing.broker
-        view = None if session is None else session.engine
+        session, broker_session = (
+            (None, None) if hearing is None else (hearing.session, hearing.broker)
+        )
+        view, recorder = (None, None) if session is None else (session.engine, session.recorder)
         live_board = None if session is None else board
-        recorder = None if session is None else session.recorder
         filling = BackfillTools(
             database=database,
             rest=None if broker is None else broker.rest,
@@ -266,6 +267,8 @@ async def build_runtime(
                 find_pending=list if session is None else _name_pending(session),
             ),
         )
+        quotes = QuoteBoard(history=chains.charts, view=view, find_calendar=rules.calendar)
+        strategies = build_strategies(directory, chains.history, chains.contract_board, rules)
         runtime = Runtime(
             version=__version__,
             clock=clock,
@@ -287,7 +290,7 @@ async def build_runtime(
             contract_board=chains.contract_board,
             charts=chains.charts,
             history=history,
-            quotes=QuoteBoard(history=chains.charts, view=view, find_calendar=rules.calendar),
+            quotes=quotes,
             coverage=CoverageReader(
                 database=database,
                 store=CoverageStore(),
@@ -312,8 +315,9 @@ async def build_runtime(
             ),
             bar_streams=bar_streams,
             market=market,
-            strategies=build_strategies(directory, chains.history, chains.contract_board, rules),
+            strategies=strategies,
             desk=desk,
+            costs=build_order_costs(strategies.market, quotes, rules),
             chains=live_board,
             view=view,
             replay=None if hearing is None else hearing.replay,
