@@ -11,6 +11,7 @@ from strikewire.auth.identity import Identity
 from strikewire.auth.people import People
 from strikewire.auth.stream_tickets import StreamTickets
 from strikewire.core.clock import Clock
+from strikewire.desk.account_books import AccountBooks
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.costs import OrderCosts
 from strikewire.desk.kill_switch import KillSwitch
@@ -64,10 +65,12 @@ class Desk:
     ----------
     accounts : everybody's, with a broker or on paper.
     kill_switch : halts them.
+    books : what they hold and made.
     """
 
     accounts: TradingAccounts
     kill_switch: KillSwitch
+    books: AccountBooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,10 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
         },
         "POST /api/v1/accounts": {"body": {"name": "another", "user_id": users["asha"].id}},
         "GET /api/v1/accounts/{account_id}": of_account,
+        **{
+            f"GET /api/v1/accounts/{{account_id}}/{name}": of_account
+            for name in ("positions", "holdings", "trades", "funds")
+        },
         "PATCH /api/v1/accounts/{account_id}": of_account | {"body": {"limits": {}}},
         "POST /api/v1/accounts/{account_id}/halt": of_account | {"body": {"reason": "a test"}},
         "POST /api/v1/accounts/{account_id}/resume": of_account,

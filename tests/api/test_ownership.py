@@ -89,8 +89,12 @@ ACCOUNT = own_account(PATCH={"limits": {"max_open_quantity": 50}})
 OWNERSHIP = {
     ("/api/v1/accounts/{account_id}", "account_id"): ACCOUNT,
     ("/api/v1/accounts/{account_id}/close", "account_id"): ACCOUNT,
+    ("/api/v1/accounts/{account_id}/funds", "account_id"): ACCOUNT,
     ("/api/v1/accounts/{account_id}/halt", "account_id"): own_account(POST={"reason": "a test"}),
+    ("/api/v1/accounts/{account_id}/holdings", "account_id"): ACCOUNT,
+    ("/api/v1/accounts/{account_id}/positions", "account_id"): ACCOUNT,
     ("/api/v1/accounts/{account_id}/resume", "account_id"): ACCOUNT,
+    ("/api/v1/accounts/{account_id}/trades", "account_id"): ACCOUNT,
     ("/api/v1/auth/sessions/{session_id}", "session_id"): SESSION,
     ("/api/v1/instruments/{symbol}", "symbol"): SHARED,
     ("/api/v1/jobs/{job_id}", "job_id"): SHARED,

@@ -27,6 +27,7 @@ from strikewire.api.routes import PUBLIC, Routes
 from strikewire.api.strict_route import TaggedRoute
 from strikewire.api.udf import endpoints as udf
 from strikewire.api.v1 import (
+    account_books,
     accounts,
     audit,
     auth,
@@ -130,6 +131,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     strategies.add_routes(routes)
     accounts.add_routes(routes)
     order_costs.add_routes(routes)
+    account_books.add_routes(routes)
     keys.add_routes(routes)
     stream_tickets.add_routes(routes)
     for path in PATHS:

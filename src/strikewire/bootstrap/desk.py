@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from strikewire.bootstrap.sealing import make_secret_box
 from strikewire.bootstrap.stores import make_audit_trail
 from strikewire.core.clock import Clock
+from strikewire.core.instruments import Instrument
+from strikewire.desk.account_books import AccountBooks, BookStores
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.kill_switch import KillSwitch
-from strikewire.runtime import Desk
+from strikewire.desk.marks import MarketNow, Marks, MarkSources
+from strikewire.live.history import BarRange
+from strikewire.reference.rule_book import RuleBook
+from strikewire.runtime import Desk, Runtime
 from strikewire.settings import Settings
 from strikewire.store.database import Database
 from strikewire.store.desk_accounts import AccountStore
 from strikewire.store.desk_orders import OrderStore
+from strikewire.store.desk_trades import TradeStore
+from strikewire.store.instruments import InstrumentStore
+
+#: More than there are in a day.
+_MINUTES: Final = 1_440
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,26 +37,61 @@ class DeskTools:
     Parameters
     ----------
     clock : the machine's time.
+    rules : the market rules in force.
     """
 
     database: Database
     clock: Clock
+    rules: RuleBook
 
 
 def build_desk(settings: Settings, tools: DeskTools) -> Desk:
     """Return what trades. It is built before a market is heard: some of it listens to that."""
     database, clock = tools.database, tools.clock
     store, trail = AccountStore(), make_audit_trail(database)
+    accounts = TradingAccounts(
+        settings.to_trading_accounts(),
+        database=database,
+        store=store,
+        box=make_secret_box(settings),
+        trail=trail,
+        clock=clock,
+    )
     return Desk(
-        accounts=TradingAccounts(
-            settings.to_trading_accounts(),
-            database=database,
-            store=store,
-            box=make_secret_box(settings),
-            trail=trail,
-            clock=clock,
-        ),
+        accounts=accounts,
         kill_switch=KillSwitch(
             database=database, accounts=store, orders=OrderStore(), trail=trail, clock=clock
         ),
+        books=AccountBooks(
+            accounts=accounts,
+            stores=BookStores(
+                database=database, trades=TradeStore(), instruments=InstrumentStore()
+            ),
+            marks=Marks(rules=tools.rules),
+            rules=tools.rules,
+        ),
+    )
+
+
+def bind_desk(runtime: Runtime) -> None:
+    """Have the desk know the market that is heard, and what is stored of it."""
+    view = runtime.view
+
+    def find_now() -> MarketNow:
+        as_of_ns = None if view is None else view.as_of_ns or None
+        return MarketNow(runtime.market_clock.now_ns(), as_of_ns)
+
+    async def load_minutes(
+        instrument: Instrument, from_ns: int, to_ns: int
+    ) -> npt.NDArray[np.void]:
+        wanted = BarRange(limit=_MINUTES, from_ns=from_ns, to_ns=to_ns)
+        return (await runtime.history.load(instrument, wanted)).to_array()
+
+    runtime.desk.books.marks.bind(
+        MarkSources(
+            find_now=find_now,
+            find_quote=runtime.quotes.find,
+            find_instrument=runtime.instruments.get,
+            load_minutes=load_minutes,
+        )
     )

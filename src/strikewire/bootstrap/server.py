@@ -20,7 +20,7 @@ from strikewire.bootstrap.backfill import (
 from strikewire.bootstrap.broker import BrokerParts, BrokerTools, start_broker
 from strikewire.bootstrap.chains import ChainTools, build_chains
 from strikewire.bootstrap.costs import build_order_costs
-from strikewire.bootstrap.desk import DeskTools, build_desk
+from strikewire.bootstrap.desk import DeskTools, bind_desk, build_desk
 from strikewire.bootstrap.figures import (
     describe_caches,
     show_feed_metrics,
@@ -180,7 +180,7 @@ async def build_runtime(
             stack,
             supervisor,
         )
-        desk = build_desk(settings, DeskTools(database=database, clock=clock))
+        desk = build_desk(settings, DeskTools(database=database, clock=clock, rules=rules))
         paper = build_paper(
             settings,
             PaperTools(database=database, rules=rules, metrics=metrics),
@@ -242,8 +242,7 @@ async def build_runtime(
             open_bars=NoOpenBars() if session is None else _make_open_bars(session),
             clock=market_clock,
         )
-        bar_streams.bind(history=history, view=view)
-        _follow_rules(rules, session, bar_streams)
+        _bind_bars(bar_streams, rules, session, history)
         market = MarketBoard(
             config=MarketBoardConfig(),
             clock=market_clock,
@@ -325,6 +324,7 @@ async def build_runtime(
             budget=None if broker_session is None else broker_session.slots.budget,
             broker_login=None if broker is None else broker.login,
         )
+        bind_desk(runtime)
         show_server_metrics(metrics, runtime, supervisor, watch)
         if hearing is not None:
             _look_after(hearing, runtime, supervisor)
@@ -453,8 +453,11 @@ async def _prepare_database(settings: Settings, site: DatabaseSite) -> bool:
     return await prepare_schema(settings, site.url)
 
 
-def _follow_rules(rules: RuleBook, session: Session | None, streams: BarStreams) -> None:
-    """Have changed rules taken over: by the engine, and then by who asks it for bars."""
+def _bind_bars(
+    streams: BarStreams, rules: RuleBook, session: Session | None, history: BarHistory
+) -> None:
+    """Have streams know the bars, and changed rules taken over: by the engine, and then by them."""
+    streams.bind(history=history, view=None if session is None else session.engine)
     if session is not None:
         rules.listen(session.reload_calendars)
     rules.listen(streams.reload_calendars)

@@ -68,3 +68,11 @@ def format_paise(paise: Paise) -> str:
     sign = "-" if paise < 0 else ""
     rupees, rest = divmod(abs(paise), 100)
     return f"{sign}{rupees}.{rest:02d}"
+
+
+def format_price(pips: Pips) -> str:
+    """Write a price as rupees, with two decimals, or four where they are needed: `182.05`."""
+    sign = "-" if pips < 0 else ""
+    rupees, rest = divmod(abs(pips), PIPS_PER_RUPEE)
+    paise, fine = divmod(rest, PIPS_PER_PAISA)
+    return f"{sign}{rupees}.{paise:02d}" + (f"{fine:02d}" if fine else "")

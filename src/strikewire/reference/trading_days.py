@@ -55,6 +55,24 @@ def find_trading_day(
     )
 
 
+def find_last_opening(calendars: Sequence[SessionCalendar], now_ns: int) -> int:
+    """Return when the trading day that goes on opened, or else the last one.
+
+    Raises
+    ------
+    NotFoundError : no venue has had a session yet.
+    """
+    begun = [
+        (each, int(np.searchsorted(each.opens_ns, now_ns, side="right"))) for each in calendars
+    ]
+    days = [int(each.days_ns[count - 1]) for each, count in begun if count]
+    if not days:
+        msg = "a venue that has traded was wanted, and the market rules begin later"
+        raise NotFoundError(msg, venues=sorted({each.venue for each in calendars}))
+    opens = [each.opens_ns[each.days_ns == max(days)] for each in calendars]
+    return min(int(each.min()) for each in opens if len(each))
+
+
 def _count_over(calendar: SessionCalendar, now_ns: int) -> int:
     """Return how many sessions are over at an instant."""
     return int(np.searchsorted(calendar.closes_ns, now_ns, side="right"))

@@ -10,7 +10,7 @@ import pytest
 from strikewire.core.errors import NotFoundError
 from strikewire.core.instants import HOUR_NS, MINUTE_NS, parse_rfc3339
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
-from strikewire.reference.trading_days import find_trading_day
+from strikewire.reference.trading_days import find_last_opening, find_trading_day
 
 IST = ZoneInfo("Asia/Kolkata")
 
@@ -58,3 +58,26 @@ def test_calendar_that_has_ended_is_told(rules):
 
     with pytest.raises(NotFoundError, match="a venue that will trade"):
         find_trading_day([calendar], int(calendar.closes_ns[-1]) + HOUR_NS)
+
+
+@pytest.mark.parametrize(
+    ("moment", "venues", "wanted"),
+    [
+        ("2026-11-20T12:00", ("NFO",), "2026-11-20T09:15"),
+        # In the evening, and on the days after, it is still the last one.
+        ("2026-11-20T20:00", ("NFO",), "2026-11-20T09:15"),
+        ("2026-11-22T12:00", ("NFO",), "2026-11-20T09:15"),
+        ("2026-11-23T09:14", ("NFO",), "2026-11-20T09:15"),
+        ("2026-11-23T09:15", ("NFO",), "2026-11-23T09:15"),
+    ],
+)
+def test_last_opening_is_that_of_the_day_that_goes_on_or_is_over(rules, moment, venues, wanted):
+    calendars = [rules.calendar(venue) for venue in venues]
+    found = find_last_opening(calendars, parse_rfc3339(f"{moment}+05:30"))
+
+    assert found == parse_rfc3339(f"{wanted}+05:30")
+
+
+def test_day_before_all_days_has_not_opened(rules):
+    with pytest.raises(NotFoundError, match="the market rules begin later"):
+        find_last_opening([rules.calendar("NFO")], 0)
