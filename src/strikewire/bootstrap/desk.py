@@ -65,7 +65,10 @@ def build_desk(settings: Settings, tools: DeskTools) -> Desk:
         books=AccountBooks(
             accounts=accounts,
             stores=BookStores(
-                database=database, trades=TradeStore(), instruments=InstrumentStore()
+                database=database,
+                trades=TradeStore(),
+                orders=OrderStore(),
+                instruments=InstrumentStore(),
             ),
             marks=Marks(rules=tools.rules),
             rules=tools.rules,
@@ -87,11 +90,10 @@ def bind_desk(runtime: Runtime) -> None:
         wanted = BarRange(limit=_MINUTES, from_ns=from_ns, to_ns=to_ns)
         return (await runtime.history.load(instrument, wanted)).to_array()
 
-    runtime.desk.books.marks.bind(
-        MarkSources(
-            find_now=find_now,
-            find_quote=runtime.quotes.find,
-            find_instrument=runtime.instruments.get,
-            load_minutes=load_minutes,
-        )
+    sources = MarkSources(
+        find_now=find_now,
+        find_quote=runtime.quotes.find,
+        find_instrument=runtime.instruments.get,
+        load_minutes=load_minutes,
     )
+    runtime.desk.books.bind(sources, runtime.costs.margins)

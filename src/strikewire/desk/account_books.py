@@ -11,38 +11,25 @@ from dataclasses import dataclass
 
 from strikewire.auth.principal import Principal
 from strikewire.core.accounts import Account
-from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind
-from strikewire.core.money import Paise, Pips, round_to_paise
-from strikewire.core.orders import AccountId
+from strikewire.core.instruments import Instrument, InstrumentId
+from strikewire.core.money import Pips
+from strikewire.core.orders import AccountId, OrderTerms
 from strikewire.core.trades import AccountTrade
 from strikewire.desk.accounts import TradingAccounts
-from strikewire.desk.ledger import Profit, compute_profit
-from strikewire.desk.marks import Mark, MarketNow, Marks
+from strikewire.desk.funds import Funds, compute_funds, list_margined, list_ordered
+from strikewire.desk.margins import Margins
+from strikewire.desk.marks import Mark, MarketNow, Marks, MarkSources
 from strikewire.desk.positions import (
-    AccountPosition,
+    HeldPosition,
     compute_account_positions,
     compute_day_profit,
 )
 from strikewire.reference.rule_book import RuleBook
 from strikewire.reference.trading_days import find_last_opening
 from strikewire.store.database import Database, ReadSession, WriteSession
+from strikewire.store.desk_orders import OrderStore
 from strikewire.store.desk_trades import DaySum, TradeFilter, TradeStore
 from strikewire.store.instruments import InstrumentStore
-
-
-@dataclass(frozen=True, slots=True)
-class HeldPosition:
-    """A position with its instrument, and what it is worth.
-
-    Parameters
-    ----------
-    unrealised : what the open units would make at the mark, pips; None where that is not known.
-    """
-
-    instrument: Instrument
-    held: AccountPosition
-    mark: Mark
-    unrealised: Pips | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,35 +60,13 @@ class DayMarks:
     marks: Mapping[InstrumentId, Mark]
 
 
-@dataclass(frozen=True, slots=True)
-class Funds:
-    """What there is to trade with, paise.
-
-    Parameters
-    ----------
-    balance : the opening and what was realised, less charges.
-    paid : for the options and shares that are held, less what those that are sold brought.
-    owed : what open futures lose at their marks; 0 where they gain. None where a mark is missing.
-    unrealised : what all that is open would make; None where a mark is missing.
-    available : the balance less what is paid and owed; None where a mark is missing.
-    """
-
-    opening: Paise
-    realised: Paise
-    charges: Paise
-    balance: Paise
-    paid: Paise
-    owed: Paise | None
-    unrealised: Paise | None
-    available: Paise | None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookStores:
     """Where books are kept."""
 
     database: Database
     trades: TradeStore
+    orders: OrderStore
     instruments: InstrumentStore
 
 
@@ -110,7 +75,7 @@ class AccountBooks:
 
     Parameters
     ----------
-    marks : have to be bound to a market before anything is asked.
+    marks : with the books they have to be bound to a market before anything is asked.
     """
 
     def __init__(
@@ -123,8 +88,14 @@ class AccountBooks:
     ) -> None:
         self._accounts = accounts
         self._stores = stores
-        self.marks = marks
+        self._marks = marks
         self._rules = rules
+        self._bound: Margins | None = None
+
+    def bind(self, sources: MarkSources, margins: Margins) -> None:
+        """Say where prices come from, and what reckons margin."""
+        self._marks.bind(sources)
+        self._bound = margins
 
     async def load(self, account_id: int, *, principal: Principal) -> AccountBook:
         """Return an account's positions, closed ones too.
@@ -135,13 +106,13 @@ class AccountBooks:
         DependencyError : the store did not answer.
         """
         account = await self._accounts.get(account_id, principal=principal)
-        now = self.marks.find_now()
+        now = self._marks.find_now()
         async with self._stores.database.read() as session:
             wanted = TradeFilter(account.id, now.moment)
             trades = await self._stores.trades.load(session, wanted)
             instruments = await self._load_instruments(session, trades)
         day_ns = self._find_day(now)
-        marks = await self.marks.load(instruments.values(), now_ns=now.now_ns, day_ns=day_ns)
+        marks = await self._marks.load(instruments.values(), now_ns=now.now_ns, day_ns=day_ns)
         positions = [
             HeldPosition(instruments[each.position.instrument_id], each, mark, unrealised)
             for each in compute_account_positions(trades, marks, day_ns=day_ns)
@@ -149,6 +120,24 @@ class AccountBooks:
             for unrealised in (each.position.compute_unrealised(mark.price),)
         ]
         return AccountBook(account, now.now_ns, positions)
+
+    async def load_funds(self, account_id: int, *, principal: Principal) -> tuple[int, Funds]:
+        """Return the market's time, and what an account has to trade with then.
+
+        Raises
+        ------
+        NotFoundError : there is no such account, or it is not the principal's to see.
+        DependencyError : the store did not answer.
+        """
+        assert self._bound is not None, "funds were asked for before the books were bound"
+        book = await self.load(account_id, principal=principal)
+        async with self._stores.database.read() as session:
+            orders = await self._stores.orders.load_living_of(session, book.account.id)
+            found = await self._load_instruments(session, [each.terms for each in orders])
+        margin = await self._bound.compute_account_margin(
+            list_margined(book.positions), list_ordered(orders, found), now_ns=book.now_ns
+        )
+        return book.now_ns, compute_funds(book.account, book.positions, margin)
 
     async def list_trades(
         self, account_id: int, *, principal: Principal, limit: int, offset: int
@@ -161,7 +150,7 @@ class AccountBooks:
         DependencyError : the store did not answer.
         """
         account = await self._accounts.get(account_id, principal=principal)
-        wanted = TradeFilter(account.id, self.marks.find_now().moment)
+        wanted = TradeFilter(account.id, self._marks.find_now().moment)
         async with self._stores.database.read() as session:
             trades, total = await self._stores.trades.list_page(
                 session, wanted, limit=limit, offset=offset
@@ -178,12 +167,12 @@ class AccountBooks:
         ------
         DependencyError : the store did not answer.
         """
-        now = self.marks.find_now()
+        now = self._marks.find_now()
         day_ns = self._find_day(now)
         async with self._stores.database.read() as session:
             sums = await self._sum_day(session, account_id, now, day_ns)
             instruments = await self._load_instruments(session, sums)
-        marks = await self.marks.load(instruments.values(), now_ns=now.now_ns, day_ns=day_ns)
+        marks = await self._marks.load(instruments.values(), now_ns=now.now_ns, day_ns=day_ns)
         return DayMarks(now, day_ns, marks)
 
     async def measure_day(
@@ -208,7 +197,9 @@ class AccountBooks:
         return await self._stores.trades.sum_day(session, account_id, day_ns=day_ns, now=now.moment)
 
     async def _load_instruments(
-        self, session: ReadSession | WriteSession, held: Iterable[AccountTrade | DaySum]
+        self,
+        session: ReadSession | WriteSession,
+        held: Iterable[AccountTrade | DaySum | OrderTerms],
     ) -> dict[InstrumentId, Instrument]:
         ids = sorted({each.instrument_id for each in held})
         found = await self._stores.instruments.get_by_ids(session, ids)
@@ -217,44 +208,3 @@ class AccountBooks:
     def _find_day(self, now: MarketNow) -> int:
         calendars = [self._rules.calendar(venue) for venue in self._rules.venues]
         return find_last_opening(calendars, now.now_ns)
-
-
-def sum_profit(positions: Iterable[HeldPosition]) -> Profit:
-    """Return what positions make together; each part is rounded once, from the exact sum."""
-    held = list(positions)
-    marks = {each.instrument.id: each.mark.price for each in held if each.mark.price is not None}
-    return compute_profit([each.held.position for each in held], marks)
-
-
-def compute_funds(book: AccountBook) -> Funds:
-    """Return what an account has to trade with.
-
-    What was paid for options and shares is out of the account until they are sold, and what sold
-    options brought is in it; futures cost nothing and are settled day by day.
-    """
-    profit = sum_profit(book.positions)
-    futures = [each for each in book.positions if _is_future(each)]
-    paid = sum(each.held.position.cost for each in book.positions if not _is_future(each))
-    balance = Paise(book.account.opening + profit.realised - profit.charges)
-    tied = round_to_paise(Pips(paid))
-    gains = [each.unrealised for each in futures]
-    if profit.unrealised is None:
-        owed = available = None
-    else:
-        marked = round_to_paise(Pips(sum(each for each in gains if each is not None)))
-        owed = Paise(max(-marked, 0))
-        available = Paise(balance - tied - owed)
-    return Funds(
-        opening=book.account.opening,
-        realised=profit.realised,
-        charges=profit.charges,
-        balance=balance,
-        paid=tied,
-        owed=owed,
-        unrealised=profit.unrealised,
-        available=available,
-    )
-
-
-def _is_future(position: HeldPosition) -> bool:
-    return position.instrument.spec.kind is InstrumentKind.FUTURE

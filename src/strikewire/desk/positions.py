@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from strikewire.core.instruments import InstrumentId
+from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import PIPS_PER_PAISA, Paise, Pips
 from strikewire.core.orders import Product, Side
 from strikewire.core.trades import AccountTrade
-from strikewire.desk.ledger import OpenLots, Position
+from strikewire.desk.ledger import OpenLots, Position, Profit, compute_profit
 from strikewire.desk.marks import Mark
 from strikewire.store.desk_trades import DaySum
 
@@ -31,6 +31,21 @@ class AccountPosition:
     bought: int
     sold: int
     day_charges: Paise
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPosition:
+    """A position with its instrument, and what it is worth.
+
+    Parameters
+    ----------
+    unrealised : what the open units would make at the mark, pips; None where that is not known.
+    """
+
+    instrument: Instrument
+    held: AccountPosition
+    mark: Mark
+    unrealised: Pips | None
 
 
 @dataclass(slots=True)
@@ -113,3 +128,10 @@ def compute_day_profit(sums: Iterable[DaySum], marks: Mapping[InstrumentId, Mark
         total += held * (mark.price or 0) - each.carried * (mark.previous_close or 0)
         total -= each.paid + each.charges * PIPS_PER_PAISA
     return Pips(total)
+
+
+def sum_profit(positions: Iterable[HeldPosition]) -> Profit:
+    """Return what positions make together; each part is rounded once, from the exact sum."""
+    held = list(positions)
+    marks = {each.instrument.id: each.mark.price for each in held if each.mark.price is not None}
+    return compute_profit([each.held.position for each in held], marks)

@@ -261,6 +261,15 @@ class OrderStore:
         """Return the orders of paper accounts that have not come to their end, the oldest first."""
         return await _load(session, _select_paper(OrderRow.state.in_(_LIVING)))
 
+    async def load_living_of(
+        self, session: ReadSession | WriteSession, account_id: AccountId
+    ) -> list[Order]:
+        """Return an account's orders that have not come to their end, the oldest first."""
+        query = select(*ORDER_COLUMNS).where(
+            OrderRow.account_id == account_id, OrderRow.state.in_(_LIVING)
+        )
+        return await _load(session, query.order_by(OrderRow.id))
+
     async def load_waiting(self, session: ReadSession | WriteSession) -> list[Order]:
         """Return the orders of paper accounts of which something is wanted, the oldest first.
 

@@ -18,14 +18,10 @@ from strikewire.core.instruments import Instrument
 from strikewire.core.money import Paise, Pips, format_paise, format_price, round_to_paise
 from strikewire.core.orders import Product, Side
 from strikewire.core.trades import AccountTrade
-from strikewire.desk.account_books import (
-    AccountBook,
-    Funds,
-    HeldPosition,
-    compute_funds,
-    sum_profit,
-)
+from strikewire.desk.account_books import AccountBook
+from strikewire.desk.funds import Funds
 from strikewire.desk.ledger import Profit
+from strikewire.desk.positions import HeldPosition, sum_profit
 
 _TAG: Final = "accounts"
 _PATH: Final = "/api/v1/accounts/{account_id}"
@@ -118,7 +114,7 @@ class TradeQuery(schemas.Query):
 
 
 class FundsBody(schemas.Body):
-    """What there is to trade with."""
+    """What there is to trade with; null where a price that it takes is not known."""
 
     as_of: str = Field(description="The market's time.")
     opening: Money
@@ -126,11 +122,20 @@ class FundsBody(schemas.Body):
     charges: Money
     balance: Money = Field(description="`opening` and `realised`, less `charges`.")
     paid: Money = Field(
-        description="For the options and shares that are held, less what sold options brought."
+        description="For options and delivered shares, less what sold options brought."
     )
-    owed: MoneyOrNull = Field(description="What open futures lose at their marks.")
+    owed: MoneyOrNull = Field(
+        description="What the other positions lose at their marks; 0 where they gain."
+    )
+    margin: Money = Field(description="That has to be there for positions.")
+    blocked: Money = Field(description="Besides, for open orders that may be filled.")
+    available: MoneyOrNull = Field(
+        description="`balance` less `paid`, `owed`, `margin` and `blocked`."
+    )
     unrealised: MoneyOrNull
-    available: MoneyOrNull = Field(description="`balance` less `paid` and `owed`.")
+    unknown: list[str] = Field(
+        description="Underlyings and shares that are in no margin, for nobody knows their price."
+    )
 
 
 async def list_positions(
@@ -174,8 +179,8 @@ async def get_funds(
     runtime: RuntimeDep, principal: PrincipalDep, account_id: AccountIdPath, _query: NoQuery
 ) -> dict[str, Any]:
     """Show what an account has to trade with."""
-    book = await runtime.desk.books.load(account_id, principal=principal)
-    return {"as_of": format_rfc3339(book.now_ns)} | _describe_funds(compute_funds(book))
+    now_ns, funds = await runtime.desk.books.load_funds(account_id, principal=principal)
+    return {"as_of": format_rfc3339(now_ns)} | _describe_funds(funds)
 
 
 def _is_holding(position: HeldPosition) -> bool:
@@ -244,7 +249,8 @@ def _describe_trade(instrument: Instrument, trade: AccountTrade) -> dict[str, An
 
 
 def _describe_funds(funds: Funds) -> dict[str, Any]:
-    return {name: _format(getattr(funds, name)) for name in funds.__slots__}
+    money = {name: _format(getattr(funds, name)) for name in funds.__slots__ if name != "unknown"}
+    return {**money, "unknown": list(funds.unknown)}
 
 
 def _format_pips(pips: Pips | None) -> str | None:
