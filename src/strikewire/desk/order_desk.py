@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 from strikewire.core.errors import DependencyError, JournalError
+from strikewire.core.instants import DAY_NS
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.orders import Cancellation, Order, OrderId, OrderState
 from strikewire.desk.brokers.base import Broker, BrokerReport
@@ -19,6 +20,7 @@ from strikewire.observability.metrics import Metrics
 from strikewire.resilience.failpoints import Failpoints
 from strikewire.store.database import Database
 from strikewire.store.desk_orders import OrderStep, OrderStore
+from strikewire.store.desk_trades import TradeFilter, TradeStore
 from strikewire.store.instruments import InstrumentStore
 
 _log: Final = get_logger("order desk")
@@ -53,6 +55,7 @@ class DeskStores:
 
     database: Database
     orders: OrderStore = field(default_factory=OrderStore)
+    trades: TradeStore = field(default_factory=TradeStore)
     instruments: InstrumentStore = field(default_factory=InstrumentStore)
 
 
@@ -181,6 +184,11 @@ class OrderDesk:
                 if order.mode == self._mode and order.progress.accepted is not None
             ]
             fills = await stores.orders.load_fills(session, [order.id for order in living])
+            first_ns = min((_find_accepted_ns(order) for order in living), default=0)
+            for account_id in {order.account_id for order in living}:
+                # Of its living orders' day, and those that have ended in it too.
+                wanted = TradeFilter(account_id, since_ns=first_ns - DAY_NS)
+                self._bound.recall(account_id, await stores.trades.load(session, wanted))
         await self._learn(living)
         for order in living:
             instrument = self._instruments[order.terms.instrument_id]
@@ -308,6 +316,10 @@ class OrderDesk:
             details=_describe(report),
             market_ns=None if update.moment is None else update.moment.as_of_ns,
         )
+
+
+def _find_accepted_ns(order: Order) -> int:
+    return order.progress.accepted.as_of_ns if order.progress.accepted is not None else 0
 
 
 def _describe(report: BrokerReport) -> dict[str, Any]:

@@ -23,10 +23,12 @@ class TradeFilter:
     Parameters
     ----------
     now : where the market stands; None: after everything.
+    since_ns : from when on, by the market's time.
     """
 
     account_id: AccountId
     now: MarketMoment | None = None
+    since_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ _ORDER: Final[tuple[Any, ...]] = (
 
 def _match(wanted: TradeFilter) -> list[ColumnElement[bool]]:
     conditions = [FillRow.account_id == wanted.account_id]
+    if wanted.since_ns:
+        conditions.append(FillRow.market_ns >= wanted.since_ns)
     now = wanted.now
     if now is not None:
         at_that_time = and_(FillRow.market_ns == now.as_of_ns, FillRow.market_seq <= now.seq)

@@ -29,6 +29,7 @@ from strikewire.core.orders import (
     Validity,
 )
 from strikewire.core.ticks import DEPTH_DTYPE, TICK_DTYPE, TickBatch, TickFlag
+from strikewire.core.trades import AccountTrade
 from strikewire.desk.brokers.paper import PaperBroker, PaperConfig
 from strikewire.desk.brokers.paper_market import PaperMarket
 from strikewire.desk.order_progress import advance
@@ -94,6 +95,19 @@ class PaperDesk:
         order = self.orders[report.update.order_id]
         progress = advance(order.progress, report.update) or order.progress
         self.orders[order.id] = replace(order, progress=progress, terms=report.terms or order.terms)
+
+    def recall(self):
+        """Have the broker know of every fill that was reported before."""
+        for order in self.orders.values():
+            terms = order.terms
+            trades = [
+                AccountTrade(
+                    order.id, new.fill.number, terms.instrument_id, terms.product, terms.side,
+                    new.fill.quantity, new.fill.price, new.fill.moment, new.fill.charges, 0,
+                )
+                for new in self.list_fills(order.id)
+            ]  # fmt: skip
+            self.broker.recall(order.account_id, trades)
 
     # -- the market -----------------------------------------------------------------------------
 

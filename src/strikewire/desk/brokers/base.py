@@ -22,6 +22,7 @@ from strikewire.core.charges import Trade
 from strikewire.core.instruments import Instrument
 from strikewire.core.money import Paise
 from strikewire.core.orders import (
+    AccountId,
     Cancellation,
     Modification,
     Order,
@@ -30,6 +31,7 @@ from strikewire.core.orders import (
     OrderWish,
     StrategyEntry,
 )
+from strikewire.core.trades import AccountTrade
 from strikewire.desk.order_progress import OrderUpdate
 from strikewire.store.desk_orders import NewFill
 
@@ -79,6 +81,10 @@ class Broker(Protocol):
 
     def hold(self, order: Order, instrument: Instrument, fills: Sequence[NewFill]) -> None:
         """Go on with an order that was taken before this program was started."""
+        ...
+
+    def recall(self, account_id: AccountId, trades: Sequence[AccountTrade]) -> None:
+        """Know what an account traded since its living orders' day began, those orders included."""
         ...
 
     async def place(self, order: Order, instrument: Instrument) -> None:

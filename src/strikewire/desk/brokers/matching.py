@@ -10,7 +10,7 @@ without a book pays the slippage; one that stands gets its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from strikewire.core.money import Pips
@@ -38,6 +38,10 @@ class Book:
 
     bids: tuple[Level, ...] = ()
     asks: tuple[Level, ...] = ()
+
+    def less(self, *, bought: int, sold: int) -> Book:
+        """Return what is left when so many units were bought and sold of it, the best first."""
+        return Book(bids=_drop(self.bids, sold), asks=_drop(self.asks, bought))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,10 @@ class Match:
     ----------
     is_triggered : it waits for no trigger any more.
     executions : in the order in which they happened.
-    market : what is left of it for who comes next.
     """
 
     is_triggered: bool
-    executions: tuple[Execution, ...]
-    market: Market
+    executions: tuple[Execution, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +130,16 @@ def match(terms: OrderTerms, standing: Standing, market: Market, slippage: Slipp
     """Match one order with what is known of its instrument.
 
     Of several orders the one with the better price is asked first, then the older one, each with
-    the market that the one before left.
+    what the ones before left of the book.
 
     Oracle: tests/oracles/matching.py, unit by unit.
     """
     is_triggered = standing.is_triggered or _is_reached(terms, market.last)
     if not is_triggered:
-        return Match(is_triggered=False, executions=(), market=market)
+        return Match(is_triggered=False)
     limit = _find_limit(terms, market)
     if limit is None:
-        return Match(is_triggered=True, executions=(), market=market)
+        return Match(is_triggered=True)
     taker = _Taker(
         side=terms.side,
         quantity=standing.open_quantity,
@@ -145,10 +147,9 @@ def match(terms: OrderTerms, standing: Standing, market: Market, slippage: Slipp
         # What has just been triggered comes to the market now, wherever it was before.
         is_resting=standing.is_resting and standing.is_triggered and terms.price is not None,
     )
-    if market.book is not None:
-        return _take(taker, market, market.book)
-    executions = _trade_at_last(taker, market, slippage)
-    return Match(is_triggered=True, executions=executions, market=market)
+    if market.book is None:
+        return Match(is_triggered=True, executions=_trade_at_last(taker, market, slippage))
+    return Match(is_triggered=True, executions=_take(taker, market.book))
 
 
 def compute_priority(terms: OrderTerms) -> tuple[int, int]:
@@ -195,21 +196,27 @@ def _trade_at_last(taker: _Taker, market: Market, slippage: Slippage) -> tuple[E
     return (Execution(Pips(price), taker.quantity),)
 
 
-def _take(taker: _Taker, market: Market, book: Book) -> Match:
+def _take(taker: _Taker, book: Book) -> tuple[Execution, ...]:
     """Take level by level what the limit allows."""
-    sign = taker.side.sign
     wanted = taker.quantity
     executions: list[Execution] = []
-    left: list[Level] = []
     for level in _find_levels(taker.side, book):
-        is_allowed = sign * (level.price - taker.limit) <= 0
-        taken = min(wanted, level.quantity) if is_allowed else 0
+        if not wanted or taker.side.sign * (level.price - taker.limit) > 0:
+            break
+        taken = min(wanted, level.quantity)
         wanted -= taken
-        if taken:
-            executions.append(Execution(level.price, taken))
-        if taken < level.quantity:
-            left.append(Level(level.price, level.quantity - taken))
-    rest = replace(book, asks=tuple(left)) if sign > 0 else replace(book, bids=tuple(left))
+        executions.append(Execution(level.price, taken))
     if taker.is_resting and executions:
-        executions = [Execution(taker.limit, taker.quantity - wanted)]
-    return Match(is_triggered=True, executions=tuple(executions), market=replace(market, book=rest))
+        return (Execution(taker.limit, taker.quantity - wanted),)
+    return tuple(executions)
+
+
+def _drop(levels: tuple[Level, ...], taken: int) -> tuple[Level, ...]:
+    """Return the levels that are left when so many units are gone from the best of them."""
+    left: list[Level] = []
+    for level in levels:
+        gone = min(taken, level.quantity)
+        taken -= gone
+        if gone < level.quantity:
+            left.append(Level(level.price, level.quantity - gone))
+    return tuple(left)

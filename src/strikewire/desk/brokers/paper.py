@@ -11,6 +11,7 @@ from strikewire.core.errors import InvalidInputError, NotFoundError
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Paise, to_pips
 from strikewire.core.orders import (
+    AccountId,
     Cancellation,
     Fill,
     MarketMoment,
@@ -22,6 +23,7 @@ from strikewire.core.orders import (
     StrategyEntry,
     Validity,
 )
+from strikewire.core.trades import AccountTrade
 from strikewire.desk.brokers.base import BrokerReport, Charge, FillSink, ReportSink
 from strikewire.desk.brokers.matching import Execution, Match, Slippage, Standing, match
 from strikewire.desk.brokers.paper_market import PaperMarket, Sight
@@ -90,7 +92,6 @@ class PaperBroker:
         self._report = report
         self._listeners: list[FillSink] = []
         self._orders = WaitingOrders()
-        self._step = 0
         self._over: str | None = None
 
     def listen(self, listener: FillSink) -> None:
@@ -126,6 +127,12 @@ class PaperBroker:
             )
         )
 
+    def recall(self, account_id: AccountId, trades: Sequence[AccountTrade]) -> None:
+        """Know what an account took of books that stand, or that are played again."""
+        for trade in trades:
+            quantity = trade.side.sign * trade.quantity
+            self._market.note_taken((account_id, trade.instrument_id), trade.moment, quantity)
+
     async def place(self, order: Order, instrument: Instrument) -> None:
         """Take an order, and match it with the market as it stands.
 
@@ -155,7 +162,7 @@ class PaperBroker:
         if not sight.is_blind:
             self._orders.add(waiting)
             found = self._match(waiting, sight, is_resting=False)
-            self._apply(waiting, sight, found, is_taken=True)
+            self._apply(waiting, found, is_taken=True)
 
     async def modify(self, order: Order, wanted: Modification) -> None:
         """Change an order's terms. It loses its place, and is matched as one that comes now."""
@@ -206,9 +213,6 @@ class PaperBroker:
 
     def on_update(self, update: Update) -> None:
         """Match the orders that wait in what this step touched."""
-        if update.seq <= self._step:
-            self._market.forget()
-        self._step = update.seq
         if not len(self._orders):
             return
         if self._market.over_until_ns >= self._orders.next_close_ns:
@@ -237,7 +241,7 @@ class PaperBroker:
             found = self._match(waiting, sight, is_resting=True)
             if found.executions or found.is_triggered != waiting.is_triggered:
                 waiting.matched = now
-                self._apply(waiting, sight, found)
+                self._apply(waiting, found)
 
     def _match_again(self, waiting: WaitingOrder, wanted: OrderWish) -> None:
         """Match an order whose terms were changed between two steps."""
@@ -247,8 +251,8 @@ class PaperBroker:
             found = self._match(waiting, sight, is_resting=False)
         else:
             # A market that was sought backwards has still to come to where the order is.
-            found = Match(waiting.is_triggered, (), sight.market)
-        self._apply(waiting, sight, found, answers=wanted)
+            found = Match(waiting.is_triggered)
+        self._apply(waiting, found, answers=wanted)
 
     def _match(self, waiting: WaitingOrder, sight: Sight, *, is_resting: bool) -> Match:
         standing = Standing(
@@ -264,7 +268,6 @@ class PaperBroker:
     def _apply(
         self,
         waiting: WaitingOrder,
-        sight: Sight,
         found: Match,
         *,
         is_taken: bool = False,
@@ -272,8 +275,6 @@ class PaperBroker:
     ) -> None:
         """Take in what a match does to an order, and report it."""
         waiting.is_triggered = found.is_triggered
-        if found.executions:
-            self._market.note_left(waiting, sight, found.market)
         fills = tuple(self._fill(waiting, each) for each in found.executions)
         filled, reason, state = waiting.filled_quantity, None, waiting.state
         if filled == waiting.terms.quantity:
@@ -315,6 +316,7 @@ class PaperBroker:
         )
         new = NewFill(fill, charges)
         waiting.fills.append(new)
+        self._market.note_taken(waiting.key, fill.moment, terms.side.sign * fill.quantity)
         self._tell_of_fill(order, new)
         return new
 

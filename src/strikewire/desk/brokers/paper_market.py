@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +26,11 @@ class Sight:
     Parameters
     ----------
     market : its last price and its book, as if nobody of ours had taken of it.
-    book_seq : which book that is.
+    book : the tick that brought that book.
     """
 
     market: Market
-    book_seq: int
+    book: MarketMoment
 
     @property
     def is_blind(self) -> bool:
@@ -40,7 +41,8 @@ class Sight:
 class PaperMarket:
     """Reads the engine for the paper broker.
 
-    Each account takes of a book of its own: one user's paper does not eat another's.
+    Each account takes of a book of its own: one user's paper does not eat another's. What it has
+    left of one is the book less its fills since, so a restart and a seek backwards find the same.
 
     Parameters
     ----------
@@ -54,8 +56,7 @@ class PaperMarket:
         self._book_max_age_ns = int(book_max_age_s * SECOND_NS)
         self._find_calendar = find_calendar
         self._engine: Engine | None = None
-        # What accounts have left of the books they took of, and which books those were.
-        self._left: dict[tuple[AccountId, InstrumentId], tuple[int, Book]] = {}
+        self._taken: dict[tuple[AccountId, InstrumentId], _Taken] = {}
 
     def bind(self, engine: Engine) -> None:
         """Name the engine that is read."""
@@ -75,10 +76,6 @@ class PaperMarket:
     def over_until_ns(self) -> int:
         """Up to when the market's time is over, though nothing may have been traded since."""
         return max(self._bound.as_of_ns, self._bound.closed_until_ns)
-
-    def forget(self) -> None:
-        """Forget what was taken: the market goes on from somewhere earlier."""
-        self._left.clear()
 
     def find_hours(self, instrument: Instrument, at_ns: int) -> Hours | None:
         """Return the session an instant lies in; None where the instrument's venue is closed."""
@@ -116,19 +113,48 @@ class PaperMarket:
             book=None if book is None else _read_book(book),
             tick=waiting.tick,
         )
-        return Sight(market, self._bound.find_book_seq(instrument_id))
+        seq = self._bound.find_book_seq(instrument_id)
+        return Sight(market, MarketMoment(book_ns, seq))
 
     def find_left(self, waiting: WaitingOrder, sight: Sight) -> Market:
         """Return what is left of a market for an order's account."""
-        seq, left = self._left.get(waiting.key, (0, None))
-        if left is None or sight.market.book is None or seq != sight.book_seq:
+        book, taken = sight.market.book, self._taken.get(waiting.key)
+        if book is None or taken is None:
             return sight.market
-        return Market(sight.market.last, left, sight.market.tick)
+        bought, sold = taken.sum_between(sight.book, self.now)
+        return replace(sight.market, book=book.less(bought=bought, sold=sold))
 
-    def note_left(self, waiting: WaitingOrder, sight: Sight, market: Market) -> None:
-        """Note what an order has left for the others of its account."""
-        if market.book is not None:
-            self._left[waiting.key] = (sight.book_seq, market.book)
+    def note_taken(
+        self, key: tuple[AccountId, InstrumentId], moment: MarketMoment, quantity: int
+    ) -> None:
+        """Note what an account has taken of a book, or was filled at without one.
+
+        Parameters
+        ----------
+        quantity : units; less than 0 was sold.
+        """
+        self._taken.setdefault(key, _Taken()).add(moment, quantity)
+
+
+class _Taken:
+    """One account's fills in one instrument, by their moments."""
+
+    def __init__(self) -> None:
+        self._fills: list[tuple[int, int, int]] = []
+
+    def add(self, moment: MarketMoment, quantity: int) -> None:
+        insort(self._fills, (moment.as_of_ns, moment.seq, quantity))
+
+    def sum_between(self, book: MarketMoment, now: MarketMoment) -> tuple[int, int]:
+        """Return units bought and sold from the step that brought a book until now.
+
+        That step is not before the book's tick, neither by time nor by number.
+        """
+        first = bisect_left(self._fills, (book.as_of_ns,))
+        behind = bisect_left(self._fills, (now.as_of_ns, now.seq + 1))
+        since = [quantity for _, seq, quantity in self._fills[first:behind] if seq >= book.seq]
+        bought = sum(each for each in since if each > 0)
+        return bought, bought - sum(since)
 
 
 def _read_book(book: npt.NDArray[np.void]) -> Book:
