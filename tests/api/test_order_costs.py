@@ -7,7 +7,7 @@ import pytest
 
 from strikewire.auth.scopes import Scope
 from strikewire.core.charges import ChargeItem
-from tests.api.test_strategies import build
+from tests.api.test_strategies import analyse, build, take
 
 CHARGES, MARGINS = "/api/v1/orders/charges", "/api/v1/orders/margins"
 ITEMS = [item.value for item in ChargeItem]
@@ -126,3 +126,37 @@ async def test_charges_follow_a_rule_at_once(market):
 
     assert told["charges"]["brokerage"] == "7.50"
     assert (await ask(market, CHARGES, orders))["charges"]["brokerage"] == "20.00"
+
+
+async def test_analysis_tells_what_the_orders_would_cost(market):
+    condor = await build(market, "iron-condor", lots=4)
+    legs = take(condor["legs"])
+    told = (await analyse(market, legs))["strategy"]
+
+    orders = [
+        order | {"price": f"{leg['entry_price']:.4f}"}
+        for order, leg in zip(to_orders(legs), legs, strict=True)
+    ]
+    margins = read((await ask(market, MARGINS, orders))["final"])
+    charges = (await ask(market, CHARGES, orders))["charges"]
+    assert (told["margin_reason"], told["charges_reason"]) == (None, None)
+    assert told["charges"] == charges
+    # What the options cost is told beside it, as the net premium.
+    margin = read(told["margin"])
+    assert margin.pop("total") == pytest.approx(
+        margins["initial"] + margins["exposure"], abs=Decimal("0.02")
+    )
+    assert margin == {name: margins[name] for name in margin}
+
+
+async def test_analysis_says_why_it_knows_no_charges(market):
+    condor = await build(market, "covered-call")
+    spot = {"symbol": "NSE:NIFTY 50", "quantity": condor["legs"][0]["lot_size"]}
+    call = next(leg for leg in take(condor["legs"]) if leg["quantity"] < 0)
+    told = (await analyse(market, [spot, call]))["strategy"]
+
+    # Nobody can buy an index: it hedges nothing, and is charged nothing.
+    assert (told["charges"], told["charges_reason"]) == (None, "not_tradable")
+    alone = (await analyse(market, [call]))["strategy"]
+    assert told["margin"] == alone["margin"]
+    assert read(told["margin"])["exposure"] > 0

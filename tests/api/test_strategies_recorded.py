@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -305,3 +305,26 @@ async def test_option_that_did_not_trade_has_no_price(morning):
     assert (found["mark"], found["reason"]) == (None, reason)
     assert found["iv_source"] in {"twin", "smile"}
     assert told["strategy"]["pnl"] is None
+
+
+async def test_costs_are_by_the_rules_of_the_recorded_day(morning):
+    legs = (await build(morning, "short-straddle", lots=4))["legs"]
+    told = await analyse(morning, take(legs))
+    found = told["strategy"]
+
+    turnovers = [to_decimal(leg["entry_price"]) * 4 * LOT for leg in legs]
+    # Of 2022: STT 0.05 % of the premium sold, NSE 0.053 %, its fund nothing yet.
+    for item, pct in (("transaction_tax", "0.05"), ("exchange", "0.053"), ("stamp_duty", "0")):
+        paid = sum(
+            (each * Decimal(pct) / 100).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+            for each in turnovers
+        )
+        assert Decimal(found["charges"][item]) == paid
+    assert (found["charges"]["investor_protection"], found["charges"]["brokerage"]) == (
+        "0.00", "40.00",
+    )  # fmt: skip
+    # A move of 9.3 % takes one leg; exposure is 2 % of both.
+    notional = told["level"] * 4 * LOT
+    assert float(found["margin"]["exposure"]) == pytest.approx(2 * 0.02 * notional, abs=0.01)
+    assert float(found["margin"]["expiry_day"]) == 0.0
+    assert 0.07 < float(found["margin"]["initial"]) / notional < 0.13

@@ -15,7 +15,9 @@ from strikewire.analytics.strategies.legs import Floats, Legs, compute_leg_greek
 from strikewire.analytics.strategies.payoff import Payoff, compute_probability, find_payoff
 from strikewire.core.errors import InvalidInputError
 from strikewire.core.instants import DAY_NS, format_rfc3339
+from strikewire.live.strategy_costs import describe_costs
 from strikewire.live.strategy_legs import PricedLeg, PricedStrategy, to_price
+from strikewire.reference.market_rules import MarketRules
 
 #: What the Greeks of a strategy are called outside: the field of `Greeks`.
 GREEKS: Final = {
@@ -75,9 +77,17 @@ class AnalysisWish:
 
 
 def build_analysis(
-    strategy: PricedStrategy, against: PricedStrategy | None, wish: AnalysisWish
+    strategy: PricedStrategy,
+    against: PricedStrategy | None,
+    wish: AnalysisWish,
+    *,
+    rules: MarketRules,
 ) -> dict[str, Any]:
     """Describe a strategy, and another one of the same market beside it.
+
+    Parameters
+    ----------
+    rules : by which margin and charges are reckoned.
 
     Returns
     -------
@@ -90,7 +100,7 @@ def build_analysis(
     """
     both = [strategy] if against is None else [strategy, against]
     levels = _choose_levels(both, wish.curve)
-    told = [_describe_strategy(each, levels, wish) for each in both]
+    told = [_describe_strategy(each, levels, wish) | describe_costs(each, rules) for each in both]
     return {
         "underlying": strategy.key.underlying,
         "exchange": strategy.key.exchange,

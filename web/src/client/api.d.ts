@@ -928,6 +928,52 @@ export interface components {
          */
         ChainSource: "live" | "minute";
         /**
+         * ChargesBody
+         * @description What is charged, item by item.
+         */
+        ChargesBody: {
+            /**
+             * Brokerage
+             * @description Rupees, a decimal string to the paisa.
+             */
+            brokerage: string;
+            /**
+             * Transaction Tax
+             * @description STT, on commodities CTT.
+             */
+            transaction_tax: string;
+            /**
+             * Exchange
+             * @description Rupees, a decimal string to the paisa.
+             */
+            exchange: string;
+            /**
+             * Investor Protection
+             * @description Rupees, a decimal string to the paisa.
+             */
+            investor_protection: string;
+            /**
+             * Sebi Fee
+             * @description Rupees, a decimal string to the paisa.
+             */
+            sebi_fee: string;
+            /**
+             * Stamp Duty
+             * @description Rupees, a decimal string to the paisa.
+             */
+            stamp_duty: string;
+            /**
+             * Gst
+             * @description Rupees, a decimal string to the paisa.
+             */
+            gst: string;
+            /**
+             * Total
+             * @description Rupees, a decimal string to the paisa.
+             */
+            total: string;
+        };
+        /**
          * Convention
          * @description How a volatility is computed, for it to be compared with others.
          * @enum {string}
@@ -2603,6 +2649,68 @@ export interface components {
             /** Curve */
             curve: components["schemas"]["LineBody"][];
             grid: components["schemas"]["GridBody"] | null;
+            /** @description An estimate, by the market rules of its day. */
+            margin: components["schemas"]["StrategyMarginBody"] | null;
+            /**
+             * Margin Reason
+             * @description Why there is no `margin`.
+             */
+            margin_reason: "no_rule" | null;
+            /** @description To open it: each leg one order at its entry price. */
+            charges: components["schemas"]["ChargesBody"] | null;
+            /** Charges Reason */
+            charges_reason: ("no_rule" | "not_tradable") | null;
+        };
+        /**
+         * StrategyMarginBody
+         * @description What has to be there for a strategy, beside what its options cost.
+         */
+        StrategyMarginBody: {
+            /**
+             * Scan
+             * @description The most that is lost in a scenario.
+             */
+            scan: string;
+            /**
+             * Calendar
+             * @description For deltas held against those of another expiry.
+             */
+            calendar: string;
+            /**
+             * Short Option Minimum
+             * @description Rupees, a decimal string to the paisa.
+             */
+            short_option_minimum: string;
+            /**
+             * Net Option Value
+             * @description Options held are worth, less those sold.
+             */
+            net_option_value: string;
+            /**
+             * Initial
+             * @description Of these: scan and calendar, less the net option value.
+             */
+            initial: string;
+            /**
+             * Exposure
+             * @description Besides, of options sold and of futures.
+             */
+            exposure: string;
+            /**
+             * Expiry Day
+             * @description The part of `exposure` for options on their last day.
+             */
+            expiry_day: string;
+            /**
+             * Cash
+             * @description For shares.
+             */
+            cash: string;
+            /**
+             * Total
+             * @description `initial`, `exposure` and `cash`.
+             */
+            total: string;
         };
         /**
          * StretchBody

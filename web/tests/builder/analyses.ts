@@ -22,6 +22,10 @@ export function writeStrategy(changes: Partial<Strategy> = {}): Strategy {
     probability_of_profit: 0.502,
     probability_reason: null,
     probability_iv: 0.142,
+    margin: null,
+    margin_reason: null,
+    charges: null,
+    charges_reason: null,
     curve: [
       { at: "2026-11-16T04:00:10Z", pnls: [-10, 5, -20] },
       { at: "2026-11-17T10:10:00Z", pnls: [-3_774.88, 2_725.12, -3_774.88] },

@@ -11,6 +11,7 @@ from pydantic import Field, StrictInt
 from strikewire.api import schemas
 from strikewire.api.deps import RuntimeDep
 from strikewire.api.routes import Routes
+from strikewire.api.v1.cost_bodies import ChargesBody, MarginBody, Money
 from strikewire.auth.scopes import Scope
 from strikewire.core.charges import Charges
 from strikewire.core.instruments import InstrumentKind
@@ -24,8 +25,6 @@ _TAG: Final = "orders"
 #: In one question.
 _MAX_ORDERS: Final = 50
 _PAISE_PER_RUPEE: Final = 100
-
-Money = Annotated[str, Field(description="Rupees, a decimal string to the paisa.")]
 
 
 class CostedOrder(schemas.Body):
@@ -56,19 +55,6 @@ class CostedOrders(schemas.Body):
     orders: Annotated[list[CostedOrder], Field(min_length=1, max_length=_MAX_ORDERS)]
 
 
-class ChargesBody(schemas.Body):
-    """What is charged, item by item."""
-
-    brokerage: Money
-    transaction_tax: Money = Field(description="STT, on commodities CTT.")
-    exchange: Money
-    investor_protection: Money
-    sebi_fee: Money
-    stamp_duty: Money
-    gst: Money
-    total: Money
-
-
 class ChargedOrderBody(schemas.Body):
     """An order, and what it would be charged if it were filled in one."""
 
@@ -86,21 +72,6 @@ class OrderChargesBody(schemas.Body):
 
     orders: list[ChargedOrderBody]
     charges: ChargesBody = Field(description="Of all of them.")
-
-
-class MarginBody(schemas.Body):
-    """What has to be there, and what it is made of."""
-
-    scan: Money = Field(description="The most that is lost in a scenario.")
-    calendar: Money = Field(description="For deltas held against those of another expiry.")
-    short_option_minimum: Money
-    net_option_value: Money = Field(description="Options held are worth, less those sold.")
-    initial: Money = Field(description="Of these: scan and calendar, less the net option value.")
-    exposure: Money = Field(description="Besides, of options sold and of futures.")
-    expiry_day: Money = Field(description="The part of `exposure` for options on their last day.")
-    premium: Money = Field(description="Paid for options; less than 0 is received.")
-    cash: Money = Field(description="For shares.")
-    total: Money = Field(description="`initial`, `exposure`, `premium` and `cash`.")
 
 
 class MarginLegBody(schemas.Body):

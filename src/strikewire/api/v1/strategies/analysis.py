@@ -22,6 +22,7 @@ from strikewire.live.strategy_analysis import (
     build_analysis,
 )
 from strikewire.live.strategy_legs import PricedStrategy
+from strikewire.reference.market_rules import MarketRules
 
 _TAG: Final = "strategies"
 
@@ -53,13 +54,14 @@ async def analyse_strategy(
     if content.grid is not None:
         charge_rows(request, content.grid.cells)
     # Milliseconds of arithmetic, which others need not wait for.
-    body = await run_in_threadpool(_write, strategies, wish)
+    body = await run_in_threadpool(_write, strategies, wish, runtime.rules.current)
     return Response(body, media_type="application/json")
 
 
-def _write(strategies: Sequence[PricedStrategy], wish: AnalysisWish) -> bytes:
+def _write(strategies: Sequence[PricedStrategy], wish: AnalysisWish, rules: MarketRules) -> bytes:
     first, *others = strategies
-    return orjson.dumps(build_analysis(first, others[0] if others else None, wish))
+    against = others[0] if others else None
+    return orjson.dumps(build_analysis(first, against, wish, rules=rules))
 
 
 def _read_grid(grid: GridInput) -> GridWish:

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from strikewire.analytics.strategies.templates import LegKind, Outlook
 from strikewire.api import schemas
 from strikewire.api.instants import Day, Instant
+from strikewire.api.v1.cost_bodies import ChargesBody, Money, StrategyMarginBody
 from strikewire.api.v1.fo.bodies import ReasonName
 from strikewire.api.v1.fo.queries import UnderlyingName
 from strikewire.core.instruments import InstrumentKind
@@ -21,7 +22,6 @@ MAX_LEGS: Final = 20
 #: Of a scenario grid: twice what is drawn by default.
 MAX_CELLS: Final = 20_000
 
-Money = Annotated[str, Field(description="Rupees, a decimal string to the paisa.")]
 Level = Annotated[float, Field(ge=0, le=1e9)]
 AsOf = Annotated[
     Instant | None,
@@ -290,6 +290,14 @@ class StrategyBody(schemas.Body):
     probability_iv: float | None = Field(description="Fraction at the money it is measured at.")
     curve: list[LineBody]
     grid: GridBody | None
+    margin: StrategyMarginBody | None = Field(
+        description="An estimate, by the market rules of its day."
+    )
+    margin_reason: Literal["no_rule"] | None = Field(description="Why there is no `margin`.")
+    charges: ChargesBody | None = Field(
+        description="To open it: each leg one order at its entry price."
+    )
+    charges_reason: Literal["no_rule", "not_tradable"] | None
 
 
 class DifferenceBody(schemas.Body):
