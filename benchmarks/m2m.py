@@ -115,7 +115,7 @@ class _Loop:
 def start(market: _Market, ledger: list[StrategyEntry]) -> M2mEngine:
     """Return an M2M engine that has seen the first step."""
     m2m = M2mEngine(find_calendar=lambda _venue: _CALENDAR)
-    m2m.bind(market.engine)
+    m2m.bind(view=market.engine, find_closed=lambda: market.engine.closed_until_ns)
     m2m.learn(_INSTRUMENTS)
     m2m.load(ledger)
     m2m.on_update(market.move(_OPEN_NS + SECOND_NS))

@@ -15,6 +15,7 @@ from strikewire.desk.account_books import AccountBooks
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.costs import OrderCosts
 from strikewire.desk.kill_switch import KillSwitch
+from strikewire.desk.m2m.desk import M2mDesk
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.backfill_desk import BackfillDesk
@@ -66,11 +67,13 @@ class Desk:
     accounts : everybody's, with a broker or on paper.
     kill_switch : halts them.
     books : what they hold and made.
+    m2m : what strategies are worth, and were.
     """
 
     accounts: TradingAccounts
     kill_switch: KillSwitch
     books: AccountBooks
+    m2m: M2mDesk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from strikewire.core.instruments import Instrument
 from strikewire.desk.account_books import AccountBooks, BookStores
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.kill_switch import KillSwitch
+from strikewire.desk.m2m.desk import M2mDesk
 from strikewire.desk.marks import MarketNow, Marks, MarkSources
 from strikewire.live.history import BarRange
 from strikewire.reference.rule_book import RuleBook
@@ -38,11 +39,13 @@ class DeskTools:
     ----------
     clock : the machine's time.
     rules : the market rules in force.
+    m2m : of the marking around the market that is to be heard.
     """
 
     database: Database
     clock: Clock
     rules: RuleBook
+    m2m: M2mDesk
 
 
 def build_desk(settings: Settings, tools: DeskTools) -> Desk:
@@ -73,6 +76,7 @@ def build_desk(settings: Settings, tools: DeskTools) -> Desk:
             marks=Marks(rules=tools.rules),
             rules=tools.rules,
         ),
+        m2m=tools.m2m,
     )
 
 

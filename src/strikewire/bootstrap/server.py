@@ -44,7 +44,8 @@ from strikewire.bootstrap.identity import IdentityParts, build_identity
 from strikewire.bootstrap.journals import start_journal_keeper
 from strikewire.bootstrap.keys import watch_credentials
 from strikewire.bootstrap.kite import LiveRequest, make_market_clock, prepare_live
-from strikewire.bootstrap.paper import PaperTools, build_paper, start_paper
+from strikewire.bootstrap.m2m import M2mParts, M2mTools, build_m2m, start_m2m
+from strikewire.bootstrap.paper import PaperParts, PaperTools, build_paper, start_paper
 from strikewire.bootstrap.slots import start_slots
 from strikewire.bootstrap.stores import (
     DatabaseSite,
@@ -180,11 +181,16 @@ async def build_runtime(
             stack,
             supervisor,
         )
-        desk = build_desk(settings, DeskTools(database=database, clock=clock, rules=rules))
-        paper = build_paper(
-            settings,
-            PaperTools(database=database, rules=rules, metrics=metrics),
-            mode=_find_mode(hear),
+        paper, m2m = (
+            build_paper(
+                settings,
+                PaperTools(database=database, rules=rules, metrics=metrics),
+                mode=_find_mode(hear),
+            ),
+            build_m2m(M2mTools(database, rules.calendar, clock, run_id, figures)),
+        )
+        desk = build_desk(
+            settings, DeskTools(database=database, clock=clock, rules=rules, m2m=m2m.desk)
         )
         hearing = await _prepare(
             settings,
@@ -198,7 +204,7 @@ async def build_runtime(
                     metrics=metrics,
                 ),
                 pages=pages,
-                sinks=(bar_streams, heard, board, paper.broker),
+                sinks=(bar_streams, heard, board, paper.broker, m2m.engine),
                 heard=heard,
                 board=board,
                 market_clock=market_clock,
@@ -307,6 +313,7 @@ async def build_runtime(
                     market=market,
                     monitors=chains.monitor_streams,
                     figures=figures,
+                    strategies=m2m.streams,
                     is_feeding=hearing is not None,
                 ),
                 redis,
@@ -328,7 +335,9 @@ async def build_runtime(
         show_server_metrics(metrics, runtime, supervisor, watch)
         if hearing is not None:
             _look_after(hearing, runtime, supervisor)
-            await start_hearing(await start_paper(paper, hearing, supervisor), supervisor, stack)
+            await start_hearing(
+                await _start_desk(paper, m2m, hearing, supervisor, metrics), supervisor, stack
+            )
         # Now that a session has its journal: one that is begun anew is nobody else's then.
         start_journal_keeper(settings, database, watch, supervisor, metrics)
         yield runtime
@@ -352,6 +361,19 @@ async def _prepare(
         hearing = await prepare_live(settings, broker, tools)
     start_board(hearing, tools)
     return hearing
+
+
+async def _start_desk(
+    paper: PaperParts,
+    m2m: M2mParts,
+    hearing: Hearing,
+    supervisor: Supervisor,
+    metrics: Metrics,
+) -> Hearing:
+    """Have orders filled and strategies marked by what is heard; return that."""
+    paper.broker.listen(m2m.engine)
+    hearing = await start_paper(paper, hearing, supervisor)
+    return await start_m2m(m2m, hearing, supervisor, metrics)
 
 
 def _find_mode(hear: HearRequest | None) -> MarketMode:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from strikewire.core.errors import DependencyError, StrikewireError
+from strikewire.desk.m2m.streams import StrategySource, StrategyStreams
 from strikewire.live.bar_streams import BarStreams
 from strikewire.live.calc_streams import CalcStreams, ChartedBars
 from strikewire.live.chain_streams import ChainStreams
@@ -49,6 +50,7 @@ class OwnTopics:
     market: MarketBoard
     monitors: MonitorStreams
     figures: StreamFigures
+    strategies: StrategyStreams
     is_feeding: bool
 
 
@@ -93,11 +95,15 @@ def build_hub(own: OwnTopics, redis: Redis, supervisor: Supervisor) -> Hub:
     supervisor.start(_CALC, own.calc.run)
     supervisor.start(_STATUS, own.market.run)
     supervisor.start(_MONITORS, own.monitors.run)
+    strategy = StrategySource(topics.STRATEGY, own.strategies.open_strategy)
+    board = StrategySource(topics.STRATEGIES, own.strategies.open_board)
     sources: dict[str, TopicSource] = {
         topics.BARS.name: bars,
         topics.CHAIN.name: own.chains,
         topics.MARKET.name: own.market,
         topics.MONITOR.name: own.monitors,
+        topics.STRATEGY.name: strategy,
+        topics.STRATEGIES.name: board,
     }
     if redis.config is None or redis.store is None:
         return Hub(sources=sources, figures=own.figures)
@@ -116,6 +122,8 @@ def build_hub(own: OwnTopics, redis: Redis, supervisor: Supervisor) -> Hub:
         topics.BARS.name: source.of_kind(topics.BARS, bars.canonicalize),
         topics.CHAIN.name: source.of_kind(topics.CHAIN, own.chains.canonicalize),
         topics.MONITOR.name: source.of_kind(topics.MONITOR, own.monitors.canonicalize),
+        topics.STRATEGY.name: source.of_kind(topics.STRATEGY, strategy.canonicalize),
+        topics.STRATEGIES.name: source.of_kind(topics.STRATEGIES, board.canonicalize),
     }
     return Hub(sources=sources, figures=own.figures)
 

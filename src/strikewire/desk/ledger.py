@@ -7,7 +7,6 @@ The average that is shown is what the open units cost, divided by how many they 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -73,9 +72,12 @@ class Profit:
 class OpenLots:
     """What is open of one instrument, the oldest first, and what was made of the rest."""
 
+    __slots__ = ("_lots", "realised")
+
     def __init__(self) -> None:
-        # Units and price; all units have one sign.
-        self._lots: deque[tuple[int, Pips]] = deque()
+        # Units and price; all units have one sign. A list: there are few, and M2M keeps hundreds of
+        # thousands of these, of which an empty deque each would take 600 bytes.
+        self._lots: list[tuple[int, Pips]] = []
         self.realised = Pips(0)
 
     @property
@@ -91,12 +93,12 @@ class OpenLots:
     def apply(self, quantity: int, price: Pips) -> None:
         """Let units come in or, less than 0, go out; what is more than was open opens anew."""
         while quantity and self._lots and (self._lots[0][0] > 0) != (quantity > 0):
-            units, cost = self._lots.popleft()
+            units, cost = self._lots.pop(0)
             closed = max(units, -quantity) if units < 0 else min(units, -quantity)
             self.realised = Pips(self.realised + closed * (price - cost))
             quantity += closed
             if units != closed:
-                self._lots.appendleft((units - closed, cost))
+                self._lots.insert(0, (units - closed, cost))
         if quantity:
             self._lots.append((quantity, price))
 

@@ -106,6 +106,11 @@ class Session:
         self._last_commit: asyncio.Timeout | None = None
 
     @property
+    def feed(self) -> Feed:
+        """What is followed: another one after `begin`."""
+        return self._feed
+
+    @property
     def engine(self) -> Engine:
         """The engine this session writes."""
         return self._engine

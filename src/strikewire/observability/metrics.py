@@ -32,6 +32,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from strikewire.observability.feed_metrics import FEED_FAMILIES
+from strikewire.observability.m2m_metrics import M2M_FAMILIES
 from strikewire.observability.metric_families import SampledFamily, SampledHistogram
 
 # Half a millisecond is a warm history; ten seconds is beyond every timeout we have.
@@ -270,7 +271,7 @@ SAMPLED_FAMILIES: Final = (
     POOL_CONNECTIONS, POOL_SIZE_MAX, POOL_EXHAUSTED, DEPENDENCY_UP, CACHE_HITS, CACHE_MISSES,
     CACHE_BYTES, TASK_UP, TASK_RESTARTS, LOOP_TASKS, UPTIME, TICKS, LATE_TICKS, DUPLICATE_TICKS,
     BARS, JOURNAL_BYTES, JOURNALS, JOURNALS_BYTES, JOURNALS_SAVED_BYTES, JOURNALS_DROPPED,
-    *FEED_FAMILIES, RECORDER_QUEUE, ORDER_QUEUE, PAPER_ORDERS, CHAIN_ROWS,
+    *FEED_FAMILIES, *M2M_FAMILIES, RECORDER_QUEUE, ORDER_QUEUE, PAPER_ORDERS, CHAIN_ROWS,
     BROKER_CALLS, BROKER_WAITING, BROKER_BAD_ROWS, BROKER_LOGIN, GAPS, GAP_OPEN_SINCE,
     BACKFILL_ITEMS, BACKFILL_BARS, RECONCILED_MINUTES, BUDGET_INSTRUMENTS, BUDGET_SLOTS,
     BUDGET_WAITING,

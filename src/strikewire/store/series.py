@@ -20,9 +20,10 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.dialects.postgresql import Insert, aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.schema import CreateTable
 
@@ -119,16 +120,39 @@ async def add_rows(session: WriteSession, series: Series, rows: npt.NDArray[np.v
     if not len(rows):
         return 0
     await ensure_partitions_of(session, series.table, rows["ts_ns"])
+    insert = await _stage(session, series, rows)
+    result = await session.execute(insert.on_conflict_do_nothing())
+    return cast("CursorResult[Any]", result).rowcount
+
+
+async def put_rows(session: WriteSession, series: Series, rows: npt.NDArray[np.void]) -> None:
+    """Write rows, in the place of those with the same keys; each key once."""
+    if not len(rows):
+        return
+    await ensure_partitions_of(session, series.table, rows["ts_ns"])
+    insert = await _stage(session, series, rows)
+    key = series.key
+    values = [each.name for each in series.table.columns if each.name not in key]
+    changed = or_(
+        *(series.table.c[name].is_distinct_from(insert.excluded[name]) for name in values)
+    )
+    await session.execute(
+        insert.on_conflict_do_update(
+            index_elements=key, set_={name: insert.excluded[name] for name in values}, where=changed
+        )
+    )
+
+
+async def _stage(session: WriteSession, series: Series, rows: npt.NDArray[np.void]) -> Insert:
+    """Send rows to a temporary table; return what inserts them, in the order of their keys."""
     stage = _make_stage(series)
     await session.execute(CreateTable(stage, if_not_exists=True))
     await session.execute(delete(stage))
     await _copy(session, series, stage.name, rows)
     key = [stage.c[name] for name in series.key]
-    insert = pg_insert(series.table).from_select(
+    return pg_insert(series.table).from_select(
         [column.name for column in stage.columns], select(stage).order_by(*key)
     )
-    result = await session.execute(insert.on_conflict_do_nothing())
-    return cast("CursorResult[Any]", result).rowcount
 
 
 async def load_rows(

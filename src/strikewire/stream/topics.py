@@ -41,6 +41,10 @@ MARKET: Final = TopicKind("market", 0, "The market's mode, state and clock.")
 CHAIN: Final = TopicKind("chain", 1_024, "The option chain of one expiry.")
 MONITOR: Final = TopicKind("monitor", 0, "The index, futures and chains of one underlying.")
 
+#: Its events are closed minutes and alerts; what it is worth is state.
+STRATEGY: Final = TopicKind("strategy", 1_024, "What one strategy is worth, with its legs.")
+STRATEGIES: Final = TopicKind("strategies", 256, "The board of one user's strategies.")
+
 KINDS: Final = {kind.name: kind for kind in (BARS, CHAIN, MARKET, MONITOR)}
 
 

@@ -90,7 +90,7 @@ class Market:
 def start_m2m(engine: Engine) -> tuple[M2mEngine, Heard]:
     """Return an M2M engine that knows the instruments, and who listens to it."""
     m2m, heard = M2mEngine(find_calendar=lambda _venue: CALENDAR), Heard()
-    m2m.bind(engine)
+    m2m.bind(view=engine, find_closed=lambda: engine.closed_until_ns)
     m2m.learn(INSTRUMENTS)
     m2m.listen(heard)
     return m2m, heard

@@ -284,6 +284,28 @@ def test_an_entry_of_an_earlier_minute_is_in_what_the_minute_under_way_began_wit
     assert [int(second[name]) for name in money] == [0, 1_000, 0, 1_000, 0, 1_000]
 
 
+def test_an_entry_that_is_taken_back_has_never_been() -> None:
+    market = Market()
+    market.step([(OPEN, 1, 100.0)], seq=1)
+    bought = make_entry(1, 1, 10, "90.00", (OPEN, 1), number=1)
+    wrong = make_entry(1, 1, 10, "95.00", (OPEN, 1), charges=300, number=2)
+    sold = make_entry(1, 1, -10, "101.00", (OPEN, 1), number=3)
+    market.m2m.take([bought, wrong, sold])
+    market.step([(OPEN + MINUTE_NS, 1, 104.0)], seq=2)
+
+    mirror = make_entry(1, 1, -10, "95.00", (OPEN + MINUTE_NS, 2), charges=-300, number=4)
+    changed = market.m2m.take([replace(mirror, reverses_id=2)])
+
+    assert changed == {1: OPEN}
+    book = market.m2m.book
+    assert book.strategies.pnl.tolist() == book.revalue().tolist() == [1_100_000]
+    assert (book.realised[0], book.charges[0], book.held_counts[0]) == (1_100_000, 0, 0)
+    again = Market()
+    again.m2m.load([bought, wrong, sold, replace(mirror, reverses_id=2)])
+    again.step([(OPEN + MINUTE_NS, 1, 104.0)], seq=1)
+    assert again.m2m.book.strategies.pnl.tolist() == [1_100_000]
+
+
 def test_a_level_is_told_of_each_time_it_is_reached_and_not_while_it_stays_so() -> None:
     market = Market()
     market.m2m.set_levels(StrategyId(1), Levels(target=Paise(10_000), stop=Paise(-5_000)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import numpy as np
 import numpy.typing as npt
 from hypothesis import given
@@ -12,7 +10,6 @@ from hypothesis import strategies as st
 from strikewire.core.instruments import InstrumentId
 from strikewire.core.money import Paise, Pips
 from strikewire.core.orders import MarketMoment, StrategyEntry, StrategyId
-from strikewire.desk.lots import Lots
 from strikewire.desk.m2m.book import HEARD, STALE, UNPRICED, PositionBook
 from strikewire.desk.m2m.kernels import STOP, TARGET, flag_holders_nb, multiply_nb
 from strikewire.desk.m2m.strips import Strips
@@ -174,16 +171,3 @@ def test_a_mark_of_the_session_before_holds_until_one_is_heard() -> None:
     assert book.strategies.pnl.tolist() == [-100]
     assert book.mark([0], [105], state=HEARD).tolist() == [0]
     assert (book.strategies.pnl.tolist(), book.mark_states[0]) == ([50], HEARD)
-
-
-@given(st.lists(st.tuples(st.integers(-9, 9).filter(bool), st.integers(1, 99)), max_size=20))
-def test_lots_make_what_single_units_make(trades: list[tuple[int, int]]) -> None:
-    lots = Lots()
-
-    realised = sum(lots.take(*trade) for trade in trades)
-
-    entries: list[oracle.Entry] = [
-        (1, 1, units, Decimal(price), Decimal(0), (at, 0))
-        for at, (units, price) in enumerate(trades)
-    ]
-    assert realised == oracle.compute_realised(entries, (99, 0)).get(1, 0)

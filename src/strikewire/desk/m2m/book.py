@@ -6,7 +6,7 @@ an instrument, in the kernel, and by an entry, here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from strikewire.core.instruments import InstrumentId
 from strikewire.core.money import PIPS_PER_PAISA, Pips
 from strikewire.core.orders import StrategyEntry, StrategyId
-from strikewire.desk.lots import Lots
+from strikewire.desk.ledger import OpenLots
 from strikewire.desk.m2m.kernels import (
     NO_STOP,
     NO_TARGET,
@@ -48,7 +48,6 @@ class Leg:
     column : the instrument's.
     row_place, column_place : where its cells are in the two strips.
     cash : pips, what was received less what was paid, before charges.
-    realised : pips, made on units that were closed.
     charges : pips.
     """
 
@@ -57,9 +56,8 @@ class Leg:
     column_place: int
     units: int = 0
     cash: int = 0
-    realised: int = 0
     charges: int = 0
-    lots: Lots = field(default_factory=Lots)
+    lots: OpenLots = field(default_factory=OpenLots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,15 +235,15 @@ class PositionBook:
         booked = Booked(
             row, column, entry.quantity, int(entry.price), entry.charges * PIPS_PER_PAISA
         )
-        realised = leg.lots.take(booked.quantity, booked.price)
+        realised_before = leg.lots.realised
+        leg.lots.apply(booked.quantity, entry.price)
         self.held_counts[row] += (leg.units + booked.quantity != 0) - (leg.units != 0)
         leg.units += booked.quantity
         leg.cash -= booked.quantity * booked.price
-        leg.realised += realised
         leg.charges += booked.charges
         self._by_strategy.put(row, leg.row_place, leg.units)
         self._by_instrument.put(column, leg.column_place, leg.units)
-        self.realised[row] += realised
+        self.realised[row] += leg.lots.realised - realised_before
         self.charges[row] += booked.charges
         self._strategies.pnl[row] += self.compute_gain(booked)
         return booked
@@ -266,6 +264,25 @@ class PositionBook:
         """Have nothing made yet in the day that begins."""
         self._strategies.peaks[:] = self._strategies.pnl
         self._strategies.drawdowns[:] = 0
+
+    def recount(
+        self,
+        strategy_id: StrategyId,
+        instrument_id: InstrumentId,
+        entries: Iterable[StrategyEntry],
+    ) -> None:
+        """Count again what was realised on one leg: an entry of it was taken back.
+
+        Parameters
+        ----------
+        entries : of that leg, all that count and have been taken.
+        """
+        row = self._row_of[strategy_id]
+        leg, lots = self._legs[row][instrument_id], OpenLots()
+        for entry in entries:
+            lots.apply(entry.quantity, entry.price)
+        self.realised[row] += lots.realised - leg.lots.realised
+        leg.lots = lots
 
     def compute_gain(self, booked: Booked) -> int:
         """Return what an entry is worth at the marks as they are, less its charges; pips."""

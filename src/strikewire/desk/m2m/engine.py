@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -82,15 +82,6 @@ class M2mListener(Protocol):
         ...
 
 
-class MarketColumns(EngineView, Protocol):
-    """What M2M reads of the engine whose steps it is told of."""
-
-    @property
-    def closed_until_ns(self) -> int:
-        """The end of the last minute that is closed."""
-        ...
-
-
 class M2mEngine:
     """Marks strategies: an `UpdateSink`, behind whoever fills orders, and a `MinuteSink`.
 
@@ -104,10 +95,12 @@ class M2mEngine:
 
     def __init__(self, *, find_calendar: Callable[[str], SessionCalendar]) -> None:
         self._venues = Venues(find_calendar)
-        self._view: MarketColumns | None = None
+        self._view: EngineView | None = None
+        self._find_closed: Callable[[], int] = _close_nothing
         self._listeners: list[M2mListener] = []
         self._timetable = Timetable()
         self._levels: dict[StrategyId, Levels] = {}
+        self._retired: set[StrategyId] = set()
         self._seeds: dict[InstrumentId, Pips] = {}
         #: Steps up to this one are in what was restored.
         self._until_seq = 0
@@ -121,6 +114,8 @@ class M2mEngine:
         self.now = MarketMoment(0)
         #: Of the minute under way; 0 before the first step.
         self.minute_ns = 0
+        #: The minute in which the marking began; 0 before the first step.
+        self.first_ns = 0
         self._day = 0
         # Entries since the last candles of their strategies.
         self._booked: list[Booked] = []
@@ -130,9 +125,15 @@ class M2mEngine:
 
     # -- who there is ---------------------------------------------------------------------------
 
-    def bind(self, view: MarketColumns) -> None:
-        """Name the engine whose steps we are told of."""
-        self._view = view
+    def bind(self, *, view: EngineView | None, find_closed: Callable[[], int]) -> None:
+        """Name the engine whose steps we are told of.
+
+        Parameters
+        ----------
+        view : None where prices come with the bars of minutes alone.
+        find_closed : returns the end of the last minute that is closed.
+        """
+        self._view, self._find_closed = view, find_closed
 
     def listen(self, listener: M2mListener) -> None:
         """Tell somebody from now on."""
@@ -140,7 +141,12 @@ class M2mEngine:
 
     def learn(self, instruments: Iterable[Instrument]) -> None:
         """Take in what instruments are; of one that is not known, hours and kind are guessed."""
-        self._venues.learn(instruments)
+        known = list(instruments)
+        self._venues.learn(known)
+        for each in known:
+            column = self.book.find_column(each.id)
+            if column is not None:
+                self.greeks.is_option[column] |= each.spec.kind.is_option
 
     def seed(self, closes: dict[InstrumentId, Pips]) -> None:
         """Say what instruments cost before anything of them is heard."""
@@ -149,7 +155,20 @@ class M2mEngine:
     def set_levels(self, strategy_id: StrategyId, levels: Levels) -> None:
         """Have a strategy in the book, and say at what P&L it is told of."""
         self._levels[strategy_id] = levels
+        self._retired.discard(strategy_id)
         self._apply_levels(self._open_row(strategy_id), levels)
+
+    def retire(self, strategy_id: StrategyId) -> None:
+        """Make no more candles of a strategy, and raise no alerts: it is out of the way."""
+        self._levels.pop(strategy_id, None)
+        self._retired.add(strategy_id)
+        row = self.book.find_row(strategy_id)
+        if row is not None:
+            self._apply_levels(row, Levels())
+
+    def find_symbol(self, instrument_id: InstrumentId) -> str | None:
+        """Return what an instrument is called; None where that is not known."""
+        return self._venues.find_symbol(instrument_id)
 
     def list_held(self) -> set[InstrumentId]:
         """Return the instruments of which some strategy holds something now."""
@@ -160,7 +179,8 @@ class M2mEngine:
     def load(self, entries: Iterable[StrategyEntry]) -> None:
         """Take in ledgers as they are stored, before anything is heard."""
         for entry in self._timetable.add(entries):
-            self._timetable.schedule(entry)
+            if entry.reverses_id is None:
+                self._timetable.schedule(entry)
 
     def on_fill(self, entry: StrategyEntry) -> None:
         """Take in what a strategy's order was filled at, in the step in which it was."""
@@ -175,20 +195,38 @@ class M2mEngine:
         that were given an entry before the minute under way.
         """
         changed: dict[StrategyId, int] = {}
-        rows: set[int] = set()
         for entry in self._timetable.add(entries):
-            if not self.minute_ns or not entry.moment.is_reached(self.now):
+            if entry.reverses_id is not None:
+                taken_back = self._timetable.take_back(entry.reverses_id)
+                if taken_back is not None and self._is_past(taken_back[0]):
+                    self._take_late(taken_back[0], self._unbook(*taken_back), changed)
+            elif self._is_past(entry):
+                self._take_late(entry, self._book(entry), changed)
+            else:
                 self._timetable.schedule(entry)
-                continue
-            booked = self._book(entry)
-            rows.add(booked.row)
-            if entry.moment.as_of_ns >= self.minute_ns:
-                self._booked.append(booked)
-                continue
-            self.book.shift(booked)
-            changed.setdefault(entry.strategy_id, entry.moment.as_of_ns)
-        self._note(np.array(sorted(rows), np.int64))
         return changed
+
+    def _is_past(self, entry: StrategyEntry) -> bool:
+        return bool(self.minute_ns) and entry.moment.is_reached(self.now)
+
+    def _take_late(
+        self, entry: StrategyEntry, booked: Booked, changed: dict[StrategyId, int]
+    ) -> None:
+        """Put an entry whose moment has passed where it belongs."""
+        at_ns = entry.moment.as_of_ns
+        if at_ns >= self.minute_ns:
+            self._booked.append(booked)
+        else:
+            self.book.shift(booked)
+            changed[entry.strategy_id] = min(changed.get(entry.strategy_id, at_ns), at_ns)
+        self._note(np.array([booked.row], np.int64))
+
+    def _unbook(self, entry: StrategyEntry, rest: Sequence[StrategyEntry]) -> Booked:
+        """Have an entry never been; the rest of its leg is what counts."""
+        booked = self._book(replace(entry, quantity=-entry.quantity, charges=Paise(-entry.charges)))
+        counting = [each for each in rest if each.moment.is_reached(self.now)]
+        self.book.recount(entry.strategy_id, entry.instrument_id, counting)
+        return booked
 
     def _take_due(self, now: MarketMoment) -> npt.NDArray[np.int64]:
         """Book the entries whose moment has come; return their rows."""
@@ -272,7 +310,8 @@ class M2mEngine:
         self._take_due(self.now)
         changed = apply_rows(self.book, state.rows)
         self._booked = unpack_booked(self.book, state.booked)
-        self.minute_ns, self._day = state.minute_ns, state.day
+        self.minute_ns = self.first_ns = state.minute_ns
+        self._day = state.day
         self._until_seq = state.last_seq
         late = self._timetable.find_late(state.entry_id, state.minute_ns)
         return {each: first_ns for each, first_ns in late.items() if each in changed}
@@ -354,7 +393,7 @@ class M2mEngine:
     # -- minutes --------------------------------------------------------------------------------
 
     def _end_minutes(self, update: Update) -> None:
-        until_ns = self._until_ns()
+        until_ns = self._find_closed()
         is_new = (update.bars["flags"] & (BarFlag.AMENDED | BarFlag.FORMING)) == 0
         bars = update.bars[is_new & (update.bars["ts_ns"] < until_ns)]
         if not self.minute_ns:
@@ -369,14 +408,10 @@ class M2mEngine:
         self.minute_ns = until_ns
         self._begin_day(self.now.as_of_ns)
 
-    def _until_ns(self) -> int:
-        assert self._view is not None, "bind comes first"
-        return self._view.closed_until_ns
-
     def _begin_first(self, minute_ns: int) -> None:
         """Begin the first minute: entries before it are what it opens with."""
         self._take_due(MarketMoment(minute_ns - 1, np.iinfo(np.int64).max))
-        self.minute_ns = minute_ns
+        self.minute_ns = self.first_ns = minute_ns
         self._day = self._venues.find_day(minute_ns)
         self.book.begin_minute()
         self.book.begin_day()
@@ -410,6 +445,8 @@ class M2mEngine:
         book = self.book
         is_live = book.held_counts[: book.row_count] > 0
         is_live[[each.row for each in self._booked]] = True
+        retired = (book.find_row(each) for each in self._retired)
+        is_live[[row for row in retired if row is not None]] = False
         is_live &= (self._row_venues[: book.row_count] & open_venues) != 0
         rows = np.flatnonzero(is_live)
         own = [each for each in self._booked if is_live[each.row]]
@@ -431,3 +468,8 @@ class M2mEngine:
         if len(candles):
             for listener in self._listeners:
                 listener.on_candles(candles)
+
+
+def _close_nothing() -> int:
+    """Stand in until it is known whose steps they are."""
+    return 0

@@ -10,9 +10,10 @@ from strikewire.core.orders import MarketMoment, StrategyEntry, StrategyId
 
 
 class Timetable:
-    """Every entry once, and those that are still to come, in the order of their moments.
+    """Every entry that counts, and those that are still to come, in the order of their moments.
 
-    All are kept: a market that goes backwards needs them again.
+    All are kept: a market that goes backwards needs them again. What is taken back counts no more
+    from the start, and neither does what took it back.
     """
 
     def __init__(self) -> None:
@@ -45,8 +46,24 @@ class Timetable:
             if fill is not None:
                 self._fills.add(fill)
             new.append(entry)
-        self._entries += new
-        return sorted(new, key=_find_moment)
+        taken_back = {entry.reverses_id for entry in new if entry.reverses_id is not None}
+        counting = [e for e in new if e.id is None or e.id not in taken_back]
+        self._entries += [entry for entry in counting if entry.reverses_id is None]
+        return sorted(counting, key=_find_moment)
+
+    def take_back(self, entry_id: int) -> tuple[StrategyEntry, list[StrategyEntry]] | None:
+        """Forget an entry; return it, and those of its leg that count.
+
+        None where it does not count: its strategy is not marked, or both came at once.
+        """
+        found = next((each for each in self._entries if each.id == entry_id), None)
+        if found is None:
+            return None
+        self._entries.remove(found)
+        self._coming = [each for each in self._coming if each[-1] is not found]
+        heapq.heapify(self._coming)
+        leg = (found.strategy_id, found.instrument_id)
+        return found, [e for e in self._entries if (e.strategy_id, e.instrument_id) == leg]
 
     def schedule(self, entry: StrategyEntry) -> None:
         """Have an entry take effect when its moment comes."""

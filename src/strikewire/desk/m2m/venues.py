@@ -42,9 +42,10 @@ class Venues:
         known = self._instruments.get(instrument_id)
         return known is not None and known.spec.kind.is_option
 
-    def is_known(self, instrument_id: InstrumentId) -> bool:
-        """Say whether it is known what an instrument is."""
-        return instrument_id in self._instruments
+    def find_symbol(self, instrument_id: InstrumentId) -> str | None:
+        """Return what an instrument is called; None where that is not known."""
+        known = self._instruments.get(instrument_id)
+        return None if known is None else known.symbol
 
     def find_bit(self, instrument_id: InstrumentId) -> int:
         """Return the bit of an instrument's venue."""

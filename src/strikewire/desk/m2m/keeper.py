@@ -1,0 +1,275 @@
+"""The keeper of M2M: what the marking needs of the store, before the market is heard and after."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from strikewire.core.bars import BAR_DTYPE
+from strikewire.core.clock import Clock
+from strikewire.core.errors import DependencyError, EngineStateError
+from strikewire.core.instants import DAY_NS, MINUTE_NS, to_datetime
+from strikewire.core.instruments import Instrument, InstrumentId
+from strikewire.core.money import Pips, to_pips
+from strikewire.core.orders import StrategyEntry, StrategyId
+from strikewire.core.strategies import Strategy
+from strikewire.desk.m2m.engine import Levels, M2mEngine
+from strikewire.desk.m2m.rebuilding import rebuild_candles
+from strikewire.desk.m2m.state import unpack_state
+from strikewire.observability.logs import get_logger
+from strikewire.reference.sessions import SessionCalendar
+from strikewire.store.bars import BarStore
+from strikewire.store.database import Database, ReadSession
+from strikewire.store.desk_ledgers import LedgerStore
+from strikewire.store.desk_m2m import M2mCandleStore, M2mStateStore
+from strikewire.store.desk_strategies import StrategyStore
+from strikewire.store.instruments import InstrumentStore
+
+_log: Final = get_logger("m2m")
+#: How far back the last price of an instrument is looked for, and a candle at which holes begin.
+_REACH_NS: Final = 14 * DAY_NS
+
+
+@dataclass(frozen=True, slots=True)
+class M2mKeeperConfig:
+    """How the ledgers are followed.
+
+    Parameters
+    ----------
+    interval_s : how often the store is asked what is new; who changes something here wakes it.
+    entries : read at once.
+    overlap_s : how long a transaction may take that changes a strategy.
+    """
+
+    interval_s: float = 1.0
+    entries: int = 10_000
+    overlap_s: float = 30.0
+
+
+class M2mKeeper:
+    """Loads strategies and ledgers, follows them, and fills holes in their candles.
+
+    Parameters
+    ----------
+    find_calendar : the sessions of a venue.
+    clock : the machine's time, by which rows are changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: M2mKeeperConfig,
+        engine: M2mEngine,
+        database: Database,
+        find_calendar: Callable[[str], SessionCalendar],
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._engine = engine
+        self._database = database
+        self._find_calendar = find_calendar
+        self._clock = clock
+        self._strategy_store = StrategyStore()
+        self._ledgers = LedgerStore()
+        self._instruments = InstrumentStore()
+        self._bars = BarStore()
+        self._candles = M2mCandleStore()
+        self._states = M2mStateStore()
+        self._known: set[InstrumentId] = set()
+        self._last_id = 0
+        self._since_ns = 0
+        self._woken = asyncio.Event()
+        # From when on whose candles are to be made anew; True: of minutes that have one as well.
+        self._stale: dict[StrategyId, tuple[int, bool]] = {}
+        self._has_looked_for_holes = False
+        #: Strategies by id that are marked.
+        self.strategies: dict[StrategyId, Strategy] = {}
+
+    async def load(self, session_key: str, first_ns: int) -> None:
+        """Load what there is, before the recording that is heard is resumed.
+
+        Parameters
+        ----------
+        first_ns : when that recording begins.
+
+        Raises
+        ------
+        DependencyError : the store is away.
+        """
+        self._since_ns = self._clock.now_ns()
+        async with self._database.read() as session:
+            for strategy in await self._strategy_store.load_active(session):
+                self._take_strategy(strategy)
+            self._last_id = await self._ledgers.find_last_id(session)
+            entries = await self._ledgers.load_active(session)
+            await self._learn(session, {each.instrument_id for each in entries}, first_ns)
+            packed = await self._states.load(session, session_key)
+        self._engine.load(entries)
+        if packed is None:
+            return
+        try:
+            self._note_stale(self._engine.restore(unpack_state(packed)))
+        except EngineStateError as error:
+            _log.warning("the marking is taken up from the ledgers", reason=str(error))
+
+    def wake(self) -> None:
+        """Ask the store now: somebody has changed a strategy, or written an entry."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Follow strategies and ledgers until cancelled."""
+        while True:
+            try:
+                async with asyncio.timeout(self._config.interval_s):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+            self._woken.clear()
+            try:
+                await self.refresh()
+            except DependencyError as error:
+                _log.warning("ledgers are followed once the store is back", reason=str(error))
+
+    async def refresh(self) -> None:
+        """Take in what is new in the store, and make anew the candles that it changes.
+
+        Raises
+        ------
+        DependencyError : the store is away; the next time takes up where this one was.
+        """
+        await self._follow()
+        await self._rebuild()
+
+    # -- following ------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        now_ns = self._clock.now_ns()
+        since = to_datetime(self._since_ns) - timedelta(seconds=self._config.overlap_s)
+        async with self._database.read() as session:
+            for strategy in await self._strategy_store.load_changed(session, since):
+                if strategy.id not in self.strategies and strategy.archived_ns is None:
+                    # It was out of the way, and its ledger with it.
+                    await self._take_entries(
+                        session, await self._ledgers.load_entries(session, [strategy.id])
+                    )
+                self._take_strategy(strategy)
+            while True:
+                new = await self._ledgers.load_after(
+                    session, self._last_id, limit=self._config.entries
+                )
+                if not new:
+                    break
+                await self._take_entries(session, new)
+                self._last_id = max(int(each.id or 0) for each in new)
+        self._since_ns = now_ns
+
+    def _take_strategy(self, strategy: Strategy) -> None:
+        if strategy.archived_ns is not None:
+            self.strategies.pop(strategy.id, None)
+            self._engine.retire(strategy.id)
+            return
+        self.strategies[strategy.id] = strategy
+        terms = strategy.terms
+        self._engine.set_levels(strategy.id, Levels(target=terms.target, stop=terms.stop))
+
+    async def _take_entries(self, session: ReadSession, entries: list[StrategyEntry]) -> None:
+        ids = {each.instrument_id for each in entries}
+        await self._learn(session, ids, self._engine.minute_ns or self._clock.now_ns())
+        self._note_stale(self._engine.take(entries))
+
+    async def _learn(
+        self, session: ReadSession, ids: Collection[InstrumentId], before_ns: int
+    ) -> None:
+        new = sorted(set(ids) - self._known)
+        if not new:
+            return
+        self._engine.learn(await self._instruments.get_by_ids(session, new))
+        self._engine.seed(await self._load_closes(session, new, before_ns))
+        self._known.update(new)
+
+    async def _load_closes(
+        self, session: ReadSession, ids: Collection[int], before_ns: int
+    ) -> dict[InstrumentId, Pips]:
+        found = await self._bars.load_endings(
+            session, sorted(ids), before_ns - _REACH_NS, before_ns
+        )
+        return {
+            InstrumentId(int(each["instrument_id"])): to_pips(float(each["close"]))
+            for each in found
+        }
+
+    # -- rebuilding -----------------------------------------------------------------------------
+
+    def _note_stale(self, changed: dict[StrategyId, int]) -> None:
+        for strategy_id, from_ns in changed.items():
+            before_ns, _ = self._stale.get(strategy_id, (from_ns, True))
+            self._stale[strategy_id] = min(before_ns, from_ns), True
+
+    async def _rebuild(self) -> None:
+        """Make candles anew that are stale or missing, up to the minute under way."""
+        until_ns = self._engine.minute_ns
+        if not until_ns:
+            return
+        if not self._has_looked_for_holes:
+            await self._find_holes(self._engine.first_ns)
+            self._has_looked_for_holes = True
+        while self._stale:
+            strategy_id, (from_ns, is_changed) = self._stale.popitem()
+            try:
+                stretch = from_ns // MINUTE_NS * MINUTE_NS, until_ns
+                await self._rebuild_one(strategy_id, stretch, is_changed=is_changed)
+            except DependencyError:
+                self._stale.setdefault(strategy_id, (from_ns, is_changed))
+                raise
+
+    async def _find_holes(self, until_ns: int) -> None:
+        """Note since when each strategy has had no candle: nobody listened then."""
+        async with self._database.read() as session:
+            last = await self._candles.find_last(session, list(self.strategies), until_ns)
+            entries = await self._ledgers.load_entries(session, list(self.strategies))
+        first: dict[StrategyId, int] = {}
+        for each in entries:
+            at_ns = each.moment.as_of_ns
+            first[each.strategy_id] = min(first.get(each.strategy_id, at_ns), at_ns)
+        for strategy_id, first_ns in first.items():
+            from_ns = last[strategy_id] + MINUTE_NS if strategy_id in last else first_ns
+            if from_ns < until_ns:
+                self._stale.setdefault(strategy_id, (from_ns, False))
+
+    async def _rebuild_one(
+        self, strategy_id: StrategyId, stretch: tuple[int, int], *, is_changed: bool
+    ) -> None:
+        from_ns, until_ns = stretch
+        async with self._database.read() as session:
+            entries = await self._ledgers.load_entries(session, [strategy_id])
+            ids = sorted({each.instrument_id for each in entries})
+            instruments: list[Instrument] = await self._instruments.get_by_ids(session, ids)
+            # From before the day's first session: its peak belongs to every candle of it.
+            begin_ns = from_ns // DAY_NS * DAY_NS
+            closes = await self._load_closes(session, ids, begin_ns)
+            bars = [
+                await self._bars.load(session, InstrumentId(each), begin_ns, until_ns)
+                for each in ids
+            ]
+        candles = await asyncio.to_thread(
+            rebuild_candles,
+            instruments,
+            entries,
+            np.concatenate([np.zeros(0, BAR_DTYPE), *bars]),
+            closes,
+            (begin_ns, until_ns),
+            self._find_calendar,
+        )
+        candles = candles[candles["ts_ns"] >= from_ns]
+        async with self._database.write() as session:
+            if is_changed:
+                await self._candles.delete(session, strategy_id, from_ns, until_ns)
+            await self._candles.fill(session, candles)
+        _log.info(
+            "candles of M2M were made anew", strategy_id=int(strategy_id), candles=len(candles)
+        )

@@ -1,0 +1,167 @@
+"""M2M in the store: candles, states and alerts, through a restart, and holes that are filled."""
+
+from __future__ import annotations
+
+import pytest
+
+from strikewire.core.clock import SystemClock
+from strikewire.core.instants import MINUTE_NS, SECOND_NS
+from strikewire.core.m2m_rows import M2mFlag
+from strikewire.core.money import Paise, Pips
+from strikewire.core.orders import MarketMoment, StrategyEntry
+from strikewire.core.strategies import AlertKind, EntryNote, EntrySource, StrategyTerms
+from strikewire.core.users import Role
+from strikewire.desk.m2m.engine import M2mEngine
+from strikewire.desk.m2m.keeper import M2mKeeper, M2mKeeperConfig
+from strikewire.desk.m2m.recorder import M2mRecorder, M2mRecorderConfig
+from strikewire.store.desk_ledgers import LedgerStore, StrategyAlertStore
+from strikewire.store.desk_m2m import M2mCandleStore
+from strikewire.store.desk_strategies import StrategyStore
+from strikewire.store.users import UserStore
+from tests.db.desk import OPEN, RULES, make_feed
+
+
+class Marked:
+    """A session, and M2M behind it, on one database."""
+
+    def __init__(self, desk, database, session_key="made") -> None:
+        self.desk = desk
+        self.database = database
+        self.session_key = session_key
+        self.engine = M2mEngine(find_calendar=RULES.calendar)
+        self.alerts = []
+        self.keeper = M2mKeeper(
+            config=M2mKeeperConfig(),
+            engine=self.engine,
+            database=database,
+            find_calendar=RULES.calendar,
+            clock=SystemClock(),
+        )
+        self.recorder = M2mRecorder(
+            config=M2mRecorderConfig(),
+            engine=self.engine,
+            database=database,
+            find_key=lambda: session_key,
+            on_alerts=self.alerts.extend,
+        )
+        self.engine.listen(self.recorder)
+
+    async def play(self, feed) -> None:
+        """Load, resume and run to the feed's end."""
+        session = await self.desk.open(feed, sinks=(self.engine,))
+        self.engine.bind(view=session.engine, find_closed=lambda: session.engine.closed_until_ns)
+        session.listen(self.engine)
+        session.recorder.settle_with(self.recorder)
+        await self.keeper.load(self.session_key, feed.first_ns)
+        await session.resume([self.desk.instrument])
+        await session.run()
+
+    async def load(self, strategy_id):
+        """Return the strategy's candles of the hour."""
+        async with self.database.read() as session:
+            return await M2mCandleStore().load(session, strategy_id, OPEN, OPEN + 60 * MINUTE_NS)
+
+
+@pytest.fixture
+async def owner(database):
+    """Give somebody whose strategies they are."""
+    async with database.write() as session:
+        return (await UserStore().create(session, login="asha", roles=[Role.TRADER])).id
+
+
+async def add_strategy(database, owner, **terms):
+    async with database.write() as session:
+        return await StrategyStore().add(session, owner, StrategyTerms("made", **terms))
+
+
+async def add_entry(database, strategy, instrument, quantity, price, at_ns, *, charges=0):
+    """Write an entry by hand; price in rupees."""
+    entry = StrategyEntry(
+        id=None,
+        strategy_id=strategy.id,
+        instrument_id=instrument.id,
+        quantity=quantity,
+        price=Pips(price * 10_000),
+        moment=MarketMoment(at_ns),
+        charges=Paise(charges),
+    )
+    note = EntryNote(EntrySource.MANUAL, "user:1", "")
+    async with database.write() as session:
+        return (await LedgerStore().add(session, [(entry, note)]))[0].entry
+
+
+def list_closes(candles):
+    """Return minute after OPEN, and close in rupees, of each candle."""
+    minutes = (candles["ts_ns"] - OPEN) // MINUTE_NS
+    return list(zip(minutes.tolist(), (candles["close_paise"] // 100).tolist(), strict=True))
+
+
+async def test_candles_alerts_and_state_are_stored_as_the_session_is(
+    desk, database, owner, instrument
+):
+    strategy = await add_strategy(database, owner, target=Paise(100_000))
+    await add_entry(database, strategy, instrument, 10, 5, OPEN + 5 * SECOND_NS, charges=250)
+    marked = Marked(desk, database)
+
+    await marked.play(make_feed(instrument))
+
+    candles = await marked.load(strategy.id)
+    assert list_closes(candles) == [(k, 10 * (60 * k + 59 - 5) - 3) for k in range(5)]
+    assert candles["charges_paise"].tolist() == [250] * 5
+    assert (candles["flags"] == 0).all()
+    assert marked.recorder.stored == 5
+    # 10 units are worth 1,000 rupees more than they cost at 105.25; the tick of 106 is the first.
+    assert [(a.kind, a.level, a.m2m) for a in marked.alerts] == [
+        (AlertKind.TARGET, 100_000, 100_750)
+    ]
+    async with database.read() as session:
+        stored, count = await StrategyAlertStore().list_page(
+            session, strategy.id, limit=5, offset=0
+        )
+    assert (count, stored[0].moment.as_of_ns) == (1, OPEN + 106 * SECOND_NS)
+
+    # Played again from its start, nothing is other than it was, and nobody is told twice.
+    again = Marked(desk, database)
+    await again.play(make_feed(instrument))
+    assert (await again.load(strategy.id)).tobytes() == candles.tobytes()
+    assert again.alerts == []
+
+
+async def test_minutes_in_which_nobody_listened_are_made_of_ledger_and_bars(
+    desk, database, owner, instrument
+):
+    strategy = await add_strategy(database, owner)
+    await add_entry(database, strategy, instrument, 10, 5, OPEN + 5 * SECOND_NS)
+    unmarked = await desk.open(make_feed(instrument))
+    await unmarked.resume([instrument])
+    await unmarked.run()
+    marked = Marked(desk, database)
+    await marked.play(make_feed(instrument, start_ns=OPEN + 10 * MINUTE_NS))
+
+    await marked.keeper.refresh()
+
+    candles = await marked.load(strategy.id)
+    heard = [10 * (60 * k + 59 - 5) for k in range(5)]
+    expected = [*heard, *[heard[-1]] * 5, *heard]
+    assert list_closes(candles) == list(enumerate(expected))
+    is_rebuilt = (candles["flags"] & M2mFlag.REBUILT) != 0
+    assert is_rebuilt.tolist() == [True] * 10 + [False] * 5
+    assert (candles["open_paise"][1:] == candles["close_paise"][:-1]).all()
+
+
+async def test_an_entry_of_the_past_changes_the_candles_since_then(
+    desk, database, owner, instrument
+):
+    strategy = await add_strategy(database, owner)
+    await add_entry(database, strategy, instrument, 10, 5, OPEN + 5 * SECOND_NS)
+    marked = Marked(desk, database)
+    await marked.play(make_feed(instrument))
+    before = await marked.load(strategy.id)
+
+    await add_entry(database, strategy, instrument, -10, 100, OPEN + 2 * MINUTE_NS)
+    await marked.keeper.refresh()
+
+    candles = await marked.load(strategy.id)
+    assert candles[:2].tobytes() == before[:2].tobytes()
+    assert list_closes(candles[2:]) == [(2, 950)]
+    assert candles["flags"].tolist() == [0, 0, M2mFlag.REBUILT]
