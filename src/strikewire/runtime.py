@@ -15,7 +15,11 @@ from strikewire.desk.account_books import AccountBooks
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.costs import OrderCosts
 from strikewire.desk.kill_switch import KillSwitch
+from strikewire.desk.ledgers import Ledgers
 from strikewire.desk.m2m.desk import M2mDesk
+from strikewire.desk.profits import Profits
+from strikewire.desk.strategies import StrategyDesk
+from strikewire.desk.strategy_documents import StrategyDocuments
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.backfill_desk import BackfillDesk
@@ -46,16 +50,24 @@ from strikewire.stream.hub import Hub
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategies:
-    """What answers for baskets of contracts.
+    """What answers for baskets of contracts: ones that somebody thinks of, and ones that are kept.
 
     Parameters
     ----------
     market : prices legs.
     templates : builds named strategies out of chains.
+    desk : keeps strategies.
+    ledgers : and what was bought and sold in them.
+    profits : what they made.
+    documents : writes them out, and reads them back.
     """
 
     market: StrategyMarket
     templates: TemplateBuilder
+    desk: StrategyDesk
+    ledgers: Ledgers
+    profits: Profits
+    documents: StrategyDocuments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from tests.fakebroker import BrokerControls, make_broker_settings
 
 MUTATING = ("post", "put", "patch", "delete")
 RULES = "/api/v1/market-rules/{venue}/{kind}/{valid_from}"
+STRATEGY = "/api/v1/strategies/{strategy_id}"
 RULE = "/api/v1/market-rules/NSE/holiday/2030-01-02"
 #: Brought along wherever there is room for it, and nowhere to be found afterwards.
 CANARY = "canary7f3a9b21"
@@ -188,6 +189,50 @@ async def halt_accounts(stage):
     return await stage.admin.post("/api/v1/kill-switch", json={"reason": "a test"})
 
 
+async def create_strategy(stage):
+    body = {"name": "condor", "notes": CANARY, "tags": ["weekly"]}
+    return await stage.admin.post("/api/v1/strategies", json=body)
+
+
+async def act_on_strategy(stage, method, path, body=None):
+    location = (await create_strategy(stage)).headers["location"]
+    return await stage.admin.request(method, f"{location}{path}", json=body)
+
+
+async def change_strategy(stage):
+    return await act_on_strategy(stage, "PATCH", "", {"revision": 1, "notes": f"{CANARY} again"})
+
+
+async def delete_strategy(stage):
+    return await act_on_strategy(stage, "DELETE", "")
+
+
+async def archive_strategy(stage):
+    return await act_on_strategy(stage, "POST", "/archive")
+
+
+async def restore_strategy(stage):
+    location = (await create_strategy(stage)).headers["location"]
+    await stage.admin.post(f"{location}/archive")
+    return await stage.admin.post(f"{location}/restore")
+
+
+async def create_entries(stage):
+    entry = {"symbol": "NFO:BANKNIFTY-I", "quantity": 25, "price": "11", "note": CANARY}
+    return await act_on_strategy(stage, "POST", "/entries", {"entries": [entry]})
+
+
+async def reverse_entry(stage):
+    made = await create_entries(stage)
+    path = f"{made.headers['location']}/{made.json()['entries'][0]['id']}/reverse"
+    return await stage.admin.post(path, json={"note": CANARY})
+
+
+async def import_strategy(stage):
+    document = (await act_on_strategy(stage, "GET", "/export")).json()
+    return await stage.admin.post("/api/v1/strategies/import", json=document)
+
+
 #: A request that succeeds, for every route that changes something.
 ATTEMPTS = {
     ("PUT", RULES): put_rule,
@@ -215,6 +260,14 @@ ATTEMPTS = {
     ("POST", "/api/v1/backfills"): create_backfill,
     ("POST", "/api/v1/jobs/{job_id}/cancel"): cancel_job,
     ("POST", "/api/v1/feed/login"): log_in_with_broker,
+    ("POST", "/api/v1/strategies"): create_strategy,
+    ("POST", "/api/v1/strategies/import"): import_strategy,
+    ("PATCH", STRATEGY): change_strategy,
+    ("DELETE", STRATEGY): delete_strategy,
+    ("POST", f"{STRATEGY}/archive"): archive_strategy,
+    ("POST", f"{STRATEGY}/restore"): restore_strategy,
+    ("POST", f"{STRATEGY}/entries"): create_entries,
+    ("POST", f"{STRATEGY}/entries/{{entry_id}}/reverse"): reverse_entry,
 }
 
 pytestmark = pytest.mark.promise("S24")

@@ -67,6 +67,7 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
         return made.json()["id"]
 
     of_account = {"path": {"account_id": await make_account("a test")}}
+    of_strategy = await make_strategies(service, admin)
     async with service.runtime.database.write() as session:
         job = await JobStore().add(session, "backfill", {}, [], requested_by="a test")
     rule = {"venue": "NFO", "kind": "lot_size", "valid_from": "2030-01-01"}
@@ -104,6 +105,7 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
             "path": {"name": "long-straddle"},
             "body": {"underlying": OF_THE_MARKET["underlying"]},
         },
+        **of_strategy,
         "POST /api/v1/auth/login": {"body": login},
         "POST /api/v1/auth/tokens": {"body": login},
         "POST /api/v1/auth/refresh": {"body": {"refresh_token": tokens["ben"]["refresh_token"]}},
@@ -127,6 +129,39 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
         "POST /api/v1/users/{user_id}/setup-link": {"path": user},
         f"PUT {rule_path}": {"path": rule, "body": content},
         f"DELETE {rule_path}": {"path": rule},
+    }
+
+
+async def make_strategies(service, admin: dict[str, str]) -> dict[str, Any]:
+    """Make strategies with a leg, and return what of them each operation may be asked with."""
+    entries = {"entries": [HELD | {"price": "26000.00"}]}
+
+    async def make() -> tuple[int, int]:
+        made = await service.client.post("/api/v1/strategies", json={"name": "held"}, headers=admin)
+        path = made.headers["location"]
+        entered = await service.client.post(f"{path}/entries", json=entries, headers=admin)
+        assert entered.status_code == 201, entered.text
+        return made.json()["id"], entered.json()["entries"][0]["id"]
+
+    strategy_id, _ = await make()
+    other_id, entry_id = await make()
+    path, of_it = "/api/v1/strategies/{strategy_id}", {"path": {"strategy_id": strategy_id}}
+    exported = await service.client.get(f"/api/v1/strategies/{strategy_id}/export", headers=admin)
+    return {
+        "POST /api/v1/strategies": {"body": {"name": "another"}},
+        "POST /api/v1/strategies/import": {"body": exported.json()},
+        **{
+            f"GET {path}{part}": of_it
+            for part in ("", "/alerts", "/analysis", "/entries", "/export", "/pnl")
+        },
+        f"PATCH {path}": of_it | {"body": {"revision": 1, "name": "renamed"}},
+        f"POST {path}/entries": of_it | {"body": entries},
+        f"POST {path}/entries/{{entry_id}}/reverse": {
+            "path": {"strategy_id": other_id, "entry_id": entry_id},
+            "body": {"note": "a test"},
+        },
+        f"POST {path}/archive": {"path": {"strategy_id": other_id}},
+        f"POST {path}/restore": of_it,
     }
 
 

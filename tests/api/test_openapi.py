@@ -50,7 +50,7 @@ def list_routes(app):
             ]
             assert len(scopes) <= 1
             for method in route.methods:
-                yield method, route.path, scopes[0] if scopes else PUBLIC
+                yield method, route.path_format, scopes[0] if scopes else PUBLIC
 
 
 async def test_document_and_routes_are_the_same(app):

@@ -60,8 +60,14 @@ class ChainTools:
 
 @dataclass(frozen=True, slots=True)
 class ChainParts:
-    """Everything that knows of chains, and what charts make of them."""
+    """Everything that knows of chains, and what charts make of them.
 
+    Parameters
+    ----------
+    tools : what it was put together from.
+    """
+
+    tools: ChainTools
     contracts: ContractDirectory
     history: ChainHistory
     contract_board: ContractBoard
@@ -101,6 +107,7 @@ def build_chains(settings: Settings, tools: ChainTools) -> ChainParts:
         clock=tools.market_clock,
     )
     return ChainParts(
+        tools=tools,
         contracts=contracts,
         history=history,
         contract_board=contract_board,

@@ -273,7 +273,7 @@ async def build_runtime(
             ),
         )
         quotes = QuoteBoard(history=chains.charts, view=view, find_calendar=rules.calendar)
-        strategies = build_strategies(directory, chains.history, chains.contract_board, rules)
+        strategies = build_strategies(chains, on_change=desk.m2m.wake)
         runtime = Runtime(
             version=__version__,
             clock=clock,

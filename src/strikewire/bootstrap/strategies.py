@@ -2,24 +2,74 @@
 
 from __future__ import annotations
 
-from strikewire.live.chain_history import ChainHistory
-from strikewire.live.contract_board import ContractBoard
-from strikewire.live.directory import InstrumentDirectory
+from collections.abc import Callable
+
+from strikewire.bootstrap.chains import ChainParts
+from strikewire.bootstrap.stores import make_audit_trail
+from strikewire.desk.ledgers import Ledgers
+from strikewire.desk.profits import Profits
+from strikewire.desk.strategies import StrategyDesk, StrategyStores
+from strikewire.desk.strategy_documents import StrategyDocuments
+from strikewire.live.marks import MarkBoard
 from strikewire.live.strategy_market import StrategyMarket
 from strikewire.live.strategy_templates import TemplateBuilder
-from strikewire.reference.rule_book import RuleBook
+from strikewire.reference.market_rules import MarketRules
 from strikewire.runtime import Strategies
+from strikewire.store.desk_accounts import AccountStore
+from strikewire.store.desk_ledgers import LedgerStore, StrategyAlertStore
+from strikewire.store.desk_strategies import StrategyStore
+from strikewire.store.instruments import InstrumentStore
 
 
-def build_strategies(
-    instruments: InstrumentDirectory,
-    history: ChainHistory,
-    contract_board: ContractBoard,
-    rules: RuleBook,
-) -> Strategies:
-    """Return what prices the legs of strategies, and what builds named ones."""
+def build_strategies(chains: ChainParts, *, on_change: Callable[[], None]) -> Strategies:
+    """Return what prices the legs of strategies, builds named ones, and keeps them.
+
+    Parameters
+    ----------
+    on_change : called when strategies or their ledgers were changed by this program.
+    """
+    tools = chains.tools
     market = StrategyMarket(
-        instruments=instruments, history=history, contract_board=contract_board, rules=rules
+        instruments=tools.instruments,
+        history=chains.history,
+        contract_board=chains.contract_board,
+        rules=tools.rules,
     )
-    builder = TemplateBuilder(history=history, contract_board=contract_board, market=market)
-    return Strategies(market=market, templates=builder)
+    marks = MarkBoard(
+        history=tools.bars,
+        view=tools.view,
+        instruments=tools.instruments,
+        rules=tools.rules,
+        clock=tools.market_clock,
+    )
+    stores = StrategyStores(
+        database=tools.database,
+        strategies=StrategyStore(),
+        ledgers=LedgerStore(),
+        alerts=StrategyAlertStore(),
+        accounts=AccountStore(),
+        instruments=InstrumentStore(),
+        trail=make_audit_trail(tools.database),
+    )
+
+    def find_rules() -> MarketRules:
+        return tools.rules.current
+
+    desk = StrategyDesk(stores=stores, clock=tools.clock, on_change=on_change)
+    ledgers = Ledgers(
+        stores=stores, clock=tools.market_clock, find_mark=marks.find, find_rules=find_rules
+    )
+    return Strategies(
+        market=market,
+        templates=TemplateBuilder(
+            history=chains.history, contract_board=chains.contract_board, market=market
+        ),
+        desk=desk,
+        ledgers=ledgers,
+        profits=Profits(
+            stores=stores, clock=tools.market_clock, find_mark=marks.find, find_rules=find_rules
+        ),
+        documents=StrategyDocuments(
+            stores=stores, desk=desk, ledgers=ledgers, clock=tools.market_clock
+        ),
+    )

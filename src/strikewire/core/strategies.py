@@ -86,11 +86,17 @@ class EntryNote:
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """A stored entry with what stands beside it."""
+    """A stored entry with what stands beside it.
+
+    Parameters
+    ----------
+    reversed_by : the entry that takes it back; None: it stands.
+    """
 
     entry: StrategyEntry
     note: EntryNote
     recorded_ns: int
+    reversed_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

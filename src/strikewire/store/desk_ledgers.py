@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Integer, Row, any_, bindparam, exc, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import aliased
 
 from strikewire.core.errors import ConflictError, NotFoundError
 from strikewire.core.instants import from_datetime
@@ -67,7 +68,8 @@ class LedgerStore:
                 raise
             msg = "a new entry was wanted, it stands in a ledger already, or was taken back"
             raise ConflictError(msg) from error
-        return [_make_line(row) for row in rows]
+        # What was written just now nothing takes back.
+        return [_make_line(row, reversed_by=None) for row in rows]
 
     async def get(
         self, session: ReadSession | WriteSession, strategy_id: StrategyId, entry_id: int
@@ -79,12 +81,12 @@ class LedgerStore:
         NotFoundError : it is not in this ledger.
         """
         row = StrategyEntryRow
-        query = select(*_COLUMNS).where(row.id == entry_id, row.strategy_id == strategy_id)
+        query = select(*_READ_COLUMNS).where(row.id == entry_id, row.strategy_id == strategy_id)
         found = (await session.execute(query)).one_or_none()
         if found is None:
             msg = f"there is no entry {entry_id} in the ledger of strategy {strategy_id}"
             raise NotFoundError(msg, strategy_id=strategy_id, entry_id=entry_id)
-        return _make_line(found)
+        return _make_line(found, reversed_by=found.reversed_by)
 
     async def count(self, session: ReadSession | WriteSession, strategy_id: StrategyId) -> int:
         """Return how many lines a ledger has."""
@@ -96,18 +98,19 @@ class LedgerStore:
         self, session: ReadSession, strategy_id: StrategyId, *, limit: int, offset: int
     ) -> tuple[list[LedgerLine], int]:
         """Return some lines of a ledger, the newest first, and how many there are."""
-        query = select(*_COLUMNS).where(StrategyEntryRow.strategy_id == strategy_id)
+        query = select(*_READ_COLUMNS).where(StrategyEntryRow.strategy_id == strategy_id)
         query = query.order_by(StrategyEntryRow.id.desc()).limit(limit).offset(offset)
-        lines = [_make_line(row) for row in await session.execute(query)]
+        rows = await session.execute(query)
+        lines = [_make_line(row, reversed_by=row.reversed_by) for row in rows]
         return lines, await self.count(session, strategy_id)
 
     async def load(
         self, session: ReadSession | WriteSession, strategy_id: StrategyId
     ) -> list[LedgerLine]:
         """Return a whole ledger in the order in which it was written."""
-        query = select(*_COLUMNS).where(StrategyEntryRow.strategy_id == strategy_id)
+        query = select(*_READ_COLUMNS).where(StrategyEntryRow.strategy_id == strategy_id)
         rows = await session.execute(query.order_by(StrategyEntryRow.id))
-        return [_make_line(row) for row in rows]
+        return [_make_line(row, reversed_by=row.reversed_by) for row in rows]
 
     async def load_entries(
         self, session: ReadSession | WriteSession, strategy_ids: Collection[StrategyId]
@@ -222,6 +225,15 @@ _COLUMNS: Final[tuple[Any, ...]] = (
     StrategyEntryRow.recorded_at,
 )
 
+_BACK: Final = aliased(StrategyEntryRow)
+_READ_COLUMNS: Final[tuple[Any, ...]] = (
+    *_COLUMNS,
+    select(_BACK.id)
+    .where(_BACK.reverses_id == StrategyEntryRow.id)
+    .scalar_subquery()
+    .label("reversed_by"),
+)
+
 _ALERT_COLUMNS: Final[tuple[Any, ...]] = (
     StrategyAlertRow.id,
     StrategyAlertRow.strategy_id,
@@ -267,11 +279,12 @@ def _make_entry(row: Row[Any]) -> StrategyEntry:
     )
 
 
-def _make_line(row: Row[Any]) -> LedgerLine:
+def _make_line(row: Row[Any], *, reversed_by: int | None) -> LedgerLine:
     return LedgerLine(
         entry=_make_entry(row),
         note=EntryNote(EntrySource(row.source), row.recorded_by, row.note),
         recorded_ns=from_datetime(row.recorded_at),
+        reversed_by=reversed_by,
     )
 
 

@@ -13,12 +13,11 @@ from strikewire.api import schemas
 from strikewire.api.deps import RuntimeDep, charge_rows
 from strikewire.api.routes import Routes
 from strikewire.api.v1.fo.queries import find_instant
-from strikewire.api.v1.strategies.bodies import AnalysisBody, AnalysisInput, GridInput
+from strikewire.api.v1.strategies.bodies import AnalysisBody, AnalysisInput
 from strikewire.auth.scopes import Scope
 from strikewire.live.strategy_analysis import (
     AnalysisWish,
     CurveWish,
-    GridWish,
     build_analysis,
 )
 from strikewire.live.strategy_legs import PricedStrategy
@@ -49,7 +48,7 @@ async def analyse_strategy(
             points=content.curve.points,
             dates_ns=tuple(content.curve.dates),
         ),
-        grid=None if content.grid is None else _read_grid(content.grid),
+        grid=None if content.grid is None else content.grid.to_wish(),
     )
     if content.grid is not None:
         charge_rows(request, content.grid.cells)
@@ -62,14 +61,6 @@ def _write(strategies: Sequence[PricedStrategy], wish: AnalysisWish, rules: Mark
     first, *others = strategies
     against = others[0] if others else None
     return orjson.dumps(build_analysis(first, against, wish, rules=rules))
-
-
-def _read_grid(grid: GridInput) -> GridWish:
-    return GridWish(
-        moves_pct=tuple(grid.moves_pct),
-        vol_shifts=tuple(grid.vol_shifts),
-        days=None if grid.days is None else tuple(grid.days),
-    )
 
 
 def add_routes(routes: Routes) -> None:

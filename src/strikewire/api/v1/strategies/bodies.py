@@ -14,7 +14,7 @@ from strikewire.api.v1.fo.bodies import ReasonName
 from strikewire.api.v1.fo.queries import UnderlyingName
 from strikewire.core.instruments import InstrumentKind
 from strikewire.engine.chains.table import ChainSource
-from strikewire.live.strategy_analysis import DEFAULT_DAYS
+from strikewire.live.strategy_analysis import DEFAULT_DAYS, GridWish
 from strikewire.live.strategy_legs import LegWish, to_price
 
 #: Of one strategy.
@@ -106,6 +106,14 @@ class GridInput(schemas.Body):
         """How many scenarios there are."""
         days = DEFAULT_DAYS if self.days is None else len(self.days)
         return len(self.moves_pct) * len(self.vol_shifts) * days
+
+    def to_wish(self) -> GridWish:
+        """Return it as the analysis takes it."""
+        return GridWish(
+            moves_pct=tuple(self.moves_pct),
+            vol_shifts=tuple(self.vol_shifts),
+            days=None if self.days is None else tuple(self.days),
+        )
 
     @model_validator(mode="after")
     def _check_cells(self) -> GridInput:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from strikewire.api.routes import Routes
-from strikewire.api.v1.strategies import analysis, templates
+from strikewire.api.v1.strategies import (
+    analysis,
+    documents,
+    kept,
+    ledgers,
+    results,
+    templates,
+)
 
 
 def add_routes(routes: Routes) -> None:
     """Add every route of strategies."""
     templates.add_routes(routes)
     analysis.add_routes(routes)
+    kept.add_routes(routes)
+    ledgers.add_routes(routes)
+    results.add_routes(routes)
+    documents.add_routes(routes)
