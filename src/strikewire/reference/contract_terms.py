@@ -37,15 +37,15 @@ class ExpiryRule:
     monthly: int
 
 
-def read_lot(value: Any) -> int:
-    """Return a lot's units.
+def read_units(value: Any) -> int:
+    """Return a number of units: a lot's, or of the largest order.
 
     Raises
     ------
     ValueError : not a positive whole number.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        msg = f"a lot must be a positive whole number, was {value!r}"
+        msg = f"units must be a positive whole number, were {value!r}"
         raise ValueError(msg)
     return value
 
@@ -114,8 +114,8 @@ def check_terms(kind: str, value: Mapping[str, Any]) -> None:
         raise ValueError(msg)
     for name, each in value.items():
         match kind:
-            case "lot_size":
-                read_lot(each)
+            case "lot_size" | "freeze_quantity":
+                read_units(each)
             case "strike_step":
                 read_step(each)
             case "expiry":

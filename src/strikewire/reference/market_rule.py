@@ -40,6 +40,8 @@ class RuleKind(StrEnum):
     CHARGES = "charges"
     #: By which terms margin is asked for, by underlying.
     MARGIN = "margin"
+    #: Units of one order above which the exchange refuses it, by underlying.
+    FREEZE_QUANTITY = "freeze_quantity"
 
 
 #: Kinds that make the calendar; the others are looked up.
@@ -49,7 +51,7 @@ CALENDAR_KINDS: Final = frozenset({RuleKind.SESSION, RuleKind.HOLIDAY, RuleKind.
 NAMED_KINDS: Final = frozenset(
     {
         RuleKind.LOT_SIZE, RuleKind.TICK_SIZE, RuleKind.STRIKE_STEP, RuleKind.EXPIRY,
-        RuleKind.CHARGES, RuleKind.MARGIN,
+        RuleKind.CHARGES, RuleKind.MARGIN, RuleKind.FREEZE_QUANTITY,
     }
 )  # fmt: skip
 _HOURS_KINDS: Final = frozenset({RuleKind.SESSION, RuleKind.SPECIAL, RuleKind.CLOSING_AUCTION})

@@ -27,8 +27,8 @@ from strikewire.reference.contract_terms import (
     PriceClass,
     find_tick,
     read_expiry,
-    read_lot,
     read_step,
+    read_units,
 )
 from strikewire.reference.margin_rules import CASH_PCT, find_term, read_terms
 from strikewire.reference.market_rule import (
@@ -203,7 +203,15 @@ class MarketRules:
         ------
         NotFoundError : no row says.
         """
-        return read_lot(self._get_named(venue, RuleKind.LOT_SIZE, underlying, expiry))
+        return read_units(self._get_named(venue, RuleKind.LOT_SIZE, underlying, expiry))
+
+    def find_freeze_quantity(self, venue: str, underlying: str, day: date) -> int | None:
+        """Return the most units of one order on a day; None where no row says."""
+        try:
+            value = self._get_named(venue, RuleKind.FREEZE_QUANTITY, underlying, day)
+        except NotFoundError:
+            return None
+        return read_units(value)
 
     def strike_step(self, venue: str, underlying: str, expiry: date) -> float:
         """Return the finest step between strikes of the nearest contracts, in rupees.

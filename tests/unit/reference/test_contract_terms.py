@@ -205,3 +205,20 @@ def test_rows_without_a_day_on_which_contracts_can_expire_are_a_fault(rules):
             rules.overlay([shut]), "NFO", "NIFTY",
             from_day=date(2027, 2, 20), to_day=date(2027, 2, 28),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("underlying", "day", "units"),
+    [
+        ("NIFTY", date(2021, 8, 2), 2_800),
+        ("BANKNIFTY", date(2022, 12, 30), 900),
+        ("BANKNIFTY", date(2025, 8, 29), 600),
+        ("BANKNIFTY", date(2025, 9, 1), 900),
+        ("MIDCPNIFTY", date(2025, 3, 3), 4_200),
+        ("FINNIFTY", date(2026, 11, 20), 1_200),
+        ("NIFTY", date(2020, 1, 1), None),
+        ("RELIANCE", date(2026, 11, 20), None),
+    ],
+)
+def test_freeze_quantity_is_that_of_the_day_or_not_known(rules, underlying, day, units):
+    assert rules.find_freeze_quantity("NFO", underlying, day) == units

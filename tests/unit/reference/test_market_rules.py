@@ -196,6 +196,7 @@ def _utc(*when):
         row(kind="holiday", part="night"),
         row(kind="lot_size", NIFTY=0),
         row(kind="lot_size", NIFTY=True),
+        row(kind="freeze_quantity", NIFTY=0),
         row(kind="strike_step", NIFTY=-50),
         row(kind="expiry", NIFTY={"weekly": 2}),
         row(kind="expiry", NIFTY={"monthly": 8}),

@@ -2326,7 +2326,7 @@ export interface components {
          * @description What a row is about. Rows of other kinds are kept, and read by nobody here.
          * @enum {string}
          */
-        RuleKind: "session" | "holiday" | "special" | "closing_auction" | "lot_size" | "tick_size" | "strike_step" | "expiry" | "charges" | "margin";
+        RuleKind: "session" | "holiday" | "special" | "closing_auction" | "lot_size" | "tick_size" | "strike_step" | "expiry" | "charges" | "margin" | "freeze_quantity";
         /**
          * RulePage
          * @description Some of the rows, and how many there are.
