@@ -17,6 +17,11 @@ from strikewire.desk.costs import OrderCosts
 from strikewire.desk.kill_switch import KillSwitch
 from strikewire.desk.ledgers import Ledgers
 from strikewire.desk.m2m.desk import M2mDesk
+from strikewire.desk.order_market import OrderMarket
+from strikewire.desk.order_placing import OrderPlacing
+from strikewire.desk.order_streams import OrderStreams
+from strikewire.desk.order_tools import OrderBell
+from strikewire.desk.orders import Orders
 from strikewire.desk.profits import Profits
 from strikewire.desk.strategies import StrategyDesk
 from strikewire.desk.strategy_documents import StrategyDocuments
@@ -80,12 +85,22 @@ class Desk:
     kill_switch : halts them.
     books : what they hold and made.
     m2m : what strategies are worth, and were.
+    placing : places orders on them.
+    orders : those that are placed.
+    order_streams : tells what becomes of them.
+    order_market : what orders know of the market.
+    order_bell : wakes the order desk of this program.
     """
 
     accounts: TradingAccounts
     kill_switch: KillSwitch
     books: AccountBooks
     m2m: M2mDesk
+    placing: OrderPlacing
+    orders: Orders
+    order_streams: OrderStreams
+    order_market: OrderMarket
+    order_bell: OrderBell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,8 @@ from strikewire.api.app import create_app
 from strikewire.api.routes import UNAUDITED, Routes
 from strikewire.auth.scopes import Role, Scope
 from strikewire.bootstrap import ReplayRequest
+from strikewire.core.instruments import InstrumentKind, InstrumentSpec
+from strikewire.store.instruments import InstrumentStore
 from tests.api.conftest import Service, make_database, make_settings, serve
 from tests.api.people import PASSWORD, add_user, browse, make_people_settings
 from tests.api.test_serving import run
@@ -29,6 +31,8 @@ STRATEGY = "/api/v1/strategies/{strategy_id}"
 RULE = "/api/v1/market-rules/NSE/holiday/2030-01-02"
 #: Brought along wherever there is room for it, and nowhere to be found afterwards.
 CANARY = "canary7f3a9b21"
+#: Can be ordered.
+SHARE = InstrumentSpec("NSE", "RELIANCE", InstrumentKind.EQUITY)
 NEW_PASSWORD = f"{CANARY} battery staple"
 
 
@@ -233,6 +237,40 @@ async def import_strategy(stage):
     return await stage.admin.post("/api/v1/strategies/import", json=document)
 
 
+def make_order_body():
+    """Return an order that nobody fills: the share is not in the recording."""
+    return {
+        "symbol": SHARE.symbol,
+        "side": "buy",
+        "type": "limit",
+        "price": "100.00",
+        "quantity": 1,
+    }
+
+
+async def place_order(stage):
+    account_id = (await create_account(stage)).json()["id"]
+    return await stage.admin.post(
+        "/api/v1/orders", json=make_order_body() | {"account_id": account_id}
+    )
+
+
+async def place_basket(stage):
+    account_id = (await create_account(stage)).json()["id"]
+    body = {"account_id": account_id, "legs": [make_order_body()]}
+    return await stage.admin.post("/api/v1/orders/basket", json=body)
+
+
+async def modify_order(stage):
+    location = (await place_order(stage)).headers["location"]
+    return await stage.admin.patch(location, json={"quantity": 2})
+
+
+async def cancel_order(stage):
+    location = (await place_order(stage)).headers["location"]
+    return await stage.admin.post(f"{location}/cancel")
+
+
 #: A request that succeeds, for every route that changes something.
 ATTEMPTS = {
     ("PUT", RULES): put_rule,
@@ -257,6 +295,10 @@ ATTEMPTS = {
     ("POST", "/api/v1/accounts/{account_id}/close"): close_account,
     ("POST", "/api/v1/accounts/{account_id}/halt"): halt_account,
     ("POST", "/api/v1/accounts/{account_id}/resume"): resume_account,
+    ("POST", "/api/v1/orders"): place_order,
+    ("POST", "/api/v1/orders/basket"): place_basket,
+    ("PATCH", "/api/v1/orders/{order_id}"): modify_order,
+    ("POST", "/api/v1/orders/{order_id}/cancel"): cancel_order,
     ("POST", "/api/v1/backfills"): create_backfill,
     ("POST", "/api/v1/jobs/{job_id}/cancel"): cancel_job,
     ("POST", "/api/v1/feed/login"): log_in_with_broker,
@@ -290,6 +332,8 @@ async def stage(postgres_url, tmp_path_factory, data_dirs, broker_process):
         )
         async with serve(settings, replay=ReplayRequest(path=path, speed=1.0)) as service:
             await add_user(service, "anna", Role.ADMIN)
+            async with service.runtime.database.write() as session:
+                await InstrumentStore().upsert(session, [SHARE])
             async with browse(service, "anna") as admin:
                 yield Stage(service, admin, url, broker_process)
 

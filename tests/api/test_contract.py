@@ -66,6 +66,15 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
         assert made.status_code == 201, made.text
         return made.json()["id"]
 
+    async def place_order() -> dict[str, Any]:
+        made = await service.client.post("/api/v1/orders", json=order, headers=admin)
+        assert made.status_code == 201, made.text
+        return {"path": {"order_id": made.json()["id"]}}
+
+    order = {
+        "account_id": await make_account("orders"), "symbol": HELD["symbol"], "side": "buy",
+        "type": "limit", "quantity": HELD["quantity"], "price": "100.00",
+    }  # fmt: skip
     of_account = {"path": {"account_id": await make_account("a test")}}
     of_strategy = await make_strategies(service, admin)
     async with service.runtime.database.write() as session:
@@ -100,6 +109,16 @@ async def make_known(service, admin: dict[str, str]) -> dict[str, Any]:
         },
         "POST /api/v1/orders/charges": {"body": {"orders": [ORDERED]}},
         "POST /api/v1/orders/margins": {"body": {"orders": [ORDERED]}},
+        "POST /api/v1/orders": {"body": order},
+        "POST /api/v1/orders/basket": {
+            "body": {
+                "account_id": order["account_id"],
+                "legs": [{name: order[name] for name in order if name != "account_id"}],
+            }
+        },
+        "GET /api/v1/orders/{order_id}": await place_order(),
+        "PATCH /api/v1/orders/{order_id}": await place_order() | {"body": {"price": "101.00"}},
+        "POST /api/v1/orders/{order_id}/cancel": await place_order(),
         "POST /api/v1/strategies/analysis": {"body": {"legs": [HELD], "grid": {}}},
         "POST /api/v1/strategies/templates/{name}": {
             "path": {"name": "long-straddle"},

@@ -18,6 +18,7 @@ import pytest
 
 from strikewire.api.app import create_app
 from strikewire.auth.scopes import Role
+from strikewire.bootstrap import ReplayRequest
 from strikewire.store.instruments import InstrumentStore
 from strikewire.stream import topics
 from tests.api.conftest import SPECS, Service, make_database, make_settings, serve
@@ -93,6 +94,14 @@ async def make_strategy(client):
     return str(answer.json()["id"])
 
 
+async def make_order(client):
+    account_id = int(await make_account(client))
+    body = {"account_id": account_id, "symbol": SHARE.symbol, "side": "buy", "quantity": 1}
+    answer = await client.post("/api/v1/orders", json=body | {"type": "limit", "price": "100.00"})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
 async def make_entry(client):
     strategy_id = await make_strategy(client)
     answer = await client.post(f"/api/v1/strategies/{strategy_id}/entries", json=ENTERED)
@@ -109,6 +118,9 @@ STRATEGY = own_strategy(PATCH={"name": "mine now", "revision": 1})
 #: Of the strategy that comes first in its path.
 ENTRY = Owned(make_entry, "2000000/2000000", "/api/v1/strategies?state=any", {"POST": {}})
 STRATEGIES = "/api/v1/strategies/{strategy_id}"
+#: Something that can be ordered while the market is heard, and is never traded.
+SHARE = SPECS[3]
+ORDER = Owned(make_order, "2000000", "/api/v1/orders", {"PATCH": {"quantity": 2}})
 
 #: Whose object each path parameter names.
 OWNERSHIP = {
@@ -128,6 +140,8 @@ OWNERSHIP = {
     ("/api/v1/market-rules/{venue}/{kind}/{valid_from}", "venue"): SHARED,
     ("/api/v1/market-rules/{venue}/{kind}/{valid_from}", "kind"): SHARED,
     ("/api/v1/market-rules/{venue}/{kind}/{valid_from}", "valid_from"): SHARED,
+    ("/api/v1/orders/{order_id}", "order_id"): ORDER,
+    ("/api/v1/orders/{order_id}/cancel", "order_id"): ORDER,
     ("/api/v1/strategies/templates/{name}", "name"): SHARED,
     (STRATEGIES, "strategy_id"): STRATEGY,
     (f"{STRATEGIES}/alerts", "strategy_id"): STRATEGY,
@@ -144,7 +158,7 @@ OWNERSHIP = {
 }
 
 #: Whose things the topics of each kind tell of.
-TOPICS = {"bars": SHARED, "chain": SHARED, "market": SHARED, "monitor": SHARED}
+TOPICS = {"bars": SHARED, "chain": SHARED, "market": SHARED, "monitor": SHARED, "orders": ACCOUNT}
 
 OWNED_PATHS = sorted({path for (path, _), kind in OWNERSHIP.items() if isinstance(kind, Owned)})
 RESERVED_PATHS = sorted(path for (path, _), kind in OWNERSHIP.items() if isinstance(kind, Reserved))
@@ -161,10 +175,13 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-async def pair(postgres_url):
+async def pair(postgres_url, recording, data_dirs):
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(make_database(postgres_url))
-        service = await stack.enter_async_context(serve(make_people_settings(url)))
+        settings = make_people_settings(url, data_dir=data_dirs())
+        # Orders are placed while a market is heard.
+        playing = serve(settings, replay=ReplayRequest(path=recording, speed=1.0))
+        service = await stack.enter_async_context(playing)
         async with service.runtime.database.write() as session:
             await InstrumentStore().upsert(session, SPECS)
         await add_user(service, "asha", Role.TRADER)

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 
+from strikewire.core.accounts import Reach
 from strikewire.core.errors import ConflictError, NotFoundError
-from strikewire.core.instruments import Instrument
+from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Paise, Pips
 from strikewire.core.orders import (
     AccountId,
@@ -34,11 +35,13 @@ from strikewire.core.orders import (
 )
 from strikewire.core.users import Role, UserId
 from strikewire.store.database import Database
+from strikewire.store.desk_order_figures import Exposure, OrderFigures
 from strikewire.store.desk_orders import NewFill, NewOrder, OrderFilter, OrderStep, OrderStore
 from strikewire.store.desk_schema import AccountRow, StrategyEntryRow, StrategyRow
 from strikewire.store.users import UserStore
 
 STORE = OrderStore()
+FIGURES = OrderFigures()
 DAY = date(2022, 12, 30)
 NEXT_DAY = date(2023, 1, 2)
 
@@ -246,7 +249,7 @@ async def test_orders_are_found_by_whose_they_are_and_by_what_they_are(
         return [each.id for each in found], total
 
     assert await ask() == ([foreign.id, third.id, second.id, old.id], 4)
-    assert await ask(user_id=owner.user_id, limit=1, offset=1) == ([second.id], 3)
+    assert await ask(reach=Reach(owner.user_id), limit=1, offset=1) == ([second.id], 3)
     assert await ask(account_id=other.account_id) == ([foreign.id], 1)
     assert await ask(strategy_id=strategy) == ([second.id], 1)
     assert await ask(basket_id=basket) == ([third.id], 1)
@@ -256,11 +259,11 @@ async def test_orders_are_found_by_whose_they_are_and_by_what_they_are(
     async with database.read() as session:
         assert await STORE.count_day(session, owner.account_id, NEXT_DAY) == 2
         with pytest.raises(NotFoundError):
-            await STORE.get(session, foreign.id, user_id=owner.user_id)
-        assert await STORE.get(session, old.id, user_id=owner.user_id) == old
+            await STORE.get(session, foreign.id, reach=Reach(owner.user_id))
+        assert await STORE.get(session, old.id, reach=Reach(owner.user_id)) == old
 
 
-async def test_current_orders_are_the_living_and_those_of_the_day(
+async def test_current_orders_are_the_living_and_those_of_the_newest_ones_day(
     database: Database, owner: Owner, instrument: Instrument
 ) -> None:
     dead, living, today = await place(
@@ -276,12 +279,13 @@ async def test_current_orders_are_the_living_and_those_of_the_day(
     )
 
     async with database.read() as session:
-        found = await STORE.load_current(session, owner.account_id, NEXT_DAY, limit=10)
-        newest = await STORE.load_current(session, owner.account_id, NEXT_DAY, limit=1)
+        found = await STORE.load_current(session, owner.account_id, limit=10)
+        newest = await STORE.load_current(session, owner.account_id, limit=1)
     assert [each.id for each in found] == [living.id, today.id]
     assert [each.id for each in newest] == [today.id]
 
 
+@pytest.mark.promise("O7")
 async def test_no_market_order_is_stored_without_its_protection(
     database: Database, owner: Owner, instrument: Instrument
 ) -> None:
@@ -294,3 +298,50 @@ async def test_no_market_order_is_stored_without_its_protection(
     async with database.read() as session:
         page = await STORE.list_page(session, OrderFilter(), limit=1)
     assert page == ([], 0)
+
+
+@pytest.mark.promise("O7")
+async def test_requests_are_counted_by_who_asked_and_when(
+    database: Database, owner: Owner, instrument: Instrument
+) -> None:
+    other = await make_owner(database, "vikram")
+    first, second, _ = await place(
+        database,
+        make_new(owner, instrument, "J1"),
+        make_new(owner, instrument, "J2"),
+        make_new(other, instrument, "J3"),
+    )
+    wishing = replace(move(first, OrderState.OPEN), wish=Cancellation("by user:1"))
+    await save(
+        database,
+        OrderStep(wishing, details={"by": "user:1"}),
+        # What the broker says is nobody's request.
+        OrderStep(move(second, OrderState.OPEN)),
+    )
+
+    async with database.read() as session:
+        lately = await FIGURES.count_requests(session, owner.account_id, window_s=60.0)
+        now = await FIGURES.count_requests(session, owner.account_id, window_s=0.0)
+    assert (lately.count, now.count) == (3, 0)
+    assert 0.0 < lately.oldest_s < 60.0
+
+
+async def test_exposures_are_what_is_held_and_what_may_come(
+    database: Database, owner: Owner, instrument: Instrument
+) -> None:
+    filled, half, over = await place(
+        database, *(make_new(owner, instrument, tag) for tag in ("K1", "K2", "K3"))
+    )
+    whole, part = move(filled, OrderState.COMPLETE, 150), move(half, OrderState.OPEN, 75)
+    await save(
+        database,
+        OrderStep(whole, [make_fill(whole, 1, 150)]),
+        OrderStep(part, [make_fill(part, 1, 75)]),
+        OrderStep(move(over, OrderState.CANCELLED)),
+    )
+
+    async with database.read() as session:
+        found = await FIGURES.load_exposures(session, owner.account_id, [instrument.id])
+        nothing = await FIGURES.load_exposures(session, owner.account_id, [InstrumentId(999)])
+    assert found == {(instrument.id, Product.NRML): Exposure(held=-225, buying=0, selling=75)}
+    assert nothing == {}

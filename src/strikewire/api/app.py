@@ -47,6 +47,7 @@ from strikewire.api.v1 import (
     users,
 )
 from strikewire.api.v1.fo import routes as fo
+from strikewire.api.v1.orders import routes as orders
 from strikewire.api.v1.strategies import routes as strategies
 from strikewire.api.web import Page, load_files
 from strikewire.api.ws.asyncapi import build_asyncapi
@@ -132,6 +133,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
     accounts.add_routes(routes)
     order_costs.add_routes(routes)
     account_books.add_routes(routes)
+    orders.add_routes(routes)
     keys.add_routes(routes)
     stream_tickets.add_routes(routes)
     for path in PATHS:

@@ -41,8 +41,13 @@ class Holder(Protocol):
         """Where they are."""
         ...
 
-    def on_renewed(self, principal: Principal) -> None:
-        """Take in who it is by now; they may be permitted less than before."""
+    async def on_renewed(self, principal: Principal) -> None:
+        """Take in who it is by now; they may be permitted less than before.
+
+        Raises
+        ------
+        DependencyError : what that takes was away: it is told again in the next round.
+        """
         ...
 
     def on_lost(self) -> None:
@@ -86,12 +91,11 @@ class CredentialWatch:
         for holder in tuple(self._holders):
             try:
                 renewed = await self._identity.renew(holder.principal, holder.caller)
+                if renewed != holder.principal:
+                    await holder.on_renewed(renewed)
             except NotAuthenticatedError as error:
                 self.remove(holder)
                 _log.info("credential lost", who=holder.principal.subject, reason=error.message)
                 holder.on_lost()
             except DependencyError as error:
                 _log.debug("credential not asked for", reason=str(error))
-            else:
-                if renewed != holder.principal:
-                    holder.on_renewed(renewed)

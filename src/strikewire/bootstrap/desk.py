@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from strikewire.bootstrap.orders import OrderSite, bind_market, build_orders
 from strikewire.bootstrap.sealing import make_secret_box
 from strikewire.bootstrap.stores import make_audit_trail
 from strikewire.core.clock import Clock
@@ -17,6 +18,7 @@ from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.kill_switch import KillSwitch
 from strikewire.desk.m2m.desk import M2mDesk
 from strikewire.desk.marks import MarketNow, Marks, MarkSources
+from strikewire.desk.order_desk import OrderDesk
 from strikewire.live.history import BarRange
 from strikewire.reference.rule_book import RuleBook
 from strikewire.runtime import Desk, Runtime
@@ -31,7 +33,7 @@ from strikewire.store.instruments import InstrumentStore
 _MINUTES: Final = 1_440
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class DeskTools:
     """What the desk is built with.
 
@@ -40,12 +42,14 @@ class DeskTools:
     clock : the machine's time.
     rules : the market rules in force.
     m2m : of the marking around the market that is to be heard.
+    orders : where orders are placed.
     """
 
     database: Database
     clock: Clock
     rules: RuleBook
     m2m: M2mDesk
+    orders: OrderSite
 
 
 def build_desk(settings: Settings, tools: DeskTools) -> Desk:
@@ -60,6 +64,7 @@ def build_desk(settings: Settings, tools: DeskTools) -> Desk:
         trail=trail,
         clock=clock,
     )
+    orders = build_orders(settings, database, tools.rules, accounts, tools.orders)
     return Desk(
         accounts=accounts,
         kill_switch=KillSwitch(
@@ -77,11 +82,20 @@ def build_desk(settings: Settings, tools: DeskTools) -> Desk:
             rules=tools.rules,
         ),
         m2m=tools.m2m,
+        placing=orders.placing,
+        orders=orders.orders,
+        order_streams=orders.streams,
+        order_market=orders.market,
+        order_bell=orders.bell,
     )
 
 
-def bind_desk(runtime: Runtime) -> None:
-    """Have the desk know the market that is heard, and what is stored of it."""
+def bind_desk(runtime: Runtime, order_desk: OrderDesk) -> None:
+    """Have the desk know the market that is heard, and what becomes of orders in it."""
+    desk = runtime.desk
+    bind_market(desk.order_market, runtime.market, runtime.quotes)
+    desk.order_bell.bind(order_desk.wake)
+    order_desk.listen(desk.order_streams.publish)
     view = runtime.view
 
     def find_now() -> MarketNow:

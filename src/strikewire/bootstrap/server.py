@@ -45,6 +45,7 @@ from strikewire.bootstrap.journals import start_journal_keeper
 from strikewire.bootstrap.keys import watch_credentials
 from strikewire.bootstrap.kite import LiveRequest, make_market_clock, prepare_live
 from strikewire.bootstrap.m2m import M2mParts, M2mTools, build_m2m, start_m2m
+from strikewire.bootstrap.orders import OrderSite
 from strikewire.bootstrap.paper import PaperParts, PaperTools, build_paper, start_paper
 from strikewire.bootstrap.slots import start_slots
 from strikewire.bootstrap.stores import (
@@ -190,7 +191,8 @@ async def build_runtime(
             build_m2m(M2mTools(database, rules.calendar, clock, run_id, figures)),
         )
         desk = build_desk(
-            settings, DeskTools(database=database, clock=clock, rules=rules, m2m=m2m.desk)
+            settings,
+            DeskTools(database, clock, rules, m2m.desk, OrderSite(directory, run_id, figures)),
         )
         hearing = await _prepare(
             settings,
@@ -312,6 +314,7 @@ async def build_runtime(
                     chains=chains.streams,
                     market=market,
                     monitors=chains.monitor_streams,
+                    orders=desk.order_streams,
                     figures=figures,
                     strategies=m2m.streams,
                     is_feeding=hearing is not None,
@@ -331,7 +334,7 @@ async def build_runtime(
             budget=None if broker_session is None else broker_session.slots.budget,
             broker_login=None if broker is None else broker.login,
         )
-        bind_desk(runtime)
+        bind_desk(runtime, paper.desk)
         show_server_metrics(metrics, runtime, supervisor, watch)
         if hearing is not None:
             _look_after(hearing, runtime, supervisor)

@@ -11,6 +11,7 @@ from typing import Final
 
 from strikewire.core.errors import DependencyError, StrikewireError
 from strikewire.desk.m2m.streams import StrategySource, StrategyStreams
+from strikewire.desk.order_streams import OrderStreams
 from strikewire.live.bar_streams import BarStreams
 from strikewire.live.calc_streams import CalcStreams, ChartedBars
 from strikewire.live.chain_streams import ChainStreams
@@ -49,6 +50,7 @@ class OwnTopics:
     chains: ChainStreams
     market: MarketBoard
     monitors: MonitorStreams
+    orders: OrderStreams
     figures: StreamFigures
     strategies: StrategyStreams
     is_feeding: bool
@@ -104,6 +106,7 @@ def build_hub(own: OwnTopics, redis: Redis, supervisor: Supervisor) -> Hub:
         topics.MONITOR.name: own.monitors,
         topics.STRATEGY.name: strategy,
         topics.STRATEGIES.name: board,
+        topics.ORDERS.name: own.orders,
     }
     if redis.config is None or redis.store is None:
         return Hub(sources=sources, figures=own.figures)
@@ -124,6 +127,7 @@ def build_hub(own: OwnTopics, redis: Redis, supervisor: Supervisor) -> Hub:
         topics.MONITOR.name: source.of_kind(topics.MONITOR, own.monitors.canonicalize),
         topics.STRATEGY.name: source.of_kind(topics.STRATEGY, strategy.canonicalize),
         topics.STRATEGIES.name: source.of_kind(topics.STRATEGIES, board.canonicalize),
+        topics.ORDERS.name: source.of_kind(topics.ORDERS, own.orders.canonicalize),
     }
     return Hub(sources=sources, figures=own.figures)
 

@@ -9,6 +9,7 @@
     │   ├── HeadTooLargeError         more headers, or longer ones, than are read
     │   ├── UnsupportedMediaError     no representation the caller accepts
     │   ├── IdempotencyKeyReusedError the key was used before, with another body
+    │   ├── OrderRefusedError         a pre-trade check does not let it through
     │   ├── AheadOfMarketError        an instant the market clock has not come to yet
     │   └── SettingsError             a setting is missing or wrong; names the variable
     ├── NotFoundError                 the thing named is not there (or not the caller's to see)
@@ -101,6 +102,10 @@ class UnsupportedMediaError(InvalidInputError):
 
 class IdempotencyKeyReusedError(InvalidInputError):
     code = "idempotency_key_reused"
+
+
+class OrderRefusedError(InvalidInputError):
+    code = "order_refused"
 
 
 class AheadOfMarketError(InvalidInputError):

@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings
 from strikewire.desk.accounts import TradingAccountsConfig
 from strikewire.desk.brokers.matching import Slippage
 from strikewire.desk.brokers.paper import PaperConfig
+from strikewire.desk.order_checks import OrderChecksConfig
 from strikewire.settings.sources import setting
 
 
@@ -36,6 +37,35 @@ class DeskSettings(BaseSettings):
         """Return how paper is filled."""
         return PaperConfig(
             slippage=Slippage(ticks=self.paper_slippage_ticks, bps=self.paper_slippage_bps)
+        )
+
+    order_protection_bps: int = setting(
+        default=300,
+        ge=1,
+        le=10_000,
+        description="How far from the last price a market order may trade that does not say so "
+        "itself, in hundredths of a per cent.",
+    )
+    order_band_bps: int = setting(
+        default=5_000,
+        ge=100,
+        description="How far beyond the last price the limit of an order may be, on the side on "
+        "which it would trade, in hundredths of a per cent.",
+    )
+    orders_per_second: int = setting(
+        default=10,
+        ge=1,
+        le=1_000,
+        description="How often orders of one account may be placed or modified within a second; "
+        "exchanges ask more of whoever sends more than ten.",
+    )
+
+    def to_order_checks(self) -> OrderChecksConfig:
+        """Return what is asked of every order."""
+        return OrderChecksConfig(
+            protection_bps=self.order_protection_bps,
+            band_bps=self.order_band_bps,
+            per_second=self.orders_per_second,
         )
 
     def to_trading_accounts(self) -> TradingAccountsConfig:

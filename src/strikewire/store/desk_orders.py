@@ -14,7 +14,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import aliased
 
+from strikewire.core.accounts import Reach
 from strikewire.core.errors import ConflictError, NotFoundError
 from strikewire.core.instants import from_datetime
 from strikewire.core.instruments import InstrumentId
@@ -29,8 +31,8 @@ from strikewire.core.orders import (
     OrderTerms,
     StrategyId,
 )
-from strikewire.core.users import UserId
 from strikewire.store.database import ReadSession, WriteSession
+from strikewire.store.desk_accounts import is_reached
 from strikewire.store.desk_ledgers import queue_entries
 from strikewire.store.desk_order_rows import (
     ORDER_COLUMNS,
@@ -50,6 +52,7 @@ from strikewire.store.desk_schema import (
 
 _LIVING: Final = tuple(state for state in OrderState if not state.is_final)
 _PAPER: Final = "paper"
+EVERYBODY: Final = Reach(is_everybody=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,11 +124,11 @@ class OrderFilter:
 
     Parameters
     ----------
-    user_id : whose accounts they are of.
+    reach : whose accounts they are of.
     trading_day : the market's day on which they were placed.
     """
 
-    user_id: UserId | None = None
+    reach: Reach = EVERYBODY
     account_id: AccountId | None = None
     states: Sequence[OrderState] | None = None
     strategy_id: StrategyId | None = None
@@ -161,6 +164,8 @@ class OrderStore:
                     mode=new.mode,
                     trading_day=new.trading_day,
                     placed_by=new.placed_by,
+                    placed_at=func.clock_timestamp(),
+                    updated_at=func.clock_timestamp(),
                     **encode_terms(new.terms),
                     **encode_progress(OrderProgress()),
                 )
@@ -226,7 +231,7 @@ class OrderStore:
             .values(
                 broker_order_id=order.broker_order_id,
                 wish=encode_wish(order.wish),
-                updated_at=func.now(),
+                updated_at=func.clock_timestamp(),
                 **encode_terms(order.terms),
                 **encode_progress(progress),
             )
@@ -294,19 +299,19 @@ class OrderStore:
         session: ReadSession | WriteSession,
         order_id: OrderId,
         *,
-        user_id: UserId | None = None,
+        reach: Reach = EVERYBODY,
     ) -> Order:
         """Return an order.
 
         Parameters
         ----------
-        user_id : whose it has to be; None: anybody's.
+        reach : of whose accounts it has to be.
 
         Raises
         ------
         NotFoundError : there is no such order, or it is somebody else's.
         """
-        query = _select(OrderFilter(user_id=user_id)).where(OrderRow.id == order_id)
+        query = _select(OrderFilter(reach=reach)).where(OrderRow.id == order_id)
         found = await _load(session, query)
         if not found:
             msg = f"there is no order {order_id}"
@@ -330,21 +335,19 @@ class OrderStore:
         return await _load(session, page), total
 
     async def load_current(
-        self,
-        session: ReadSession | WriteSession,
-        account_id: AccountId,
-        trading_day: date,
-        *,
-        limit: int,
+        self, session: ReadSession | WriteSession, account_id: AccountId, *, limit: int
     ) -> list[Order]:
-        """Return an account's living orders and those of a day, the oldest first.
+        """Return an account's living orders and those of its newest one's day, the oldest first.
 
         Where there are more than the limit, the newest of them.
         """
-        is_current = or_(OrderRow.state.in_(_LIVING), OrderRow.trading_day == trading_day)
+        row = aliased(OrderRow)
+        newest = select(row.trading_day).where(row.account_id == account_id)
+        day = newest.order_by(row.id.desc()).limit(1).scalar_subquery()
         query = (
             select(*ORDER_COLUMNS)
-            .where(OrderRow.account_id == account_id, is_current)
+            .where(OrderRow.account_id == account_id)
+            .where(or_(OrderRow.state.in_(_LIVING), OrderRow.trading_day == day))
             .order_by(OrderRow.id.desc())
             .limit(limit)
         )
@@ -399,10 +402,9 @@ def _select_paper(condition: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
 
 def _select(wanted: OrderFilter) -> Select[*tuple[Any, ...]]:
     query = select(*ORDER_COLUMNS)
-    if wanted.user_id is not None:
+    if not wanted.reach.is_everybody:
         query = query.join(
-            AccountRow,
-            and_(AccountRow.id == OrderRow.account_id, AccountRow.user_id == wanted.user_id),
+            AccountRow, and_(AccountRow.id == OrderRow.account_id, is_reached(wanted.reach))
         )
     if wanted.states is not None:
         query = query.where(OrderRow.state.in_(wanted.states))

@@ -45,7 +45,10 @@ MONITOR: Final = TopicKind("monitor", 0, "The index, futures and chains of one u
 STRATEGY: Final = TopicKind("strategy", 1_024, "What one strategy is worth, with its legs.")
 STRATEGIES: Final = TopicKind("strategies", 256, "The board of one user's strategies.")
 
-KINDS: Final = {kind.name: kind for kind in (BARS, CHAIN, MARKET, MONITOR)}
+#: Its events are all there is: nothing that became of an order is left out.
+ORDERS: Final = TopicKind("orders", 1_024, "What becomes of an account's orders.")
+
+KINDS: Final = {kind.name: kind for kind in (BARS, CHAIN, MARKET, MONITOR, ORDERS)}
 
 
 @dataclass(frozen=True, slots=True)

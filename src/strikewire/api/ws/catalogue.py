@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from strikewire.api.ws import chain_messages, messages
+from strikewire.api.ws import chain_messages, messages, order_messages
 from strikewire.auth.scopes import Scope
 from strikewire.stream import topics
 from strikewire.stream.topics import TopicKind
@@ -42,6 +42,11 @@ TOPIC_MESSAGES: Final[dict[str, tuple[type[BaseModel], ...]]] = {
         chain_messages.MonitorState,
         chain_messages.MonitorDelta,
     ),
+    topics.ORDERS.name: (
+        order_messages.OrdersSnapshot,
+        order_messages.OrdersResumed,
+        order_messages.OrderMessage,
+    ),
 }
 #: What a kind's topics ask of whoever listens.
 SCOPES: Final = {
@@ -49,6 +54,7 @@ SCOPES: Final = {
     topics.CHAIN.name: Scope.BARS_READ,
     topics.MARKET.name: Scope.BARS_READ,
     topics.MONITOR.name: Scope.BARS_READ,
+    topics.ORDERS.name: Scope.ORDERS_READ,
 }
 
 
@@ -83,5 +89,9 @@ PATHS: Final = (
     SocketPath(
         "/ws/nifty-monitor", "Monitors: of NIFTY, or of any underlying.",
         frozenset({topics.MONITOR, topics.MARKET}), Scope.BARS_READ,
+    ),
+    SocketPath(
+        "/ws/orders", "What becomes of one's orders.", frozenset({topics.ORDERS, topics.MARKET}),
+        Scope.ORDERS_READ,
     ),
 )  # fmt: skip

@@ -20,8 +20,10 @@ from strikewire.api.ws import protocol
 from strikewire.api.ws.catalogue import SCOPES, SocketPath
 from strikewire.api.ws.close_codes import CloseCode
 from strikewire.api.ws.frame_protocol import EXTENSION, FramePort, FrameProtocol
+from strikewire.api.ws.owners import OWNERS
 from strikewire.api.ws.request_rate import RequestRate
 from strikewire.api.ws.sockets import Seat
+from strikewire.auth.principal import Principal
 from strikewire.core.errors import (
     ConflictError,
     MalformedRequestError,
@@ -106,6 +108,19 @@ class _Connection:
         """Tell the client, then close."""
         self._say(protocol.make_message("shutdown", retry_after_s=_RETRY_S))
         self.finish(CloseCode.SHUTDOWN)
+
+    async def check_owned(self, principal: Principal) -> None:
+        """Close if one of the topics is not the client's any more.
+
+        Raises
+        ------
+        DependencyError : the store was needed and did not answer.
+        """
+        try:
+            for name in tuple(self._channels):
+                await self._check_owner(parse_topic(name), principal)
+        except NotFoundError:
+            self.finish(CloseCode.NOT_PERMITTED)
 
     async def run(self) -> None:
         """Serve until either side closes."""
@@ -231,10 +246,17 @@ class _Connection:
             msg = f"{self._path.path} has no topics of the kind {name.kind.name}"
             raise NotFoundError(msg, topic=str(name))
         self._seat.require(SCOPES[name.kind.name])
+        await self._check_owner(name, self._seat.principal)
         if isinstance(request, protocol.Subscribe):
             await self._subscribe(request, name)
         else:
             await self._unsubscribe(request, name)
+
+    async def _check_owner(self, name: TopicName, principal: Principal) -> None:
+        """Return unless the topic is somebody else's: then it is not there."""
+        check = OWNERS.get(name.kind.name)
+        if check is not None:
+            await check(self._runtime, principal, name.subject)
 
     async def _subscribe(self, request: protocol.Subscribe, name: TopicName) -> None:
         if len(self._channels) >= self._config.max_topics and str(name) not in self._channels:

@@ -202,6 +202,9 @@ class _Greeting:
         self.code: CloseCode | None = None
         self._deadline = deadline
 
+    async def check_owned(self, principal: Principal) -> None:
+        """Do nothing: nobody listens yet."""
+
     def announce_shutdown(self) -> None:
         """Wait no longer: the program ends."""
         self.finish(CloseCode.SHUTDOWN)

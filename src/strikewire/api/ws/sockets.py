@@ -27,6 +27,15 @@ class Occupant(Protocol):
         """Tell the client that the program ends, then close."""
         ...
 
+    async def check_owned(self, principal: Principal) -> None:
+        """Close if the client listens to what is not theirs any more.
+
+        Raises
+        ------
+        DependencyError : nobody could say.
+        """
+        ...
+
     def finish(self, code: CloseCode) -> None:
         """Close, after what waits."""
         ...
@@ -115,11 +124,18 @@ class Seat:
         if self._occupant is not None:
             self._occupant.announce_shutdown()
 
-    def on_renewed(self, principal: Principal) -> None:
-        """Take in what the client may do by now; close if this is not among it."""
-        self._principal = principal
+    async def on_renewed(self, principal: Principal) -> None:
+        """Take in what the client may do by now; close if this is not among it.
+
+        Raises
+        ------
+        DependencyError : nobody could say whose what it listens to is.
+        """
         if not self._needed <= principal.scopes:
             self._end(CloseCode.NOT_PERMITTED)
+        elif self._occupant is not None:
+            await self._occupant.check_owned(principal)
+        self._principal = principal
 
     def on_lost(self) -> None:
         """Close: the credential holds no more."""

@@ -255,7 +255,12 @@ def _create_orders() -> None:
             "details", postgresql.JSONB(), server_default=sa.text("'{}'::jsonb"), nullable=False
         ),
         sa.Column("market_ns", sa.BigInteger(), nullable=True),
-        sa.Column("at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            server_default=sa.func.clock_timestamp(),
+            nullable=False,
+        ),
         sa.ForeignKeyConstraint(
             ["order_id"], ["orders.id"], name=op.f("fk_order_events_order_id"), ondelete="RESTRICT"
         ),

@@ -1,0 +1,160 @@
+"""The gate: all that orders have to pass, asked in the transaction that places or changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+from strikewire.core.accounts import Account
+from strikewire.core.errors import OrderRefusedError, RateLimitedError
+from strikewire.core.instruments import Instrument
+from strikewire.core.money import Pips
+from strikewire.core.orders import AccountId, Order, OrderTerms
+from strikewire.desk.accounts import TradingAccounts
+from strikewire.desk.limits import AccountLimits
+from strikewire.desk.order_checks import (
+    Check,
+    OrderChecksConfig,
+    OrderFacts,
+    Refusal,
+    find_refusal,
+    refuse,
+)
+from strikewire.desk.order_limits import AccountState, find_limit
+from strikewire.desk.order_market import MarketNow, OrderMarket
+from strikewire.store.database import WriteSession
+from strikewire.store.desk_order_figures import Exposure, OrderFigures
+from strikewire.store.desk_orders import OrderStore
+
+_WINDOW_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """An order that is wanted, with what was found of it before anything was locked.
+
+    Parameters
+    ----------
+    place : of the request that it comes from, among those that came with it; None: it came alone.
+    last : what was paid last; None where nobody knows.
+    """
+
+    place: int | None
+    terms: OrderTerms
+    instrument: Instrument
+    last: Pips | None
+
+
+class OrderGate:
+    """Lets orders through, or says why not.
+
+    Parameters
+    ----------
+    accounts : say who may place orders on which.
+    market : where they would be filled.
+    """
+
+    def __init__(
+        self,
+        config: OrderChecksConfig,
+        *,
+        accounts: TradingAccounts,
+        market: OrderMarket,
+        store: OrderStore,
+        figures: OrderFigures,
+    ) -> None:
+        self.config = config
+        self.accounts = accounts
+        self.market = market
+        self._store = store
+        self._figures = figures
+
+    async def check_placed(
+        self, session: WriteSession, account: Account, legs: Sequence[Leg]
+    ) -> MarketNow:
+        """Return the market in which orders may be placed on an account that is locked.
+
+        Raises
+        ------
+        RateLimitedError : too many orders within a second.
+        OrderRefusedError : a check does not let one of them through.
+        """
+        await self._check_pace(session, account.id, len(legs))
+        now = self._check_legs(legs)
+        exposures = await self._figures.load_exposures(
+            session, account.id, {leg.terms.instrument_id for leg in legs}
+        )
+        count = await self._store.count_day(session, account.id, self.find_day(legs[0], now))
+        limits = AccountLimits.from_json(account.limits)
+        _check_limits(AccountState(limits, count, exposures), legs)
+        return now
+
+    async def check_modified(
+        self, session: WriteSession, account: Account, order: Order, leg: Leg
+    ) -> None:
+        """Return if an order may have other terms. Raises as `check_placed` does.
+
+        Parameters
+        ----------
+        order : locked, as it is.
+        leg : as it is to be.
+        """
+        await self._check_pace(session, account.id, 1)
+        self._check_legs([leg])
+        key = order.terms.instrument_id, order.terms.product
+        exposures = await self._figures.load_exposures(session, account.id, {key[0]})
+        # It takes the place of what it was, with what is filled of it.
+        was = order.terms.quantity - order.progress.filled_quantity
+        exposures[key] = exposures.get(key, Exposure()).add(order.terms.side, -was)
+        rest = leg.terms.quantity - order.progress.filled_quantity
+        limits = replace(AccountLimits.from_json(account.limits), max_orders_per_day=None)
+        terms = replace(leg.terms, quantity=rest)
+        _check_limits(AccountState(limits, 0, exposures), [replace(leg, terms=terms)])
+
+    def find_day(self, leg: Leg, now: MarketNow) -> date:
+        """Return the market's day at a leg's venue."""
+        return self.market.find_day(leg.instrument.spec.exchange, now.now_ns)
+
+    async def _check_pace(self, session: WriteSession, account_id: AccountId, count: int) -> None:
+        """Raise unless so much more may be asked of an account's orders within this second."""
+        limit = self.config.per_second
+        asked = await self._figures.count_requests(session, account_id, window_s=_WINDOW_S)
+        # A basket of more than a second takes has one to itself.
+        if asked.count + min(count, limit) <= limit:
+            return
+        msg = f"at most {limit} orders a second were wanted on one account"
+        raise RateLimitedError(
+            msg, retry_after_s=max(0.0, _WINDOW_S - asked.oldest_s), account_id=account_id
+        )
+
+    def _check_legs(self, legs: Sequence[Leg]) -> MarketNow:
+        now = self.market.find_now()
+        if now is None:
+            msg = "a market that is heard was wanted: there is none, or it is over"
+            raise refuse(Check.MARKET, msg).to_error()
+        for leg in legs:
+            facts = OrderFacts(
+                terms=leg.terms,
+                instrument=leg.instrument,
+                rules=self.market.rules.current,
+                now_ns=now.now_ns,
+                day=self.find_day(leg, now),
+                last=leg.last,
+            )
+            refusal = find_refusal(facts, self.config)
+            if refusal is not None:
+                raise _make_error(refusal, leg)
+        return now
+
+
+def _check_limits(state: AccountState, legs: Sequence[Leg]) -> None:
+    found = find_limit(state, [(leg.terms, leg.last) for leg in legs])
+    if found is not None:
+        place, refusal = found
+        raise _make_error(refusal, legs[place])
+
+
+def _make_error(refusal: Refusal, leg: Leg) -> OrderRefusedError:
+    return refusal.to_error() if leg.place is None else refusal.to_error(leg=leg.place)
