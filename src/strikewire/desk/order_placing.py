@@ -16,7 +16,7 @@ from typing import Final
 from strikewire.auth.audit import Actor, AuditEvent
 from strikewire.auth.principal import Principal
 from strikewire.core.accounts import Account
-from strikewire.core.errors import ConflictError
+from strikewire.core.errors import ConflictError, InvalidInputError
 from strikewire.core.instruments import InstrumentKind
 from strikewire.core.money import Pips
 from strikewire.core.orders import (
@@ -117,6 +117,23 @@ class OrderPlacing:
         strategy = None if strategy_id is None else StrategyId(strategy_id)
         marked = await self._gate.books.mark_day(AccountId(account_id))
         return Placement(AccountId(account_id), strategy, (leg,), is_basket=False, marked=marked)
+
+    async def prepare_of_strategy(
+        self, strategy_id: int, request: OrderRequest, *, principal: Principal
+    ) -> Placement:
+        """Find out what an order from a strategy needs, which goes to the strategy's account.
+
+        Raises
+        ------
+        NotFoundError : there is no such strategy, or it is not the principal's.
+        InvalidInputError : it has no account.
+        UnknownSymbolError, DependencyError : as `prepare`.
+        """
+        strategy = await self._tools.get_strategy(strategy_id, principal=principal)
+        if strategy.terms.account_id is None:
+            msg = f"a strategy with an account was wanted, {strategy_id} is kept by hand"
+            raise InvalidInputError(msg, strategy_id=strategy_id)
+        return await self.prepare(strategy.terms.account_id, request, strategy_id=strategy_id)
 
     async def prepare_basket(
         self,

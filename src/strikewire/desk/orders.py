@@ -84,6 +84,20 @@ class Orders:
             )
             return await self._tools.reader.view(session, orders), total
 
+    async def list_of_strategy(
+        self, strategy_id: int, *, principal: Principal, limit: int, offset: int
+    ) -> tuple[list[OrderView], int]:
+        """Return some orders that were placed from a strategy, the newest first, and how many.
+
+        Raises
+        ------
+        NotFoundError : there is no such strategy, or it is not the principal's.
+        """
+        strategy = await self._tools.get_strategy(strategy_id, principal=principal)
+        # They are its owner's, on whichever accounts.
+        wanted = OrderFilter(strategy_id=strategy.id)
+        return await self.list_page(wanted, limit=limit, offset=offset)
+
     async def modify(
         self, order_id: int, changes: OrderChanges, *, principal: Principal, actor: Actor
     ) -> OrderView:
