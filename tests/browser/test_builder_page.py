@@ -1,8 +1,9 @@
-"""The builder: legs out of the live chain, what they make and risk."""
+"""The builder: legs out of the live chain, what they make and risk, and their life on paper."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 
 import pytest
 from playwright.async_api import expect
@@ -170,3 +171,86 @@ async def test_axe_finds_nothing_on_the_builder(address, open_tab, axe_source):
             assert await find_faults(page, axe_source) == []
             width = await page.evaluate("() => document.documentElement.scrollWidth")
             assert width <= viewport["width"]
+
+
+def said(page, name):
+    """Return the place of one figure of the kept strategy."""
+    return page.locator(f"[aria-label='On paper'] [data-field={name}]")
+
+
+async def place(page, count):
+    """Press the dialog's button twice, and wait until all orders are filled."""
+    await page.get_by_role("button", name=f"Place {count} orders, PAPER").dblclick()
+    states = page.get_by_role("list", name="What became of the orders").locator("strong")
+    await expect(states).to_have_text(["complete"] * count)
+    await page.get_by_role("button", name="Done").click()
+
+
+async def lose_one_answer(page, path):
+    """Have the server do what it is asked next at a path, and its answer be lost on the way."""
+
+    async def lose(route):
+        await route.fetch()
+        await route.abort()
+
+    await page.route(path, lose, times=1)
+
+
+@pytest.mark.promise("U10")
+async def test_iron_condor_is_placed_on_paper_watched_and_closed(
+    market, address, open_tab, axe_source
+):
+    client = market.client
+    page = await open_builder(open_tab, address, expected=("net::ERR_FAILED",))
+    await build(page, "Iron condor")
+    await expect(page.locator("[aria-label=Payoff] .key")).to_contain_text("at expiry")
+
+    await page.get_by_role("button", name="Place on paper").click()
+    await expect(page.get_by_test_id("dress")).to_contain_text("PAPER · SIMULATED")
+    await page.get_by_role("button", name="Open one with").click()
+    await expect(page.get_by_role("button", name="Place 4 orders, PAPER")).to_be_enabled()
+    assert await find_faults(page, axe_source) == []
+
+    # The answer is lost, and the very same is asked for once more: it was done once.
+    await lose_one_answer(page, "**/api/v1/orders/basket")
+    await page.get_by_role("button", name="Place 4 orders, PAPER").dblclick()
+    await expect(page.get_by_role("status").filter(has_text="not known whether")).to_be_visible()
+    await page.get_by_role("button", name="Try again, the same orders").click()
+    states = page.get_by_role("list", name="What became of the orders").locator("strong")
+    await expect(states).to_have_text(["complete"] * 4)
+    await page.get_by_role("button", name="Done").click()
+    await expect(page).to_have_url(re.compile(r"/builder/strategy/\d+$"))
+    strategy = page.url.rsplit("/", 1)[1]
+    assert (await client.get("/api/v1/orders")).json()["total"] == 4
+    assert (await client.get("/api/v1/strategies")).json()["total"] == 1
+
+    await expect(said(page, "open-legs")).to_have_text("4")
+    seen = set()
+
+    async def has_moved():
+        seen.add(await said(page, "m2m").inner_text())
+        return len(seen) >= 3
+
+    await eventually(has_moved, timeout_s=30.0)
+    async with paused(market, page):
+        profit = (await client.get(f"/api/v1/strategies/{strategy}/pnl")).json()
+        assert len(profit["legs"]) == 4
+        await expect(said(page, "m2m")).to_have_text(write_gain(profit["net"]))
+    # A bookmark of it is it.
+    await page.reload()
+    await expect(legs(page)).to_have_count(4)
+
+    await page.get_by_role("button", name="Close all, PAPER").click()
+    await place(page, 4)
+    await expect(said(page, "open-legs")).to_have_text("0")
+    await expect(legs(page)).to_have_count(0)
+    profit = (await client.get(f"/api/v1/strategies/{strategy}/pnl")).json()
+    assert float(profit["unrealised"]) == 0.0
+    await expect(said(page, "m2m")).to_have_text(write_gain(profit["net"]))
+    assert (await client.get("/api/v1/orders")).json()["total"] == 8
+
+
+def write_gain(rupees):
+    """Write what was made as the page does; no more than three digits before the point."""
+    sign = {-1: "−", 0: "", 1: "+"}[(float(rupees) > 0) - (float(rupees) < 0)]  # noqa: RUF001
+    return f"{sign}{abs(float(rupees)):,.2f}"

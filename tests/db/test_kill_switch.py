@@ -73,7 +73,6 @@ def switch(database, trail):
         orders=OrderStore(),
         trail=trail,
         clock=ManualClock(),
-        wake=lambda: None,
     )
 
 

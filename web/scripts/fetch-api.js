@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 
 const ROUTES = {
+  "/api/v1/accounts": ["get", "post"],
   "/api/v1/audit": ["get"],
   "/api/v1/auth/login": ["post"],
   "/api/v1/auth/logout": ["post"],
@@ -24,10 +25,15 @@ const ROUTES = {
   "/api/v1/keys": ["get", "post"],
   "/api/v1/keys/{key_id}": ["delete"],
   "/api/v1/market-rules": ["get"],
+  "/api/v1/orders": ["get"],
+  "/api/v1/orders/basket": ["post"],
   "/api/v1/replay": ["post"],
+  "/api/v1/strategies": ["post"],
   "/api/v1/strategies/analysis": ["post"],
   "/api/v1/strategies/templates": ["get"],
   "/api/v1/strategies/templates/{name}": ["post"],
+  "/api/v1/strategies/{strategy_id}": ["get"],
+  "/api/v1/strategies/{strategy_id}/pnl": ["get"],
   "/api/v1/users": ["get", "post"],
   "/api/v1/users/{user_id}": ["patch"],
   "/api/v1/users/{user_id}/setup-link": ["post"],

@@ -4,6 +4,30 @@
  */
 
 export interface paths {
+    "/api/v1/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Accounts
+         * @description List accounts, the oldest first: one's own, or another user's.
+         */
+        get: operations["list_accounts_api_v1_accounts_get"];
+        put?: never;
+        /**
+         * Create Account
+         * @description Make an account, on paper or with a broker. No money is moved anywhere by that.
+         */
+        post: operations["create_account_api_v1_accounts_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -429,6 +453,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Orders
+         * @description List orders, the newest first: one's own, or another user's.
+         */
+        get: operations["list_orders_api_v1_orders_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/basket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Place Basket
+         * @description Place up to 20 orders, all or none: one that is refused refuses the basket.
+         *
+         *     What is bought is placed before what is sold, so that a hedge is there first.
+         */
+        post: operations["place_basket_api_v1_orders_basket_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/replay": {
         parameters: {
             query?: never;
@@ -443,6 +509,26 @@ export interface paths {
          * @description Play, pause, seek or change the speed; 404 when no replay runs, 409 when it has ended.
          */
         post: operations["control_replay_api_v1_replay_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Strategy
+         * @description Make a strategy. Its ledger is empty, and nothing is ordered.
+         */
+        post: operations["create_strategy_api_v1_strategies_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -507,6 +593,49 @@ export interface paths {
          *     Nothing is stored. The legs are what `/api/v1/strategies/analysis` takes.
          */
         post: operations["build_template_api_v1_strategies_templates__name__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/{strategy_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Strategy
+         * @description Show a strategy, without its ledger.
+         */
+        get: operations["get_strategy_api_v1_strategies__strategy_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/{strategy_id}/pnl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Profit
+         * @description Show what a strategy made, leg by leg: now, or by then.
+         *
+         *     Realised by closing the units first that came in first; unrealised at the last price, at the one
+         *     before where there is none of this session, and at its settlement where a contract is over.
+         */
+        get: operations["get_profit_api_v1_strategies__strategy_id__pnl_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -585,6 +714,62 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AccountBody
+         * @description A trading account.
+         */
+        AccountBody: {
+            /** Id */
+            id: number;
+            /**
+             * User Id
+             * @description Its owner.
+             */
+            user_id: number;
+            /** Name */
+            name: string;
+            broker: components["schemas"]["Broker"];
+            /** Broker User */
+            broker_user: string | null;
+            /** Has Credentials */
+            has_credentials: boolean;
+            /**
+             * Opening
+             * @description What a paper account began with, rupees.
+             */
+            opening: string;
+            limits: components["schemas"]["LimitsBody"];
+            /**
+             * Is Live
+             * @description It trades with real money.
+             */
+            is_live: boolean;
+            /**
+             * Halted At
+             * @description Since when no order is placed on it.
+             */
+            halted_at: string | null;
+            /** Halted Because */
+            halted_because: string | null;
+            /** Closed At */
+            closed_at: string | null;
+            /** Created At */
+            created_at: string;
+        };
+        /**
+         * AccountPage
+         * @description Some of the accounts, and how many there are.
+         */
+        AccountPage: {
+            /** Items */
+            items: components["schemas"]["AccountBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+        };
         /**
          * AnalysisBody
          * @description What was found out.
@@ -804,6 +989,22 @@ export interface components {
             /** Bars */
             bars: components["schemas"]["BarBody"][];
         };
+        /**
+         * BasketBody
+         * @description What was placed together, in the order in which it goes to the broker.
+         */
+        BasketBody: {
+            /** Basket Id */
+            basket_id: string;
+            /** Orders */
+            orders: components["schemas"]["OrderBody"][];
+        };
+        /**
+         * Broker
+         * @description Who carries orders out; the values are what the database and the API say.
+         * @enum {string}
+         */
+        Broker: "paper" | "kite";
         /**
          * BrokerLoginBody
          * @description How the login with the broker is.
@@ -1034,6 +1235,22 @@ export interface components {
          * @enum {string}
          */
         CredentialKind: "demo" | "token" | "session" | "key" | "master" | "external";
+        /**
+         * CredentialsBody
+         * @description Of the application that the account's holder has registered with the broker. Never shown.
+         */
+        CredentialsBody: {
+            /**
+             * Api Key
+             * Format: password
+             */
+            api_key: string;
+            /**
+             * Api Secret
+             * Format: password
+             */
+            api_secret: string;
+        };
         /**
          * CurveInput
          * @description Over which levels of the underlying, and for which instants.
@@ -1547,6 +1764,64 @@ export interface components {
             window: components["schemas"]["WindowBody"] | null;
         };
         /**
+         * HeldLegBody
+         * @description What is held of one instrument, or was.
+         */
+        HeldLegBody: {
+            /**
+             * Realised
+             * @description By what was closed, the oldest units first.
+             */
+            realised: string;
+            /**
+             * Unrealised
+             * @description By what is open, at its marks; null where one of them is unknown.
+             */
+            unrealised: string | null;
+            /**
+             * Charges
+             * @description To be subtracted.
+             */
+            charges: string;
+            /**
+             * Net
+             * @description Realised and unrealised, less charges.
+             */
+            net: string | null;
+            /** Symbol */
+            symbol: string;
+            kind: components["schemas"]["InstrumentKind"];
+            /**
+             * Expiry
+             * @description YYYY-MM-DD.
+             */
+            expiry: string | null;
+            /** Strike */
+            strike: number | null;
+            /** Lot Size */
+            lot_size: number;
+            /** Lots */
+            lots: number;
+            /**
+             * Quantity
+             * @description Open units; less than 0 are sold.
+             */
+            quantity: number;
+            /**
+             * Average Price
+             * @description What an open unit cost, rupees to four decimals; null where none is open.
+             */
+            average_price: string | null;
+            /**
+             * Mark
+             * @description What a unit is worth, rupees.
+             */
+            mark: string | null;
+            /** Mark At */
+            mark_at: string | null;
+            mark_source: components["schemas"]["MarkSource"] | null;
+        };
+        /**
          * InstrumentKind
          * @description What an instrument is; the values are what the database and the API say.
          * @enum {string}
@@ -1605,6 +1880,50 @@ export interface components {
          * @enum {string}
          */
         JobState: "queued" | "running" | "completed" | "failed" | "cancelled";
+        /**
+         * KeptStrategyBody
+         * @description A strategy, without its ledger.
+         */
+        KeptStrategyBody: {
+            /** Id */
+            id: number;
+            /**
+             * User Id
+             * @description Its owner.
+             */
+            user_id: number;
+            /**
+             * Account Id
+             * @description Where its orders go; null: it is kept by hand.
+             */
+            account_id: number | null;
+            /** Name */
+            name: string;
+            /** Notes */
+            notes: string;
+            /** Tags */
+            tags: string[];
+            /**
+             * Symbols
+             * @description Watched in it, held or not.
+             */
+            symbols: string[];
+            /** Target */
+            target: string | null;
+            /** Stop */
+            stop: string | null;
+            /**
+             * Revision
+             * @description Grows with each change; to be named with the next one.
+             */
+            revision: number;
+            /** Archived At */
+            archived_at: string | null;
+            /** Created At */
+            created_at: string;
+            /** Updated At */
+            updated_at: string;
+        };
         /**
          * KeyBody
          * @description What is known of a key. Its secret is not.
@@ -1744,6 +2063,32 @@ export interface components {
          */
         LegKind: "call" | "put" | "underlying";
         /**
+         * LimitsBody
+         * @description What no order may take the account beyond; null: no limit.
+         */
+        LimitsBody: {
+            /**
+             * Max Orders Per Day
+             * @description Orders placed in a trading day, whatever became of them.
+             */
+            max_orders_per_day?: number | null;
+            /**
+             * Max Order Value
+             * @description Quantity times price of one order.
+             */
+            max_order_value?: string | null;
+            /**
+             * Max Loss Per Day
+             * @description What a trading day may lose, charges included, before orders that open anything are refused.
+             */
+            max_loss_per_day?: string | null;
+            /**
+             * Max Open Quantity
+             * @description Units of one contract that may be held, bought or sold.
+             */
+            max_open_quantity?: number | null;
+        };
+        /**
          * LineBody
          * @description Profit and loss over the levels, at one instant.
          */
@@ -1799,6 +2144,12 @@ export interface components {
          * @enum {string}
          */
         LoginState: "none" | "valid" | "expired" | "refused";
+        /**
+         * MarkSource
+         * @description How a mark came to be; the values are what the API says.
+         * @enum {string}
+         */
+        MarkSource: "last_price" | "stale" | "settlement";
         /**
          * MarketMode
          * @description What is being heard.
@@ -2037,6 +2388,59 @@ export interface components {
             pairs: number;
         };
         /**
+         * NewAccount
+         * @description An account that is wanted.
+         */
+        NewAccount: {
+            /**
+             * Name
+             * @example Paper
+             */
+            name: string;
+            /** @default paper */
+            broker: components["schemas"]["Broker"];
+            /**
+             * Opening
+             * @description What a paper account begins with, by default 1000000.00; of no other.
+             */
+            opening?: string | null;
+            /** @default {} */
+            limits: components["schemas"]["LimitsBody"];
+            /** Broker User */
+            broker_user?: string | null;
+            /** @description Of accounts with a broker. */
+            credentials?: components["schemas"]["CredentialsBody"] | null;
+            /**
+             * User Id
+             * @description Whose, by default one's own; another's needs `users:write`.
+             */
+            user_id?: number | null;
+        };
+        /**
+         * NewBasket
+         * @description Orders that are to be placed together, all or none.
+         */
+        NewBasket: {
+            /**
+             * Account Id
+             * @description On which account.
+             */
+            account_id: number;
+            /**
+             * Strategy Id
+             * @description Into whose ledger its fills go: a strategy of the account's owner.
+             */
+            strategy_id?: number | null;
+            /**
+             * Slice
+             * @description Place what is more than the exchange takes in one order as several.
+             * @default false
+             */
+            slice: boolean;
+            /** Legs */
+            legs: components["schemas"]["OrderInput"][];
+        };
+        /**
          * NewKey
          * @description A key that is wanted.
          */
@@ -2117,6 +2521,48 @@ export interface components {
             key: string | null;
         };
         /**
+         * NewStrategy
+         * @description A strategy that is wanted.
+         */
+        NewStrategy: {
+            /**
+             * Name
+             * @example Iron condor
+             */
+            name: string;
+            /**
+             * Notes
+             * @default
+             */
+            notes: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "weekly",
+             *       "nifty"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * Symbols
+             * @description Watched in it, whether something of them is held or not.
+             * @default []
+             */
+            symbols: string[];
+            /** Target */
+            target?: string | null;
+            /** Stop */
+            stop?: string | null;
+            /** Account Id */
+            account_id?: number | null;
+            /**
+             * User Id
+             * @description Whose, by default one's own; another's needs `users:write`.
+             */
+            user_id?: number | null;
+        };
+        /**
          * NewUserBody
          * @description Somebody who is to have an account.
          */
@@ -2134,6 +2580,159 @@ export interface components {
             /** Roles */
             roles: components["schemas"]["Role"][];
         };
+        /**
+         * OrderBody
+         * @description An order as it stands.
+         */
+        OrderBody: {
+            /** Id */
+            id: number;
+            /** Account Id */
+            account_id: number;
+            /** Strategy Id */
+            strategy_id: number | null;
+            /**
+             * Basket Id
+             * @description Of those that were placed together.
+             */
+            basket_id: string | null;
+            /** Symbol */
+            symbol: string;
+            side: components["schemas"]["Side"];
+            type: components["schemas"]["OrderType"];
+            product: components["schemas"]["Product"];
+            validity: components["schemas"]["Validity"];
+            /**
+             * Quantity
+             * @description Units.
+             */
+            quantity: number;
+            /** Lots */
+            lots: number;
+            /** Price */
+            price: string | null;
+            /** Trigger Price */
+            trigger_price: string | null;
+            /** Protection Bps */
+            protection_bps: number | null;
+            state: components["schemas"]["OrderState"];
+            /**
+             * Reason
+             * @description Why it was rejected or cancelled, or who did so.
+             */
+            reason: string | null;
+            /** Filled Quantity */
+            filled_quantity: number;
+            /**
+             * Average Price
+             * @description Of the fills; null before the first.
+             */
+            average_price: string | null;
+            /**
+             * Charges
+             * @description Of the fills.
+             */
+            charges: string;
+            wish: components["schemas"]["WishBody"] | null;
+            /**
+             * Tag
+             * @description Ours, by which it is found again at its broker.
+             */
+            tag: string;
+            /**
+             * Mode
+             * @description Of the market at which it was placed.
+             * @enum {string}
+             */
+            mode: "live" | "replay" | "simulated";
+            /**
+             * Trading Day
+             * Format: date
+             */
+            trading_day: string;
+            /**
+             * Accepted At
+             * @description The market's time at which the broker took it; null before that.
+             */
+            accepted_at: string | null;
+            /** Placed By */
+            placed_by: string;
+            /** Placed At */
+            placed_at: string;
+            /** Updated At */
+            updated_at: string;
+            /**
+             * Revision
+             * @description Grows with each change.
+             */
+            revision: number;
+        };
+        /**
+         * OrderInput
+         * @description An order that is wanted.
+         */
+        OrderInput: {
+            /**
+             * Symbol
+             * @description What is traded, by any of its names.
+             * @example NFO:BANKNIFTY23JAN43000CE
+             */
+            symbol: string;
+            side: components["schemas"]["Side"];
+            /** @default market */
+            type: components["schemas"]["OrderType"];
+            /** @description By default `cnc` for shares, `nrml` for contracts. */
+            product?: components["schemas"]["Product"] | null;
+            /** @default day */
+            validity: components["schemas"]["Validity"];
+            /**
+             * Quantity
+             * @description Units, a multiple of the lot.
+             * @example 75
+             */
+            quantity: number;
+            /**
+             * Price
+             * @description Of `limit` and `sl`; rupees.
+             */
+            price?: (number | string) | null;
+            /**
+             * Trigger Price
+             * @description Of `sl` and `sl_m`; rupees.
+             */
+            trigger_price?: (number | string) | null;
+            /**
+             * Protection Bps
+             * @description Of `market` and `sl_m`: how far from the last price it may trade, in hundredths of a per cent. By default `STRIKEWIRE_ORDER_PROTECTION_BPS`.
+             */
+            protection_bps?: number | null;
+        };
+        /**
+         * OrderPage
+         * @description Some of the orders, and how many there are.
+         */
+        OrderPage: {
+            /** Items */
+            items: components["schemas"]["OrderBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+        };
+        /**
+         * OrderState
+         * @description How far an order has come. `desk.order_progress` says what may follow what.
+         * @enum {string}
+         */
+        OrderState: "pending" | "trigger_pending" | "open" | "complete" | "cancelled" | "rejected" | "unknown";
+        /**
+         * OrderType
+         * @description At what price, and from when.
+         * @enum {string}
+         */
+        OrderType: "market" | "limit" | "sl" | "sl_m";
         /**
          * Outlook
          * @description What somebody expects of the market who enters it.
@@ -2172,6 +2771,12 @@ export interface components {
              */
             action: "play";
         };
+        /**
+         * Product
+         * @description How the position is carried.
+         * @enum {string}
+         */
+        Product: "nrml" | "mis" | "cnc";
         /**
          * ProgressBody
          * @description How many of its items are where.
@@ -2388,6 +2993,12 @@ export interface components {
              */
             login?: string | null;
         };
+        /**
+         * Side
+         * @description Which way; the values are what the database and the API say.
+         * @enum {string}
+         */
+        Side: "buy" | "sell";
         /**
          * SmileBody
          * @description Volatility over strikes.
@@ -2711,6 +3322,38 @@ export interface components {
              * @description `initial`, `exposure` and `cash`.
              */
             total: string;
+        };
+        /**
+         * StrategyProfitBody
+         * @description What a strategy made, and of what.
+         */
+        StrategyProfitBody: {
+            /**
+             * Realised
+             * @description By what was closed, the oldest units first.
+             */
+            realised: string;
+            /**
+             * Unrealised
+             * @description By what is open, at its marks; null where one of them is unknown.
+             */
+            unrealised: string | null;
+            /**
+             * Charges
+             * @description To be subtracted.
+             */
+            charges: string;
+            /**
+             * Net
+             * @description Realised and unrealised, less charges.
+             */
+            net: string | null;
+            /** Strategy Id */
+            strategy_id: number;
+            /** As Of */
+            as_of: string;
+            /** Legs */
+            legs: components["schemas"]["HeldLegBody"][];
         };
         /**
          * StretchBody
@@ -3116,6 +3759,12 @@ export interface components {
             offset: number;
         };
         /**
+         * Validity
+         * @description For how long an order stands.
+         * @enum {string}
+         */
+        Validity: "day" | "ioc";
+        /**
          * WindowBody
          * @description The window around the money of an expiry.
          */
@@ -3141,6 +3790,28 @@ export interface components {
              */
             highest: number | null;
         };
+        /**
+         * WishBody
+         * @description What is wanted of an order, and not done yet.
+         */
+        WishBody: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "modify" | "cancel";
+            /**
+             * Reason
+             * @description Of a cancellation: who wants it.
+             */
+            reason?: string | null;
+            /** Quantity */
+            quantity?: number | null;
+            /** Price */
+            price?: string | null;
+            /** Trigger Price */
+            trigger_price?: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -3150,6 +3821,230 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_accounts_api_v1_accounts_get: {
+        parameters: {
+            query?: {
+                /** @description Whose, by default one's own; another's needs `users:write`. */
+                user_id?: number | null;
+                include_closed?: boolean;
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_account_api_v1_accounts_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller for this one effect, a UUID for instance. Sent again with the same body it creates nothing and gives the first answer; what was to be shown once is null in it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_audit_api_v1_audit_get: {
         parameters: {
             query?: {
@@ -5751,6 +6646,236 @@ export interface operations {
             };
         };
     };
+    list_orders_api_v1_orders_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+                account_id?: number | null;
+                strategy_id?: number | null;
+                basket_id?: string | null;
+                /** @description One or more. */
+                state?: components["schemas"]["OrderState"][] | null;
+                /** @description Placed on this trading day of the market, YYYY-MM-DD. */
+                day?: string | null;
+                /** @description Whose, by default one's own; another's needs `users:write`. */
+                user_id?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    place_basket_api_v1_orders_basket_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller for this one effect, a UUID for instance. Sent again with the same body it creates nothing and gives the first answer; what was to be shown once is null in it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBasket"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BasketBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     control_replay_api_v1_replay_post: {
         parameters: {
             query?: never;
@@ -5771,6 +6896,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReplayBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_strategy_api_v1_strategies_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller for this one effect, a UUID for instance. Sent again with the same body it creates nothing and gives the first answer; what was to be shown once is null in it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewStrategy"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptStrategyBody"];
                 };
             };
             /** @description Bad Request */
@@ -6172,6 +7423,215 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_strategy_api_v1_strategies__strategy_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptStrategyBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_profit_api_v1_strategies__strategy_id__pnl_get: {
+        parameters: {
+            query?: {
+                /** @description As it was then; RFC 3339 or a day. By default now, by the market's clock. */
+                as_of?: (string | unknown | unknown) | null;
+            };
+            header?: never;
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StrategyProfitBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

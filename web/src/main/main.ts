@@ -50,12 +50,13 @@ function buildWorkstation(): Workstation {
     router: new Router(window),
     theme: new Theme(preferences, window.matchMedia("(prefers-color-scheme: dark)")),
     ticker: new Ticker(readMachineClock),
-    brokerLogin: new BrokerLogin(new BrokerLoginClient(transport), preferences, drawState),
+    brokerLogin: new BrokerLogin(new BrokerLoginClient(transport), preferences, drawKey),
+    drawKey,
   });
 }
 
 /** Without `randomUUID`, which browsers keep from a page that came by plain http. */
-function drawState(): string {
+function drawKey(): string {
   const drawn = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(drawn, (each) => each.toString(16).padStart(2, "0")).join("");
 }

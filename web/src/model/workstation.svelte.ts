@@ -5,6 +5,7 @@ import type { MarketMs } from "../helpers/instant.ts";
 import type { BrokerLogin } from "./broker-login.svelte.ts";
 import { type ChartModel, describeProblem, RETRY_MS } from "./chart.svelte.ts";
 import type { Connection } from "./connection.svelte.ts";
+import type { DrawKey } from "./desk/intent.svelte.ts";
 import { describeFeed, type FeedState } from "./feed.ts";
 import { computeMarketNow } from "./market-clock.ts";
 import type { StartProblem } from "./notice.ts";
@@ -30,6 +31,7 @@ export interface WorkstationParts {
   readonly ticker: Ticker;
   readonly preferences: Preferences;
   readonly brokerLogin: BrokerLogin;
+  readonly drawKey: DrawKey;
 }
 
 /** Everything the views show, in one hand. */
@@ -47,6 +49,8 @@ export class Workstation {
   readonly preferences: Preferences;
   readonly rest: RestClient;
   readonly brokerLogin: BrokerLogin;
+  /** Draws what tells one thing that is wanted from the next. */
+  readonly drawKey: DrawKey;
   /** Whether keys without Ctrl mean something. */
   allowsSingleKeys = $state.raw(true);
   /** Why there was no instrument to begin with. */
@@ -67,6 +71,7 @@ export class Workstation {
     this.preferences = parts.preferences;
     this.rest = parts.rest;
     this.brokerLogin = parts.brokerLogin;
+    this.drawKey = parts.drawKey;
     this.allowsSingleKeys = parts.preferences.find("single-keys") !== "off";
   }
 

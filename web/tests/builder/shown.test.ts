@@ -149,6 +149,39 @@ describe("figures", () => {
     expect(listWarnings(writeStrategy())).toEqual([]);
   });
 
+  test("say what it needs and is charged, or why nobody knows", () => {
+    const parts = {
+      scan: "1.00",
+      calendar: "0.00",
+      short_option_minimum: "0.00",
+      net_option_value: "0.00",
+      initial: "30000.00",
+      exposure: "12500.50",
+      expiry_day: "0.00",
+      cash: "0.00",
+    };
+    const charges = {
+      brokerage: "80.00",
+      transaction_tax: "10.00",
+      exchange: "5.00",
+      investor_protection: "0.01",
+      sebi_fee: "0.02",
+      stamp_duty: "1.00",
+      gst: "15.30",
+      total: "111.33",
+    };
+    const margin = { ...parts, total: "142500.50" };
+    expect(show(writeStrategy({ margin, charges }))).toMatchObject({
+      Margin: "1,42,500.50",
+      Charges: "111.33",
+    });
+    const unknown = { margin_reason: "no_rule", charges_reason: "not_tradable" } as const;
+    expect(show(writeStrategy(unknown))).toMatchObject({
+      Margin: "no rule",
+      Charges: "not tradable",
+    });
+  });
+
   test("of two stand side by side, with what the second has more", () => {
     const difference = {
       net_premium: "-100.50",

@@ -33,6 +33,10 @@ export class Builder extends Errand {
   slot: Slot = $state.raw("strategy");
   date: MarketMs | null = $state.raw(null);
   reachPct: number = $state.raw(5);
+  /** Whether somebody changed the strategy's legs since they were taken from what is held. */
+  isChanged = $state.raw(false);
+  /** Of the template that was built last; null where there is none. */
+  title: string | null = $state.raw(null);
   readonly analysis: Refresher<AnalysisInput, Analysis>;
   #legs: Readonly<Record<Slot, readonly Leg[]>> = $state.raw({ strategy: [], against: [] });
   #underlying: string | null = null;
@@ -81,6 +85,7 @@ export class Builder extends Errand {
       const wish = makeTemplateInput(form, underlying, expiry);
       const built = await this.#client.build(form.name, wish);
       this.#set(slot, takeBuilt(built.legs));
+      this.title = built.title;
     }, explainBuild);
   }
 
@@ -99,20 +104,23 @@ export class Builder extends Errand {
     this.#set(this.slot, this.legs.toSpliced(place, 1));
   }
 
-  /** Put these legs where the strategy is. */
+  /** Put what is held where the strategy is; it follows that until somebody changes a leg. */
   take(legs: readonly Leg[]): void {
-    this.#set("strategy", legs);
+    this.#legs = { ...this.#legs, strategy: legs };
+    this.isChanged = false;
+    this.#ask();
   }
 
   clear(): void {
     this.#set(this.slot, []);
+    this.title = null;
   }
 
-  /** Build on an underlying: legs are on one at a time. */
-  follow(underlying: string): void {
+  /** Build on an underlying: legs are on one at a time. Those of a kept strategy say which. */
+  follow(underlying: string, { isKept = false }: { isKept?: boolean } = {}): void {
     const isOther = this.#underlying !== null && this.#underlying !== underlying;
     this.#underlying = underlying;
-    if (isOther) {
+    if (isOther && !isKept) {
       this.#reset();
     }
     if (this.templates.length === 0) {
@@ -124,6 +132,8 @@ export class Builder extends Errand {
     this.#legs = { strategy: [], against: [] };
     this.slot = "strategy";
     this.date = null;
+    this.isChanged = false;
+    this.title = null;
     this.#ask();
   }
 
@@ -149,12 +159,18 @@ export class Builder extends Errand {
     this.#ask();
   }
 
+  /** What is wanted was ordered: from now on it follows what is held. */
+  settle(): void {
+    this.isChanged = false;
+  }
+
   close(): void {
     this.#abort.abort();
     this.analysis.close();
   }
 
   #set(slot: Slot, legs: readonly Leg[]): void {
+    this.isChanged ||= slot === "strategy";
     this.#legs = { ...this.#legs, [slot]: legs };
     this.#ask();
   }

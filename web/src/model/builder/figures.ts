@@ -71,6 +71,18 @@ const ROWS: readonly Row[] = [
     show: (each) => formatMoney(each.pnl, gain),
     subtract: (each) => formatMoney(each.pnl, gain),
   },
+  {
+    name: "Margin",
+    words: "what has to be there besides, an estimate by the market rules of its day, rupees",
+    show: ({ margin, margin_reason: reason }) =>
+      margin === null ? nameReason(reason) : formatMoney(margin.total, rupees),
+  },
+  {
+    name: "Charges",
+    words: "brokerage, taxes and fees to open it, each leg one order, rupees",
+    show: ({ charges, charges_reason: reason }) =>
+      charges === null ? nameReason(reason) : formatMoney(charges.total, rupees),
+  },
   makeGreek("delta", "units of the underlying", (value) => withPlus(value, formatIndian(value, 1))),
   makeGreek("gamma", "delta per rupee of the underlying", (value) =>
     withPlus(value, formatIndian(value, 3)),
@@ -99,6 +111,17 @@ function makeGreek(
 
 function showExtreme(money: string | null, reason: "unbounded" | null): string {
   return reason === null ? formatMoney(money, gain) : "no bound";
+}
+
+function nameReason(reason: "no_rule" | "not_tradable" | null): string {
+  switch (reason) {
+    case "no_rule":
+      return "no rule";
+    case "not_tradable":
+      return "not tradable";
+    case null:
+      return UNKNOWN;
+  }
 }
 
 function showPremium(net: number): string {
