@@ -25,6 +25,7 @@ from strikewire.desk.orders import Orders
 from strikewire.desk.profits import Profits
 from strikewire.desk.strategies import StrategyDesk
 from strikewire.desk.strategy_documents import StrategyDocuments
+from strikewire.desk.takeovers import Takeovers
 from strikewire.engine.view import EngineView
 from strikewire.feeds.replay import ReplayFeed
 from strikewire.live.backfill_desk import BackfillDesk
@@ -63,6 +64,7 @@ class Strategies:
     templates : builds named strategies out of chains.
     desk : keeps strategies.
     ledgers : and what was bought and sold in them.
+    takeovers : writes what accounts hold into them.
     profits : what they made.
     documents : writes them out, and reads them back.
     """
@@ -71,6 +73,7 @@ class Strategies:
     templates: TemplateBuilder
     desk: StrategyDesk
     ledgers: Ledgers
+    takeovers: Takeovers
     profits: Profits
     documents: StrategyDocuments
 

@@ -21,6 +21,7 @@ from strikewire.bootstrap import ReplayRequest
 from strikewire.core.instruments import InstrumentKind, InstrumentSpec
 from strikewire.store.instruments import InstrumentStore
 from tests.api.conftest import Service, make_database, make_settings, serve
+from tests.api.fills import fill_order
 from tests.api.people import PASSWORD, add_user, browse, make_people_settings
 from tests.api.test_serving import run
 from tests.fakebroker import BrokerControls, make_broker_settings
@@ -226,6 +227,15 @@ async def create_entries(stage):
     return await act_on_strategy(stage, "POST", "/entries", {"entries": [entry]})
 
 
+async def take_positions_over(stage):
+    account_id = (await create_account(stage)).json()["id"]
+    await fill_order(stage.service, account_id, "NFO:BANKNIFTY-I", 25, 11.0)
+    body = {"name": "condor", "account_id": account_id}
+    location = (await stage.admin.post("/api/v1/strategies", json=body)).headers["location"]
+    positions = [{"symbol": "NFO:BANKNIFTY-I"}]
+    return await stage.admin.post(f"{location}/positions", json={"positions": positions})
+
+
 async def reverse_entry(stage):
     made = await create_entries(stage)
     path = f"{made.headers['location']}/{made.json()['entries'][0]['id']}/reverse"
@@ -309,6 +319,7 @@ ATTEMPTS = {
     ("POST", f"{STRATEGY}/archive"): archive_strategy,
     ("POST", f"{STRATEGY}/restore"): restore_strategy,
     ("POST", f"{STRATEGY}/entries"): create_entries,
+    ("POST", f"{STRATEGY}/positions"): take_positions_over,
     ("POST", f"{STRATEGY}/entries/{{entry_id}}/reverse"): reverse_entry,
 }
 

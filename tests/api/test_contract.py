@@ -179,6 +179,7 @@ async def make_strategies(service, admin: dict[str, str]) -> dict[str, Any]:
             "path": {"strategy_id": other_id, "entry_id": entry_id},
             "body": {"note": "a test"},
         },
+        f"POST {path}/positions": of_it | {"body": {"positions": [{"symbol": HELD["symbol"]}]}},
         f"POST {path}/archive": {"path": {"strategy_id": other_id}},
         f"POST {path}/restore": of_it,
     }

@@ -22,6 +22,7 @@ from strikewire.store.desk_ledgers import StrategyAlertStore
 from strikewire.store.instruments import InstrumentStore
 from tests.api.conftest import OPEN_NS, make_bars, store_session
 from tests.api.desks import MASTER, Desk, open_desk, show
+from tests.api.fills import fill_order
 
 PATH = "/api/v1/strategies"
 FUTURE = "NFO:BANKNIFTY-I"
@@ -399,6 +400,64 @@ async def test_document_that_is_wrong_is_refused_line_by_line(floor):
     ]  # fmt: skip
     assert unknown.status_code == 422
     assert "entries.1.at" in shapeless.json()["error"]["details"]["errors"][0]["field"]
+
+
+async def take_over(floor, strategy_id, symbol=FUTURE, **wanted):
+    body = {"positions": [{"symbol": symbol, **wanted}]}
+    return await floor.asha.post(f"{PATH}/{strategy_id}/positions", json=body)
+
+
+async def test_each_unit_of_an_account_is_taken_over_by_one_strategy(floor):
+    account = await floor.asha.post("/api/v1/accounts", json={"name": "taken over"})
+    account_id = account.json()["id"]
+    first, second = [await floor.make(account_id=account_id) for _ in range(2)]
+    for quantity, price in ((-50, 100.0), (-25, 103.0), (15, 90.0)):
+        await fill_order(floor.desk.service, account_id, FUTURE, quantity, price)
+    await fill_order(floor.desk.service, account_id, FUTURE, -5, 200.0, strategy_id=first)
+    await fill_order(floor.desk.service, account_id, CALL.symbol, 25, 900.0)
+
+    part = await take_over(floor, second, quantity=-20)
+    refused = [await take_over(floor, second, quantity=each) for each in (-41, 20)]
+    rest = await take_over(floor, first)
+    nothing = await take_over(floor, second)
+    unheld = await take_over(floor, second, "NSE:RELIANCE")
+    lots = await take_over(floor, second, CALL.symbol, quantity=10)
+    homeless = await take_over(floor, await floor.make())
+
+    assert part.status_code == 201, part.text
+    (line,) = part.json()["entries"]
+    # 35 are left of those at 100, 25 at 103, and 5 at 200.
+    average = Decimal(35 * 100 + 25 * 103 + 5 * 200) / 65
+    assert (line["quantity"], line["source"], line["charges"]) == (-20, "position", "0.00")
+    assert Decimal(line["price"]) == round(average, 4)
+    assert rest.json()["entries"][0]["quantity"] == -40
+    answers = [*refused, nothing, unheld, lots, homeless]
+    assert [each.status_code for each in answers] == [409, 409, 409, 409, 422, 409]
+    assert refused[0].json()["error"]["details"]["free"] == -40
+
+
+async def test_strategy_keeps_the_account_that_its_orders_are_on(floor):
+    ids = []
+    for name in ("one", "other"):
+        made = await floor.asha.post("/api/v1/accounts", json={"name": f"orders on the {name}"})
+        ids.append(made.json()["id"])
+    strategy_id = await floor.make(account_id=ids[0])
+    path = f"{PATH}/{strategy_id}"
+    moved = await floor.asha.patch(path, json={"revision": 1, "account_id": ids[1]})
+    await fill_order(floor.desk.service, ids[1], FUTURE, 25, 43_000.0, strategy_id=strategy_id)
+    stays = await floor.asha.patch(path, json={"revision": 2, "account_id": ids[0]})
+    (line,) = (await floor.asha.get(f"{path}/entries")).json()["items"]
+    closed = await floor.asha.post(f"/api/v1/accounts/{ids[0]}/close")
+    assert closed.status_code == 200, closed.text
+    refused = [
+        await client.post(PATH, json={"name": "x", "account_id": account_id})
+        for client, account_id in ((floor.asha, ids[0]), (floor.clients["bela"], ids[1]))
+    ]
+
+    assert (moved.status_code, moved.json()["account_id"]) == (200, ids[1])
+    assert stays.status_code == 409
+    assert (line["source"], line["charges"], line["fill_number"]) == ("fill", "1.00", 1)
+    assert [each.status_code for each in refused] == [409, 404]
 
 
 async def test_open_legs_are_wanted_for_an_analysis(floor):

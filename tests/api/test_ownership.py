@@ -152,6 +152,9 @@ OWNERSHIP = {
     (f"{STRATEGIES}/entries/{{entry_id}}/reverse", "entry_id"): ENTRY,
     (f"{STRATEGIES}/export", "strategy_id"): STRATEGY,
     (f"{STRATEGIES}/pnl", "strategy_id"): STRATEGY,
+    (f"{STRATEGIES}/positions", "strategy_id"): own_strategy(
+        POST={"positions": [{"symbol": "BANKNIFTY-I"}]}
+    ),
     (f"{STRATEGIES}/restore", "strategy_id"): STRATEGY,
     ("/api/v1/users/{user_id}", "user_id"): USER,
     ("/api/v1/users/{user_id}/setup-link", "user_id"): USER,

@@ -258,9 +258,11 @@ async def test_units_of_an_account_are_summed_over_its_strategies(database, user
                 )
             ],
         )
-        found = await store.sum_units(session, account_id)
+        found = await store.sum_units(session, account_id, until_ns=AT.as_of_ns)
+        before = await store.sum_units(session, account_id, until_ns=AT.as_of_ns - 1)
 
     assert found == {contracts[0].id: -75, contracts[1].id: 25}
+    assert before == {}
 
 
 async def test_strategy_goes_only_while_nothing_hangs_on_it(database, users, strategies, contracts):

@@ -10,6 +10,7 @@ from strikewire.desk.ledgers import Ledgers
 from strikewire.desk.profits import Profits
 from strikewire.desk.strategies import StrategyDesk, StrategyStores
 from strikewire.desk.strategy_documents import StrategyDocuments
+from strikewire.desk.takeovers import Takeovers
 from strikewire.live.marks import MarkBoard
 from strikewire.live.strategy_market import StrategyMarket
 from strikewire.live.strategy_templates import TemplateBuilder
@@ -18,6 +19,7 @@ from strikewire.runtime import Strategies
 from strikewire.store.desk_accounts import AccountStore
 from strikewire.store.desk_ledgers import LedgerStore, StrategyAlertStore
 from strikewire.store.desk_strategies import StrategyStore
+from strikewire.store.desk_trades import TradeStore
 from strikewire.store.instruments import InstrumentStore
 
 
@@ -66,6 +68,13 @@ def build_strategies(chains: ChainParts, *, on_change: Callable[[], None]) -> St
         ),
         desk=desk,
         ledgers=ledgers,
+        takeovers=Takeovers(
+            stores=stores,
+            trades=TradeStore(),
+            ledgers=ledgers,
+            clock=tools.market_clock,
+            find_rules=find_rules,
+        ),
         profits=Profits(
             stores=stores, clock=tools.market_clock, find_mark=marks.find, find_rules=find_rules
         ),

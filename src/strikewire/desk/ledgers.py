@@ -143,7 +143,7 @@ class Ledgers:
             for each in entries
         ]
         written = await self.write(session, strategy, lines)
-        await self._tell("strategy_entry.record", written, strategy, session, actor)
+        await self.tell(session, strategy, written, action="strategy_entry.record", actor=actor)
         return written
 
     async def reverse(
@@ -183,7 +183,7 @@ class Ledgers:
         written = await self.write(
             session, strategy, [(back, EntryNote(EntrySource.MANUAL, actor.subject, note))]
         )
-        await self._tell("strategy_entry.reverse", written, strategy, session, actor)
+        await self.tell(session, strategy, written, action="strategy_entry.reverse", actor=actor)
         return written[0]
 
     async def write(
@@ -203,6 +203,20 @@ class Ledgers:
             msg = f"at most {MAX_ENTRIES} entries of a strategy were wanted, has {count}"
             raise ConflictError(msg, strategy_id=strategy.id, entries=count)
         return await self._stores.ledgers.add(session, lines)
+
+    async def tell(
+        self,
+        session: WriteSession,
+        strategy: Strategy,
+        lines: Sequence[LedgerLine],
+        *,
+        action: str,
+        actor: Actor,
+    ) -> None:
+        """Tell the audit log of lines that were written, as the last thing in the transaction."""
+        after = {"entries": [_describe(each.entry) for each in lines]}
+        event = AuditEvent(action, "strategy", str(strategy.id), after=after)
+        await self._stores.trail.record(session, actor, event)
 
     async def list_page(
         self, strategy_id: int, *, principal: Principal, limit: int, offset: int
@@ -231,19 +245,6 @@ class Ledgers:
         async with self._stores.database.read() as session:
             strategy = await self._stores.get(session, strategy_id, principal=principal)
             return strategy, await self._stores.ledgers.load(session, strategy.id)
-
-    async def _tell(
-        self,
-        action: str,
-        lines: Sequence[LedgerLine],
-        strategy: Strategy,
-        session: WriteSession,
-        actor: Actor,
-    ) -> None:
-        """Tell the audit log of lines that were written."""
-        after = {"entries": [_describe(each.entry) for each in lines]}
-        event = AuditEvent(action, "strategy", str(strategy.id), after=after)
-        await self._stores.trail.record(session, actor, event)
 
     async def _price(self, wish: EntryWish, instrument: Instrument, now_ns: int) -> PricedEntry:
         lot_size = find_lot_size(self._find_rules(), instrument.spec)

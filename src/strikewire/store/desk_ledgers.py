@@ -23,7 +23,12 @@ from strikewire.core.strategies import (
     StrategyAlert,
 )
 from strikewire.store.database import ReadSession, WriteSession
-from strikewire.store.desk_schema import StrategyAlertRow, StrategyEntryRow, StrategyRow
+from strikewire.store.desk_schema import (
+    OrderRow,
+    StrategyAlertRow,
+    StrategyEntryRow,
+    StrategyRow,
+)
 
 _UNIQUE_VIOLATION: Final = "23505"
 #: "entries" as a number: the key of the lock under which entries get their ids.
@@ -150,14 +155,25 @@ class LedgerStore:
         return (await session.execute(query)).scalar_one()
 
     async def sum_units(
-        self, session: ReadSession | WriteSession, account_id: AccountId
+        self, session: ReadSession | WriteSession, account_id: AccountId, *, until_ns: int
     ) -> dict[InstrumentId, int]:
-        """Return how much of each contract an account's strategies hold between them."""
+        """Return how much of each contract strategies hold between them that is an account's.
+
+        A fill is of its order's account, any other entry of its strategy's.
+
+        Parameters
+        ----------
+        until_ns : entries of later instants of the market do not count.
+        """
         row = StrategyEntryRow
         query = (
             select(row.instrument_id, func.sum(row.quantity).label("units"))
             .join(StrategyRow, StrategyRow.id == row.strategy_id)
-            .where(StrategyRow.account_id == account_id)
+            .outerjoin(OrderRow, OrderRow.id == row.order_id)
+            .where(
+                func.coalesce(OrderRow.account_id, StrategyRow.account_id) == account_id,
+                row.market_ns <= until_ns,
+            )
             .group_by(row.instrument_id)
         )
         found = await session.execute(query)

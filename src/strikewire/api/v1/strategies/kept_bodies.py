@@ -288,6 +288,29 @@ class NewEntries(schemas.Body):
     entries: list[EntryInput] = Field(min_length=1, max_length=_MAX_ENTRIES)
 
 
+class PositionInput(schemas.Body):
+    """A position of the account that becomes the strategy's."""
+
+    symbol: Symbol
+    quantity: Units | None = Field(
+        default=None,
+        description="Units, a multiple of the lot; less than 0 of sold ones. By default all "
+        "that no strategy on the account has.",
+    )
+
+    @model_validator(mode="after")
+    def _check_quantity(self) -> PositionInput:
+        if self.quantity is not None:
+            check_quantity(self.quantity)
+        return self
+
+
+class PositionsInput(schemas.Body):
+    """Positions that are taken over together, or not at all."""
+
+    positions: list[PositionInput] = Field(min_length=1, max_length=_MAX_ENTRIES)
+
+
 class ReversalInput(schemas.Body):
     """Why an entry is taken back."""
 

@@ -18,12 +18,14 @@ from strikewire.api.v1.strategies.kept_bodies import (
     EntryPage,
     NewEntries,
     PageQuery,
+    PositionsInput,
     ReversalInput,
 )
 from strikewire.auth.scopes import Scope
 from strikewire.core.instants import format_rfc3339
 from strikewire.core.money import format_paise, format_price
 from strikewire.core.strategies import LedgerLine
+from strikewire.desk.takeovers import PositionWish
 from strikewire.runtime import Runtime
 from strikewire.store.database import WriteSession
 
@@ -77,6 +79,34 @@ async def create_entries(
     async def create(session: WriteSession) -> Created:
         written = await ledgers.record(
             session, strategy_id, entries, principal=principal, actor=actor
+        )
+        bodies = [EntryBody(**each) for each in await describe_lines(runtime, written, session)]
+        return Created(EntriesBody(entries=bodies), f"/api/v1/strategies/{strategy_id}/entries")
+
+    answer = await once.create(create)
+    runtime.strategies.desk.announce()
+    return answer
+
+
+async def take_positions_over(
+    runtime: RuntimeDep,
+    principal: PrincipalDep,
+    actor: ActorDep,
+    once: OnceDep,
+    strategy_id: StrategyIdPath,
+    wanted: PositionsInput,
+    _query: NoQuery,
+) -> Response:
+    """Write positions of a strategy's account into its ledger, as of now, at what they cost.
+
+    A unit is in one strategy only: 409 where less is free than is wanted. What trading them was
+    charged stays the account's.
+    """
+    wishes = [PositionWish(each.symbol, each.quantity) for each in wanted.positions]
+
+    async def create(session: WriteSession) -> Created:
+        written = await runtime.strategies.takeovers.take(
+            session, strategy_id, wishes, principal=principal, actor=actor
         )
         bodies = [EntryBody(**each) for each in await describe_lines(runtime, written, session)]
         return Created(EntriesBody(entries=bodies), f"/api/v1/strategies/{strategy_id}/entries")
@@ -152,6 +182,10 @@ def add_routes(routes: Routes) -> None:
     routes.add("GET", f"{PATH}/entries", list_entries, response_model=EntryPage, **read)
     routes.add(
         "POST", f"{PATH}/entries", create_entries, audit="strategy_entry.record",
+        response_model=EntriesBody, **write,
+    )  # fmt: skip
+    routes.add(
+        "POST", f"{PATH}/positions", take_positions_over, audit="strategy_entry.take_over",
         response_model=EntriesBody, **write,
     )  # fmt: skip
     routes.add(
