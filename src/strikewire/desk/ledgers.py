@@ -21,8 +21,8 @@ from strikewire.core.marks import Mark
 from strikewire.core.money import Paise, Pips, format_paise, format_price
 from strikewire.core.orders import MarketMoment, StrategyEntry, StrategyId
 from strikewire.core.strategies import EntryNote, EntrySource, LedgerLine, Strategy
+from strikewire.desk.contract_sizes import find_lot_size
 from strikewire.desk.strategies import StrategyStores
-from strikewire.reference.lot_sizes import find_lot_size
 from strikewire.reference.market_rules import MarketRules
 from strikewire.store.database import WriteSession
 
@@ -247,7 +247,7 @@ class Ledgers:
             return strategy, await self._stores.ledgers.load(session, strategy.id)
 
     async def _price(self, wish: EntryWish, instrument: Instrument, now_ns: int) -> PricedEntry:
-        lot_size = find_lot_size(self._find_rules(), instrument.spec)
+        lot_size = find_lot_size(self._find_rules(), instrument)
         if wish.quantity % lot_size:
             msg = (
                 f"a multiple of {instrument.symbol}'s lot of {lot_size} units was wanted, "

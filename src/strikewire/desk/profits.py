@@ -12,10 +12,10 @@ from strikewire.core.instruments import Instrument
 from strikewire.core.marks import Mark
 from strikewire.core.orders import MarketMoment
 from strikewire.core.strategies import Strategy
+from strikewire.desk.contract_sizes import find_lot_size
 from strikewire.desk.ledger import Position, Profit, compute_positions, compute_profit
 from strikewire.desk.ledgers import FindMark, check_reached
 from strikewire.desk.strategies import StrategyStores
-from strikewire.reference.lot_sizes import find_lot_size
 from strikewire.reference.market_rules import MarketRules
 
 #: After every step of an instant.
@@ -108,7 +108,7 @@ class Profits:
         legs = [
             HeldLeg(
                 instrument,
-                find_lot_size(self._find_rules(), instrument.spec),
+                find_lot_size(self._find_rules(), instrument),
                 position,
                 await self._find_mark(instrument, as_of_ns) if position.units else None,
             )

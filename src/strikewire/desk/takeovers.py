@@ -14,11 +14,11 @@ from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Paise, Pips, to_pips
 from strikewire.core.orders import AccountId, MarketMoment, StrategyEntry
 from strikewire.core.strategies import EntryNote, EntrySource, LedgerLine
+from strikewire.desk.contract_sizes import find_lot_size
 from strikewire.desk.ledger import OpenLots, Position
 from strikewire.desk.ledgers import Ledgers
 from strikewire.desk.owners import find_reach
 from strikewire.desk.strategies import StrategyStores
-from strikewire.reference.lot_sizes import find_lot_size
 from strikewire.reference.market_rules import MarketRules
 from strikewire.store.database import WriteSession
 from strikewire.store.desk_trades import TradeFilter, TradeStore
@@ -148,7 +148,7 @@ class Takeovers:
                 f"strategy has, free are {free}"
             )
             raise ConflictError(msg, symbol=instrument.symbol, free=free)
-        lot_size = find_lot_size(self._find_rules(), instrument.spec)
+        lot_size = find_lot_size(self._find_rules(), instrument)
         if quantity % lot_size:
             msg = (
                 f"a multiple of {instrument.symbol}'s lot of {lot_size} units was wanted, "
