@@ -13,6 +13,7 @@ from strikewire.api.idempotency import Created, OnceDep
 from strikewire.api.negotiation import choose_media_type
 from strikewire.api.routes import Routes
 from strikewire.api.table_formats import CSV, JSON, Column, encode_csv
+from strikewire.api.v1.strategies.document_bodies import DocumentBody
 from strikewire.api.v1.strategies.kept import (
     PATH,
     TAG,
@@ -20,7 +21,7 @@ from strikewire.api.v1.strategies.kept import (
     StrategyIdPath,
     describe_one,
 )
-from strikewire.api.v1.strategies.kept_bodies import DocumentBody, KeptStrategyBody
+from strikewire.api.v1.strategies.kept_bodies import KeptStrategyBody
 from strikewire.api.v1.strategies.ledgers import describe_lines
 from strikewire.auth.scopes import Scope
 from strikewire.store.database import WriteSession
