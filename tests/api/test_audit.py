@@ -265,6 +265,13 @@ async def place_order(stage):
     )
 
 
+async def place_strategy_order(stage):
+    account_id = (await create_account(stage)).json()["id"]
+    body = {"name": "trading", "account_id": account_id}
+    made = await stage.admin.post("/api/v1/strategies", json=body)
+    return await stage.admin.post(f"{made.headers['location']}/orders", json=make_order_body())
+
+
 async def place_basket(stage):
     account_id = (await create_account(stage)).json()["id"]
     body = {"account_id": account_id, "legs": [make_order_body()]}
@@ -307,6 +314,7 @@ ATTEMPTS = {
     ("POST", "/api/v1/accounts/{account_id}/resume"): resume_account,
     ("POST", "/api/v1/orders"): place_order,
     ("POST", "/api/v1/orders/basket"): place_basket,
+    ("POST", "/api/v1/strategies/{strategy_id}/orders"): place_strategy_order,
     ("PATCH", "/api/v1/orders/{order_id}"): modify_order,
     ("POST", "/api/v1/orders/{order_id}/cancel"): cancel_order,
     ("POST", "/api/v1/backfills"): create_backfill,

@@ -171,7 +171,7 @@ async def make_strategies(service, admin: dict[str, str]) -> dict[str, Any]:
         "POST /api/v1/strategies/import": {"body": exported.json()},
         **{
             f"GET {path}{part}": of_it
-            for part in ("", "/alerts", "/analysis", "/entries", "/export", "/pnl")
+            for part in ("", "/alerts", "/analysis", "/entries", "/export", "/orders", "/pnl")
         },
         f"PATCH {path}": of_it | {"body": {"revision": 1, "name": "renamed"}},
         f"POST {path}/entries": of_it | {"body": entries},

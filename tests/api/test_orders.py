@@ -316,6 +316,34 @@ async def test_an_order_is_cancelled_once_however_often_that_is_asked(floor):
     assert tell(changed)[:2] == (409, "conflict")
 
 
+async def test_an_order_from_a_strategy_goes_to_its_account(floor):
+    account = await floor.account("strategy")
+    body = floor.body()
+    del body["account_id"]
+
+    async def make(**fields):
+        made = await floor.asha.client.post("/api/v1/strategies", json={"name": "call", **fields})
+        assert made.status_code == 201, made.text
+        return made.headers["location"]
+
+    path, by_hand = await make(account_id=account), await make()
+    placed = await floor.asha.client.post(f"{path}/orders", json=body)
+    listed = await floor.asha.client.get(f"{path}/orders")
+    refused = await floor.asha.client.post(f"{by_hand}/orders", json=body)
+    theirs = await floor.bela.client.post(f"{path}/orders", json=body)
+    elsewhere = await floor.place(strategy_id=placed.json()["strategy_id"])
+    await floor.asha.client.post(f"{path}/archive")
+    archived = await floor.asha.client.post(f"{path}/orders", json=body)
+
+    assert placed.status_code == 201, placed.text
+    assert placed.json()["account_id"] == account
+    assert [each["id"] for each in listed.json()["items"]] == [placed.json()["id"]]
+    assert tell(refused)[:2] == (422, "validation_failed")
+    assert tell(theirs)[:2] == (404, "not_found")
+    # Another account than the strategy's own; and one that is put away.
+    assert tell(elsewhere)[:2] == tell(archived)[:2] == (409, "conflict")
+
+
 async def test_nobody_trades_on_the_account_of_another(floor):
     theirs = await floor.asha.client.post(PATH, json=floor.body(floor.bela))
     missing = await floor.asha.client.post(PATH, json=floor.body(account_id=NOBODYS))

@@ -94,10 +94,16 @@ async def make_strategy(client):
     return str(answer.json()["id"])
 
 
+async def make_trading_strategy(client):
+    body = {"name": "condor", "account_id": int(await make_account(client))}
+    answer = await client.post("/api/v1/strategies", json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
 async def make_order(client):
-    account_id = int(await make_account(client))
-    body = {"account_id": account_id, "symbol": SHARE.symbol, "side": "buy", "quantity": 1}
-    answer = await client.post("/api/v1/orders", json=body | {"type": "limit", "price": "100.00"})
+    body = ORDERED | {"account_id": int(await make_account(client))}
+    answer = await client.post("/api/v1/orders", json=body)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 
@@ -120,7 +126,11 @@ ENTRY = Owned(make_entry, "2000000/2000000", "/api/v1/strategies?state=any", {"P
 STRATEGIES = "/api/v1/strategies/{strategy_id}"
 #: Something that can be ordered while the market is heard, and is never traded.
 SHARE = SPECS[3]
+ORDERED = {
+    "symbol": SHARE.symbol, "side": "buy", "type": "limit", "price": "100.00", "quantity": 1,
+}  # fmt: skip
 ORDER = Owned(make_order, "2000000", "/api/v1/orders", {"PATCH": {"quantity": 2}})
+TRADING = Owned(make_trading_strategy, "2000000", "/api/v1/strategies?state=any", {"POST": ORDERED})
 
 #: Whose object each path parameter names.
 OWNERSHIP = {
@@ -151,6 +161,7 @@ OWNERSHIP = {
     (f"{STRATEGIES}/entries/{{entry_id}}/reverse", "strategy_id"): ENTRY,
     (f"{STRATEGIES}/entries/{{entry_id}}/reverse", "entry_id"): ENTRY,
     (f"{STRATEGIES}/export", "strategy_id"): STRATEGY,
+    (f"{STRATEGIES}/orders", "strategy_id"): TRADING,
     (f"{STRATEGIES}/pnl", "strategy_id"): STRATEGY,
     (f"{STRATEGIES}/positions", "strategy_id"): own_strategy(
         POST={"positions": [{"symbol": "BANKNIFTY-I"}]}

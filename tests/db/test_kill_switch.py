@@ -73,6 +73,7 @@ def switch(database, trail):
         orders=OrderStore(),
         trail=trail,
         clock=ManualClock(),
+        wake=lambda: None,
     )
 
 

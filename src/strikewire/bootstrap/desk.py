@@ -17,7 +17,7 @@ from strikewire.desk.account_books import AccountBooks, BookStores
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.kill_switch import KillSwitch
 from strikewire.desk.m2m.desk import M2mDesk
-from strikewire.desk.marks import MarketNow, Marks, MarkSources
+from strikewire.desk.marks import MarketInstant, Marks, MarkSources
 from strikewire.desk.order_desk import OrderDesk
 from strikewire.live.history import BarRange
 from strikewire.reference.rule_book import RuleBook
@@ -64,23 +64,29 @@ def build_desk(settings: Settings, tools: DeskTools) -> Desk:
         trail=trail,
         clock=clock,
     )
-    orders = build_orders(settings, database, tools.rules, accounts, tools.orders)
+    books = AccountBooks(
+        accounts=accounts,
+        stores=BookStores(
+            database=database,
+            trades=TradeStore(),
+            orders=OrderStore(),
+            instruments=InstrumentStore(),
+        ),
+        marks=Marks(rules=tools.rules),
+        rules=tools.rules,
+    )
+    orders = build_orders(settings, database, tools.rules, accounts, books, tools.orders)
     return Desk(
         accounts=accounts,
         kill_switch=KillSwitch(
-            database=database, accounts=store, orders=OrderStore(), trail=trail, clock=clock
+            database=database,
+            accounts=store,
+            orders=OrderStore(),
+            trail=trail,
+            clock=clock,
+            wake=orders.bell.ring,
         ),
-        books=AccountBooks(
-            accounts=accounts,
-            stores=BookStores(
-                database=database,
-                trades=TradeStore(),
-                orders=OrderStore(),
-                instruments=InstrumentStore(),
-            ),
-            marks=Marks(rules=tools.rules),
-            rules=tools.rules,
-        ),
+        books=books,
         m2m=tools.m2m,
         placing=orders.placing,
         orders=orders.orders,
@@ -98,9 +104,9 @@ def bind_desk(runtime: Runtime, order_desk: OrderDesk) -> None:
     order_desk.listen(desk.order_streams.publish)
     view = runtime.view
 
-    def find_now() -> MarketNow:
+    def find_now() -> MarketInstant:
         as_of_ns = None if view is None else view.as_of_ns or None
-        return MarketNow(runtime.market_clock.now_ns(), as_of_ns)
+        return MarketInstant(runtime.market_clock.now_ns(), as_of_ns)
 
     async def load_minutes(
         instrument: Instrument, from_ns: int, to_ns: int

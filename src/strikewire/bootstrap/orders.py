@@ -11,6 +11,7 @@ from strikewire.bootstrap.stores import make_audit_trail
 from strikewire.core.instants import parse_rfc3339
 from strikewire.core.instruments import Instrument
 from strikewire.core.money import Pips, to_pips
+from strikewire.desk.account_books import AccountBooks
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.order_gate import OrderGate
 from strikewire.desk.order_market import MarketNow, OrderMarket
@@ -70,6 +71,7 @@ def build_orders(
     database: Database,
     rules: RuleBook,
     accounts: TradingAccounts,
+    books: AccountBooks,
     site: OrderSite,
 ) -> OrderParts:
     """Return what places, shows and tells of orders."""
@@ -90,6 +92,7 @@ def build_orders(
         market=market,
         store=store,
         figures=OrderFigures(),
+        books=books,
     )
     return OrderParts(
         placing=OrderPlacing(tools=tools, gate=gate, draw=secrets.randbelow),

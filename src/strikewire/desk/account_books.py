@@ -16,10 +16,12 @@ from strikewire.core.money import Pips
 from strikewire.core.orders import AccountId, OrderTerms
 from strikewire.core.trades import AccountTrade
 from strikewire.desk.accounts import TradingAccounts
+from strikewire.desk.contract_sizes import find_lot_size
 from strikewire.desk.funds import Funds, compute_funds, list_margined, list_ordered
 from strikewire.desk.margins import Margins
-from strikewire.desk.marks import Mark, MarketNow, Marks, MarkSources
+from strikewire.desk.marks import Mark, MarketInstant, Marks, MarkSources
 from strikewire.desk.positions import (
+    AccountPosition,
     HeldPosition,
     compute_account_positions,
     compute_day_profit,
@@ -55,7 +57,6 @@ class DayMarks:
     day_ns : when the market's day opened.
     """
 
-    now: MarketNow
     day_ns: int
     marks: Mapping[InstrumentId, Mark]
 
@@ -114,10 +115,8 @@ class AccountBooks:
         day_ns = self._find_day(now)
         marks = await self._marks.load(instruments.values(), now_ns=now.now_ns, day_ns=day_ns)
         positions = [
-            HeldPosition(instruments[each.position.instrument_id], each, mark, unrealised)
+            self._value(each, instruments[each.position.instrument_id], marks)
             for each in compute_account_positions(trades, marks, day_ns=day_ns)
-            for mark in (marks[each.position.instrument_id],)
-            for unrealised in (each.position.compute_unrealised(mark.price),)
         ]
         return AccountBook(account, now.now_ns, positions)
 
@@ -158,10 +157,10 @@ class AccountBooks:
             instruments = await self._load_instruments(session, trades)
         return [(instruments[each.instrument_id], each) for each in trades], total
 
-    async def mark_day(self, account_id: AccountId) -> DayMarks:
-        """Return the marks of what an account holds or has traded, to measure its day by.
+    async def mark_day(self, account_id: AccountId) -> DayMarks | None:
+        """Return by what an account's day is measured; None where nothing limits what it may lose.
 
-        They are read before a transaction that places an order, which has only one connection.
+        Prices are read before the transaction that places an order, which has an account locked.
 
         Raises
         ------
@@ -170,10 +169,13 @@ class AccountBooks:
         now = self._marks.find_now()
         day_ns = self._find_day(now)
         async with self._stores.database.read() as session:
+            limits = await self._accounts.find_limits(session, account_id)
+            if limits is None or limits.max_loss_per_day is None:
+                return None
             sums = await self._sum_day(session, account_id, now, day_ns)
             instruments = await self._load_instruments(session, sums)
         marks = await self._marks.load(instruments.values(), now_ns=now.now_ns, day_ns=day_ns)
-        return DayMarks(now, day_ns, marks)
+        return DayMarks(day_ns, marks)
 
     async def measure_day(
         self, session: ReadSession | WriteSession, account_id: AccountId, marked: DayMarks
@@ -184,14 +186,29 @@ class AccountBooks:
         -------
         Realised and unrealised, less charges; None where a price that it takes is not known.
         """
-        sums = await self._sum_day(session, account_id, marked.now, marked.day_ns)
+        sums = await self._sum_day(session, account_id, self._marks.find_now(), marked.day_ns)
         return compute_day_profit(sums, marked.marks)
+
+    def _value(
+        self,
+        held: AccountPosition,
+        instrument: Instrument,
+        marks: Mapping[InstrumentId, Mark],
+    ) -> HeldPosition:
+        mark = marks[instrument.id]
+        return HeldPosition(
+            instrument=instrument,
+            lot_size=find_lot_size(self._rules.current, instrument),
+            held=held,
+            mark=mark,
+            unrealised=held.position.compute_unrealised(mark.price),
+        )
 
     async def _sum_day(
         self,
         session: ReadSession | WriteSession,
         account_id: AccountId,
-        now: MarketNow,
+        now: MarketInstant,
         day_ns: int,
     ) -> list[DaySum]:
         return await self._stores.trades.sum_day(session, account_id, day_ns=day_ns, now=now.moment)
@@ -205,6 +222,6 @@ class AccountBooks:
         found = await self._stores.instruments.get_by_ids(session, ids)
         return {each.id: each for each in found}
 
-    def _find_day(self, now: MarketNow) -> int:
+    def _find_day(self, now: MarketInstant) -> int:
         calendars = [self._rules.calendar(venue) for venue in self._rules.venues]
         return find_last_opening(calendars, now.now_ns)

@@ -19,6 +19,7 @@ from strikewire.core.errors import (
     ConflictError,
     InvalidInputError,
     LiveTradingOffError,
+    NotFoundError,
 )
 from strikewire.core.instants import MICROSECOND_NS, to_datetime
 from strikewire.core.money import Paise
@@ -27,7 +28,7 @@ from strikewire.core.sealed import SealedBytes
 from strikewire.core.users import UserId
 from strikewire.desk.limits import AccountLimits
 from strikewire.desk.owners import find_owner, find_reach
-from strikewire.store.database import Database, WriteSession
+from strikewire.store.database import Database, ReadSession, WriteSession
 from strikewire.store.desk_accounts import AccountFilter, AccountStore, place_credentials
 
 #: Whose orders this version carries out.
@@ -161,6 +162,14 @@ class TradingAccounts:
         """
         async with self._database.read() as session:
             return await self._store.get(session, account_id, reach=find_reach(principal))
+
+    async def find_limits(self, session: ReadSession, account_id: int) -> AccountLimits | None:
+        """Return what an account's orders may come to, whosever it is; None: there is none."""
+        try:
+            account = await self._store.get(session, account_id, reach=Reach(is_everybody=True))
+        except NotFoundError:
+            return None
+        return AccountLimits.from_json(account.limits)
 
     async def list_page(
         self, wanted: AccountFilter, *, limit: int, offset: int

@@ -48,6 +48,11 @@ class KillSwitch:
     """Halts accounts and lets them go on.
 
     Orders are taken back by a wish in their rows, which whoever carries them out finds there.
+
+    Parameters
+    ----------
+    wake : has the order desk of this program look for such wishes, now; others look several times
+        a second.
     """
 
     def __init__(
@@ -58,12 +63,14 @@ class KillSwitch:
         orders: OrderStore,
         trail: AuditTrail,
         clock: Clock,
+        wake: Callable[[], None],
     ) -> None:
         self._database = database
         self._accounts = accounts
         self._orders = orders
         self._trail = trail
         self._clock = clock
+        self._wake = wake
 
     async def halt(
         self, account_id: int, reason: str, *, principal: Principal, actor: Actor
@@ -140,7 +147,9 @@ class KillSwitch:
             async with self._database.write() as session:
                 return await perform(session)
 
-        return await _insist(lambda: retry_deadlock(attempt))
+        halt = await _insist(lambda: retry_deadlock(attempt))
+        self._wake()
+        return halt
 
     async def _lock(self, session: WriteSession, account_id: int, principal: Principal) -> Account:
         account = await self._accounts.get(

@@ -47,7 +47,7 @@ class PriceOfDay(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class MarketNow:
+class MarketInstant:
     """Where the market stands.
 
     Parameters
@@ -99,7 +99,7 @@ class MarkSources:
     load_minutes : returns the minute bars of an instrument in `[from, to)`, BAR_DTYPE (n,).
     """
 
-    find_now: Callable[[], MarketNow]
+    find_now: Callable[[], MarketInstant]
     find_quote: Callable[[Instrument], Awaitable[PriceOfDay | None]]
     find_instrument: Callable[[str], Awaitable[Instrument]]
     load_minutes: Callable[[Instrument, int, int], Awaitable[npt.NDArray[np.void]]]
@@ -124,7 +124,7 @@ class Marks:
         assert self._bound is not None, "marks were asked for before they were bound"
         return self._bound
 
-    def find_now(self) -> MarketNow:
+    def find_now(self) -> MarketInstant:
         """Return where the market stands."""
         return self._sources.find_now()
 

@@ -59,6 +59,7 @@ class Check(StrEnum):
     ORDERS_PER_DAY = "orders_per_day"
     ORDER_VALUE = "order_value"
     OPEN_QUANTITY = "open_quantity"
+    LOSS_PER_DAY = "loss_per_day"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from strikewire.core.errors import OrderRefusedError, RateLimitedError
 from strikewire.core.instruments import Instrument
 from strikewire.core.money import Pips
 from strikewire.core.orders import AccountId, Order, OrderTerms
+from strikewire.desk.account_books import AccountBooks, DayMarks
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.limits import AccountLimits
 from strikewire.desk.order_checks import (
@@ -54,6 +55,7 @@ class OrderGate:
     ----------
     accounts : say who may place orders on which.
     market : where they would be filled.
+    books : say what an account has made.
     """
 
     def __init__(
@@ -64,17 +66,27 @@ class OrderGate:
         market: OrderMarket,
         store: OrderStore,
         figures: OrderFigures,
+        books: AccountBooks,
     ) -> None:
         self.config = config
         self.accounts = accounts
         self.market = market
+        self.books = books
         self._store = store
         self._figures = figures
 
     async def check_placed(
-        self, session: WriteSession, account: Account, legs: Sequence[Leg]
+        self,
+        session: WriteSession,
+        account: Account,
+        legs: Sequence[Leg],
+        marked: DayMarks | None,
     ) -> MarketNow:
         """Return the market in which orders may be placed on an account that is locked.
+
+        Parameters
+        ----------
+        marked : by what its day is measured.
 
         Raises
         ------
@@ -88,11 +100,17 @@ class OrderGate:
         )
         count = await self._store.count_day(session, account.id, self.find_day(legs[0], now))
         limits = AccountLimits.from_json(account.limits)
-        _check_limits(AccountState(limits, count, exposures), legs)
+        made = await self._measure(session, account.id, marked)
+        _check_limits(AccountState(limits, count, exposures, made), legs)
         return now
 
     async def check_modified(
-        self, session: WriteSession, account: Account, order: Order, leg: Leg
+        self,
+        session: WriteSession,
+        account: Account,
+        order: Order,
+        leg: Leg,
+        marked: DayMarks | None,
     ) -> None:
         """Return if an order may have other terms. Raises as `check_placed` does.
 
@@ -100,6 +118,7 @@ class OrderGate:
         ----------
         order : locked, as it is.
         leg : as it is to be.
+        marked : by what the account's day is measured.
         """
         await self._check_pace(session, account.id, 1)
         self._check_legs([leg])
@@ -111,11 +130,17 @@ class OrderGate:
         rest = leg.terms.quantity - order.progress.filled_quantity
         limits = replace(AccountLimits.from_json(account.limits), max_orders_per_day=None)
         terms = replace(leg.terms, quantity=rest)
-        _check_limits(AccountState(limits, 0, exposures), [replace(leg, terms=terms)])
+        made = await self._measure(session, account.id, marked)
+        _check_limits(AccountState(limits, 0, exposures, made), [replace(leg, terms=terms)])
 
     def find_day(self, leg: Leg, now: MarketNow) -> date:
         """Return the market's day at a leg's venue."""
         return self.market.find_day(leg.instrument.spec.exchange, now.now_ns)
+
+    async def _measure(
+        self, session: WriteSession, account_id: AccountId, marked: DayMarks | None
+    ) -> Pips | None:
+        return None if marked is None else await self.books.measure_day(session, account_id, marked)
 
     async def _check_pace(self, session: WriteSession, account_id: AccountId, count: int) -> None:
         """Raise unless so much more may be asked of an account's orders within this second."""

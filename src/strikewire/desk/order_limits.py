@@ -23,11 +23,13 @@ class AccountState:
     ----------
     orders_today : placed on the market's day, whatever became of them.
     exposures : of the instruments that the orders are in.
+    made : in the market's day, charges included; None where nobody knows.
     """
 
     limits: AccountLimits
     orders_today: int
     exposures: Exposures
+    made: Pips | None = None
 
 
 def find_limit(
@@ -50,6 +52,7 @@ def find_limit(
             or _find_value(state.limits, terms, last)
             or _find_holding(terms, exposures[key])
             or _find_quantity(state.limits, terms, exposures)
+            or _find_loss(state, terms, exposures[key])
         )
         if refusal is not None:
             return place, refusal
@@ -108,3 +111,26 @@ def _find_quantity(
     return refuse(
         Check.OPEN_QUANTITY, msg, limit=limits.max_open_quantity, reached=reached, held=held
     )
+
+
+def _find_loss(state: AccountState, terms: OrderTerms, exposure: Exposure) -> Refusal | None:
+    """Refuse to open anything on a day that has lost enough: `exposure` has the order in it."""
+    limit, is_buying = state.limits.max_loss_per_day, terms.side is Side.BUY
+    closes = -exposure.held if is_buying else exposure.held
+    if limit is None or (exposure.buying if is_buying else exposure.selling) <= closes:
+        return None
+    wanted = format_paise(limit)
+    if state.made is None:
+        msg = (
+            "what the account has made today was wanted, for it may lose so much and no more, and "
+            "something that it holds has no price; an order that only closes would do"
+        )
+        return refuse(Check.LOSS_PER_DAY, msg, limit=wanted, made=None)
+    made = round_to_paise(state.made)
+    if made > -limit:
+        return None
+    msg = (
+        f"a loss of less than {wanted} today was wanted on the account, it has made "
+        f"{format_paise(made)}; an order that only closes would do"
+    )
+    return refuse(Check.LOSS_PER_DAY, msg, limit=wanted, made=format_paise(made))

@@ -16,7 +16,7 @@ from typing import Final
 from strikewire.auth.audit import Actor, AuditEvent
 from strikewire.auth.principal import Principal
 from strikewire.core.accounts import Account
-from strikewire.core.errors import ConflictError
+from strikewire.core.errors import ConflictError, InvalidInputError
 from strikewire.core.instruments import InstrumentKind
 from strikewire.core.money import Pips
 from strikewire.core.orders import (
@@ -28,6 +28,7 @@ from strikewire.core.orders import (
     StrategyId,
     Validity,
 )
+from strikewire.desk.account_books import DayMarks
 from strikewire.desk.contract_sizes import find_freeze_quantity
 from strikewire.desk.order_gate import Leg, OrderGate
 from strikewire.desk.order_tools import OrderTools
@@ -70,12 +71,14 @@ class Placement:
     ----------
     legs : in the order in which they are placed.
     is_basket : they were asked for as one, be it only one.
+    marked : by what the account's day is measured; None where nothing limits what it may lose.
     """
 
     account_id: AccountId
     strategy_id: StrategyId | None
     legs: tuple[Leg, ...]
     is_basket: bool
+    marked: DayMarks | None
 
 
 class OrderPlacing:
@@ -112,7 +115,25 @@ class OrderPlacing:
         """
         leg = await self._make_leg(request, None)
         strategy = None if strategy_id is None else StrategyId(strategy_id)
-        return Placement(AccountId(account_id), strategy, (leg,), is_basket=False)
+        marked = await self._gate.books.mark_day(AccountId(account_id))
+        return Placement(AccountId(account_id), strategy, (leg,), is_basket=False, marked=marked)
+
+    async def prepare_of_strategy(
+        self, strategy_id: int, request: OrderRequest, *, principal: Principal
+    ) -> Placement:
+        """Find out what an order from a strategy needs, which goes to the strategy's account.
+
+        Raises
+        ------
+        NotFoundError : there is no such strategy, or it is not the principal's.
+        InvalidInputError : it has no account.
+        UnknownSymbolError, DependencyError : as `prepare`.
+        """
+        strategy = await self._tools.get_strategy(strategy_id, principal=principal)
+        if strategy.terms.account_id is None:
+            msg = f"a strategy with an account was wanted, {strategy_id} is kept by hand"
+            raise InvalidInputError(msg, strategy_id=strategy_id)
+        return await self.prepare(strategy.terms.account_id, request, strategy_id=strategy_id)
 
     async def prepare_basket(
         self,
@@ -135,7 +156,10 @@ class OrderPlacing:
         # What is bought hedges what is sold: placed first, it is there first.
         legs.sort(key=lambda leg: leg.terms.side is Side.SELL)
         strategy = None if strategy_id is None else StrategyId(strategy_id)
-        return Placement(AccountId(account_id), strategy, tuple(legs), is_basket=True)
+        marked = await self._gate.books.mark_day(AccountId(account_id))
+        return Placement(
+            AccountId(account_id), strategy, tuple(legs), is_basket=True, marked=marked
+        )
 
     async def place(
         self, session: WriteSession, wanted: Placement, *, principal: Principal, actor: Actor
@@ -152,7 +176,7 @@ class OrderPlacing:
         """
         account = await self._gate.accounts.claim(session, wanted.account_id, principal=principal)
         await self._check_strategy(session, wanted, account)
-        now = await self._gate.check_placed(session, account, wanted.legs)
+        now = await self._gate.check_placed(session, account, wanted.legs, wanted.marked)
         basket_id = uuid.uuid4() if wanted.is_basket else None
         orders = [
             NewOrder(

@@ -84,6 +84,20 @@ class Orders:
             )
             return await self._tools.reader.view(session, orders), total
 
+    async def list_of_strategy(
+        self, strategy_id: int, *, principal: Principal, limit: int, offset: int
+    ) -> tuple[list[OrderView], int]:
+        """Return some orders that were placed from a strategy, the newest first, and how many.
+
+        Raises
+        ------
+        NotFoundError : there is no such strategy, or it is not the principal's.
+        """
+        strategy = await self._tools.get_strategy(strategy_id, principal=principal)
+        # They are its owner's, on whichever accounts.
+        wanted = OrderFilter(strategy_id=strategy.id)
+        return await self.list_page(wanted, limit=limit, offset=offset)
+
     async def modify(
         self, order_id: int, changes: OrderChanges, *, principal: Principal, actor: Actor
     ) -> OrderView:
@@ -98,6 +112,7 @@ class Orders:
         """
         seen = (await self.get(order_id, principal=principal)).view
         last = await self._gate.market.find_last(seen.instrument)
+        marked = await self._gate.books.mark_day(seen.order.account_id)
         async with self._tools.database.write() as session:
             account = await self._gate.accounts.claim(
                 session, seen.order.account_id, principal=principal
@@ -106,7 +121,7 @@ class Orders:
             _require_modifiable(order)
             terms = _apply(order, changes)
             leg = Leg(None, terms, seen.instrument, last)
-            await self._gate.check_modified(session, account, order, leg)
+            await self._gate.check_modified(session, account, order, leg, marked)
             wish = Modification(terms.quantity, terms.price, terms.trigger)
             view = await self._save_wish(session, order, wish, actor, "order.modify")
         self._tools.bell.ring()

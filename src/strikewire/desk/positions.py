@@ -39,10 +39,12 @@ class HeldPosition:
 
     Parameters
     ----------
+    lot_size : units, by the market's rules.
     unrealised : what the open units would make at the mark, pips; None where that is not known.
     """
 
     instrument: Instrument
+    lot_size: int
     held: AccountPosition
     mark: Mark
     unrealised: Pips | None

@@ -33,6 +33,7 @@ def hold(kind, units, cost, mark, *, product=Product.NRML, realised=0, charges=0
     price = None if mark is None else Pips(mark * 10_000)
     return HeldPosition(
         instrument,
+        25,
         AccountPosition(product, position, 0, 0, Paise(0)),
         Mark(price=price),
         position.compute_unrealised(price),

@@ -14,7 +14,7 @@ from strikewire.core.errors import UnknownSymbolError
 from strikewire.core.instants import DAY_NS, MINUTE_NS, parse_rfc3339
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind, InstrumentSpec
 from strikewire.core.money import to_pips
-from strikewire.desk.marks import MarketNow, Marks, MarkSources
+from strikewire.desk.marks import MarketInstant, Marks, MarkSources
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
 from strikewire.reference.rule_book import RuleBook
 
@@ -69,7 +69,7 @@ def load(rules):
         marks = Marks(rules=rules)
         marks.bind(
             MarkSources(
-                find_now=lambda: MarketNow(now_ns, None),
+                find_now=lambda: MarketInstant(now_ns, None),
                 find_quote=find_quote,
                 find_instrument=find_instrument,
                 load_minutes=load_minutes,

@@ -197,15 +197,15 @@ def _describe(book: AccountBook, positions: Iterable[HeldPosition]) -> dict[str,
 
 
 def _describe_position(each: HeldPosition, now_ns: int) -> dict[str, Any]:
-    held, spec, mark = each.held.position, each.instrument.spec, each.mark
+    held, mark = each.held.position, each.mark
     age_s = None if mark.as_of_ns is None else max(now_ns - mark.as_of_ns, 0) / SECOND_NS
     return {
         "instrument_id": each.instrument.id,
         "symbol": each.instrument.symbol,
         "product": each.held.product,
         "quantity": held.units,
-        "lot_size": spec.lot_size,
-        "lots": held.units / spec.lot_size,
+        "lot_size": each.lot_size,
+        "lots": held.units / each.lot_size,
         "average_price": None if held.average is None else str(held.average),
         "mark": {
             "price": None if mark.price is None else format_price(mark.price),

@@ -68,8 +68,8 @@ class PaperBroker:
 
     A book is matched with in the step that brought it, so each of its levels is taken once by those
     who wait; who comes between two steps takes of the book that stands what his account has left.
-    Cost of a step: one look-up for each instrument that was touched, and one match for each order
-    that waits in one of those.
+    Cost of a step: one look-up for each instrument that was touched, a comparison for each order
+    that waits in one of those, and a match for those that the price has come near.
 
     Parameters
     ----------
@@ -218,8 +218,14 @@ class PaperBroker:
         if self._market.over_until_ns >= self._orders.next_close_ns:
             self._end_days()
         now = MarketMoment(update.as_of_ns, update.last_seq)
-        for line in self._orders.list_touched(update.dirty):
-            self._match_line(line, now)
+        lines = self._orders.list_touched(update.dirty)
+        if not lines:
+            return
+        prices = self._market.read_prices([line[0].terms.instrument_id for line in lines])
+        for line, each in zip(lines, prices, strict=True):
+            near = [waiting for waiting in line if waiting.is_near(each)]
+            if near:
+                self._match_line(near, now)
 
     def _end_days(self) -> None:
         """End the orders whose session is over."""
@@ -228,7 +234,7 @@ class PaperBroker:
                 self._end(waiting, _DAY_IS_OVER)
 
     def _match_line(self, line: Sequence[WaitingOrder], now: MarketMoment) -> None:
-        """Match the orders that wait in one instrument with a step."""
+        """Match orders that wait in one instrument with a step."""
         sight: Sight | None = None
         is_new = self._market.has_new_book(line[0].terms.instrument_id)
         for waiting in line:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.instruments import Instrument, InstrumentId
-from strikewire.core.money import Pips
+from strikewire.core.money import PIPS_PER_RUPEE, Pips
 from strikewire.core.orders import AccountId, MarketMoment, Order, OrderId, OrderState, OrderTerms
 from strikewire.desk.brokers.matching import compute_priority
 from strikewire.store.desk_orders import NewFill
 
 _NEVER: Final = np.iinfo(np.int64).max
+#: A pip: prices in rupees are not exact.
+_NEAR: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,14 @@ class Hours:
     def has(self, instant_ns: int) -> bool:
         """Whether an instant lies in them."""
         return self.open_ns <= instant_ns < self.close_ns
+
+
+class Prices(NamedTuple):
+    """What an instrument costs, in rupees; NaN is unknown, and near nothing."""
+
+    last: float
+    bid: float
+    ask: float
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +79,23 @@ class WaitingOrder:
     def state(self) -> OrderState:
         """How far it has come, as long as it is not filled whole."""
         return OrderState.OPEN if self.is_triggered else OrderState.TRIGGER_PENDING
+
+    def is_near(self, prices: Prices) -> bool:
+        """Whether a step that leaves these prices may do something to it.
+
+        Most steps do nothing to most orders, and this is a hundredth of what matching costs.
+        """
+        sign, terms = self.terms.side.sign, self.terms
+        if not self.is_triggered:
+            assert terms.trigger is not None, "it waits for one"
+            return sign * (prices.last * PIPS_PER_RUPEE - terms.trigger) > -_NEAR
+        if terms.price is None:
+            return True
+        best = prices.ask if sign > 0 else prices.bid
+        return (
+            sign * (best * PIPS_PER_RUPEE - terms.price) < _NEAR
+            or sign * (prices.last * PIPS_PER_RUPEE - terms.price) < _NEAR
+        )
 
 
 class WaitingOrders:

@@ -20,12 +20,14 @@ from strikewire.api.v1.orders.bodies import (
     NewOrder,
     OrderBody,
     OrderHistoryBody,
+    OrderInput,
     OrderPage,
     OrderPatch,
 )
 from strikewire.auth.scopes import Scope
 from strikewire.core.orders import AccountId, OrderState, StrategyId
 from strikewire.core.users import UserId
+from strikewire.desk.order_placing import Placement
 from strikewire.desk.order_views import OrderView, describe_event, describe_fill
 from strikewire.desk.owners import find_listed_reach
 from strikewire.store.database import WriteSession
@@ -33,8 +35,10 @@ from strikewire.store.desk_orders import OrderFilter
 
 _TAG = "orders"
 _PATH = "/api/v1/orders/{order_id}"
+_OF_STRATEGY = "/api/v1/strategies/{strategy_id}/orders"
 
 OrderNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
+StrategyNumber = Annotated[int, Path(ge=1, le=MAX_ID)]
 _Number = Annotated[int | None, Field(ge=1, le=MAX_ID)]
 _NoQuery = Annotated[schemas.Query, Query()]
 
@@ -76,10 +80,38 @@ async def place_order(
     What becomes of it is told on `/ws/orders`. Sent again under the same `Idempotency-Key` it
     places nothing and gets the first answer.
     """
-    placing = runtime.desk.placing
-    placement = await placing.prepare(
+    placement = await runtime.desk.placing.prepare(
         wanted.account_id, wanted.to_request(), strategy_id=wanted.strategy_id
     )
+    return await _place_one(runtime, principal, actor, once, placement)
+
+
+async def place_strategy_order(
+    runtime: RuntimeDep,
+    principal: PrincipalDep,
+    actor: ActorDep,
+    once: OnceDep,
+    strategy_id: StrategyNumber,
+    wanted: OrderInput,
+) -> Response:
+    """Place an order from a strategy, on its account; its fills go into the strategy's ledger.
+
+    Otherwise it is an order as any other.
+    """
+    placement = await runtime.desk.placing.prepare_of_strategy(
+        strategy_id, wanted.to_request(), principal=principal
+    )
+    return await _place_one(runtime, principal, actor, once, placement)
+
+
+async def _place_one(
+    runtime: RuntimeDep,
+    principal: PrincipalDep,
+    actor: ActorDep,
+    once: OnceDep,
+    placement: Placement,
+) -> Response:
+    placing = runtime.desk.placing
 
     async def place(session: WriteSession) -> Created:
         (view,) = await placing.place(session, placement, principal=principal, actor=actor)
@@ -137,6 +169,19 @@ async def list_orders(
         trading_day=query.day,
     )
     found = await runtime.desk.orders.list_page(wanted, limit=query.limit, offset=query.offset)
+    return _describe_page(found, query)
+
+
+async def list_strategy_orders(
+    runtime: RuntimeDep,
+    principal: PrincipalDep,
+    strategy_id: StrategyNumber,
+    query: Annotated[PageQuery, Query()],
+) -> dict[str, Any]:
+    """List the orders that were placed from a strategy, the newest first."""
+    found = await runtime.desk.orders.list_of_strategy(
+        strategy_id, principal=principal, limit=query.limit, offset=query.offset
+    )
     return _describe_page(found, query)
 
 
@@ -223,4 +268,12 @@ def add_routes(routes: Routes) -> None:
     routes.add(
         "POST", f"{_PATH}/cancel", cancel_order, audit="order.cancel",
         access=Scope.ORDERS_PLACE, tag=_TAG, response_model=OrderBody,
+    )  # fmt: skip
+    routes.add(
+        "GET", _OF_STRATEGY, list_strategy_orders,
+        access=Scope.ORDERS_READ, tag=_TAG, response_model=OrderPage,
+    )  # fmt: skip
+    routes.add(
+        "POST", _OF_STRATEGY, place_strategy_order, audit="order.place",
+        access=Scope.ORDERS_PLACE, tag=_TAG, response_model=OrderBody, status_code=201,
     )  # fmt: skip
