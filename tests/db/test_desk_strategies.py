@@ -26,6 +26,7 @@ from strikewire.store.desk_schema import AccountRow
 from strikewire.store.desk_strategies import StrategyFilter, StrategyState, StrategyStore
 from strikewire.store.instruments import InstrumentStore
 from strikewire.store.users import UserStore
+from tests.eventually import eventually
 
 AT = MarketMoment(1_672_371_900 * SECOND_NS + 7, seq=41)
 NOTE = EntryNote(EntrySource.MANUAL, "asha", "by hand")
@@ -212,30 +213,28 @@ async def test_marking_starts_from_what_is_active_and_follows_what_is_new(
 
 
 async def test_who_follows_the_ledgers_misses_no_entry_of_a_slow_writer(
-    make_database, strategies, contracts
+    make_database, admin, strategies, contracts
 ):
-    database = await make_database(pool_size=5, lock_timeout_s=10.0)
+    database = await make_database(pool_size=5, lock_timeout_s=30.0)
     store = LedgerStore()
     entry = make_entry(strategies[0], contracts[0])
-    has_written, may_end = asyncio.Event(), asyncio.Event()
-
-    async def write_slowly():
-        async with database.write() as session:
-            await store.add(session, [(entry, NOTE)])
-            has_written.set()
-            await may_end.wait()
 
     async def write():
-        await has_written.wait()
         async with database.write() as session:
-            may_end.set()
             await store.add(session, [(entry, NOTE)])
-            # What this one sees with its own id, everybody sees who sees that id.
+            # What this one sees beside its own id, everybody sees who sees that id.
             return await store.load_after(session, 0, limit=9)
 
-    _, seen = await asyncio.gather(write_slowly(), write())
+    async def is_waited_for():
+        query = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return later.done() or await admin.fetchval(query) == 1
 
-    assert len(seen) == 2
+    async with database.write() as session:
+        await store.add(session, [(entry, NOTE)])
+        later = asyncio.create_task(write())
+        await eventually(is_waited_for)
+
+    assert len(await later) == 2
 
 
 async def test_units_of_an_account_are_summed_over_its_strategies(database, users, contracts):
