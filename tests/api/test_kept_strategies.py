@@ -32,6 +32,8 @@ CALL = InstrumentSpec(
     expiry=date(2023, 1, 5), strike=42_000.0, lot_size=25,
 )  # fmt: skip
 EXPIRY_OFFSET = 6
+#: Of a venue that has no market rules.
+THING = InstrumentSpec("XYZ", "THING", InstrumentKind.EQUITY)
 #: A minute of the session that is over, and its start.
 AT_NS = OPEN_NS + 100 * MINUTE_NS
 AT = format_rfc3339(AT_NS)
@@ -64,7 +66,7 @@ async def floor(postgres_url):
     async with open_desk(postgres_url) as desk:
         await store_session(desk.service.runtime)
         async with desk.service.runtime.database.write() as session:
-            await InstrumentStore().upsert(session, [CALL])
+            await InstrumentStore().upsert(session, [CALL, THING])
             await BarStore().merge(session, make_bars(1, day_offset=EXPIRY_OFFSET))
         clients = {
             login: httpx.AsyncClient(
@@ -294,7 +296,7 @@ async def test_contract_that_is_over_is_marked_at_its_settlement(floor):
 async def test_profit_is_unknown_where_a_mark_is(floor):
     strategy_id = await floor.make()
     await floor.enter(
-        strategy_id, {"symbol": "NSE:RELIANCE", "quantity": 10, "price": "1300", "charges": "3"}
+        strategy_id, {"symbol": THING.symbol, "quantity": 10, "price": "1300", "charges": "3"}
     )
     profit = (await floor.asha.get(f"{PATH}/{strategy_id}/pnl")).json()
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from strikewire.analytics.options.expiry_day import SettlementWindow, estimate_settlement
 from strikewire.core.clock import Clock
-from strikewire.core.errors import UnknownSymbolError
+from strikewire.core.errors import NotFoundError, UnknownSymbolError
 from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument, InstrumentKind
 from strikewire.core.marks import Mark, MarkSource
@@ -18,6 +18,7 @@ from strikewire.live.directory import InstrumentDirectory
 from strikewire.live.history import BarHistory, BarRange
 from strikewire.reference.cutoffs import find_cutoffs
 from strikewire.reference.rule_book import RuleBook
+from strikewire.reference.sessions import SessionCalendar
 from strikewire.reference.settlement import find_settlement_window
 from strikewire.reference.underlyings import find_spot_symbol
 
@@ -62,10 +63,15 @@ class MarkBoard:
         DependencyError : the store was needed and did not answer.
         """
         now_ns = self._clock.now_ns() if as_of_ns is None else as_of_ns
-        settled = await self._find_settlement(instrument, now_ns)
+        try:
+            calendar = self._rules.calendar(instrument.spec.exchange)
+        except NotFoundError:
+            # A venue without market rules is not heard, and has no bars.
+            return None
+        settled = await self._find_settlement(instrument, calendar, now_ns)
         if settled is not None:
             return settled
-        opened_ns = self._find_session_open(instrument, now_ns)
+        opened_ns = _find_session_open(calendar, now_ns)
         if as_of_ns is None and self._view is not None:
             quote = self._view.find_quote(instrument.id)
             if quote is not None and quote.ltp > 0.0 and quote.ts_event_ns >= opened_ns:
@@ -82,7 +88,9 @@ class MarkBoard:
             MarkSource.STALE if is_stale else MarkSource.LAST_PRICE,
         )
 
-    async def _find_settlement(self, instrument: Instrument, now_ns: int) -> Mark | None:
+    async def _find_settlement(
+        self, instrument: Instrument, calendar: SessionCalendar, now_ns: int
+    ) -> Mark | None:
         """Return what a contract that is over was settled at, as far as its underlying is known.
 
         As `estimate_settlement` has it of the whole window; where none of its minutes is recorded,
@@ -91,7 +99,6 @@ class MarkBoard:
         spec = instrument.spec
         if spec.expiry is None or spec.underlying is None:
             return None
-        calendar = self._rules.calendar(spec.exchange)
         (cutoff_ns,) = find_cutoffs(calendar, [spec.expiry]).tolist()
         if cutoff_ns > now_ns:
             return None
@@ -120,11 +127,11 @@ class MarkBoard:
         # The exchanges publish it to the paisa.
         return Mark(_settle(instrument, round(estimate.price, 2)), made.end_ns, _SETTLED)
 
-    def _find_session_open(self, instrument: Instrument, now_ns: int) -> int:
-        """Return when the session began that is on, or that was the last one."""
-        opens_ns = self._rules.calendar(instrument.spec.exchange).opens_ns
-        place = int(np.searchsorted(opens_ns, now_ns, side="right")) - 1
-        return int(opens_ns[max(place, 0)])
+
+def _find_session_open(calendar: SessionCalendar, now_ns: int) -> int:
+    """Return when the session began that is on, or that was the last one."""
+    place = int(np.searchsorted(calendar.opens_ns, now_ns, side="right")) - 1
+    return int(calendar.opens_ns[max(place, 0)])
 
 
 def _settle(instrument: Instrument, level: float) -> Pips:
