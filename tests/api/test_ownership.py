@@ -162,6 +162,8 @@ OWNERSHIP = {
     (f"{STRATEGIES}/entries/{{entry_id}}/reverse", "entry_id"): ENTRY,
     (f"{STRATEGIES}/export", "strategy_id"): STRATEGY,
     (f"{STRATEGIES}/orders", "strategy_id"): TRADING,
+    (f"{STRATEGIES}/m2m", "strategy_id"): STRATEGY,
+    (f"{STRATEGIES}/m2m/mark", "strategy_id"): STRATEGY,
     (f"{STRATEGIES}/pnl", "strategy_id"): STRATEGY,
     (f"{STRATEGIES}/positions", "strategy_id"): own_strategy(
         POST={"positions": [{"symbol": "BANKNIFTY-I"}]}
@@ -172,7 +174,15 @@ OWNERSHIP = {
 }
 
 #: Whose things the topics of each kind tell of.
-TOPICS = {"bars": SHARED, "chain": SHARED, "market": SHARED, "monitor": SHARED, "orders": ACCOUNT}
+TOPICS = {
+    "bars": SHARED,
+    "chain": SHARED,
+    "market": SHARED,
+    "monitor": SHARED,
+    "orders": ACCOUNT,
+    "strategy": STRATEGY,
+    "strategies": USER,
+}
 
 OWNED_PATHS = sorted({path for (path, _), kind in OWNERSHIP.items() if isinstance(kind, Owned)})
 RESERVED_PATHS = sorted(path for (path, _), kind in OWNERSHIP.items() if isinstance(kind, Reserved))

@@ -14,6 +14,7 @@ from strikewire.core.users import Role
 from strikewire.desk.m2m.engine import M2mEngine
 from strikewire.desk.m2m.keeper import M2mKeeper, M2mKeeperConfig
 from strikewire.desk.m2m.recorder import M2mRecorder, M2mRecorderConfig
+from strikewire.store.bars import BarStore
 from strikewire.store.desk_ledgers import LedgerStore, StrategyAlertStore
 from strikewire.store.desk_m2m import M2mCandleStore
 from strikewire.store.desk_strategies import StrategyStore
@@ -44,7 +45,12 @@ class Marked:
             find_key=lambda: session_key,
             on_alerts=self.alerts.extend,
         )
+        self.keeper.bind(load_bars=self._load_bars, flush=self.recorder.flush)
         self.engine.listen(self.recorder)
+
+    async def _load_bars(self, instrument, from_ns, to_ns):
+        async with self.database.read() as session:
+            return await BarStore().load(session, instrument.id, from_ns, to_ns)
 
     async def play(self, feed) -> None:
         """Load, resume and run to the feed's end."""

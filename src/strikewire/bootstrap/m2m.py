@@ -7,24 +7,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from strikewire.bootstrap.hearing import Hearing
 from strikewire.core.clock import Clock
+from strikewire.core.instruments import Instrument
 from strikewire.desk.m2m.desk import M2mDesk
 from strikewire.desk.m2m.engine import M2mEngine
-from strikewire.desk.m2m.keeper import M2mKeeper, M2mKeeperConfig
+from strikewire.desk.m2m.keeper import LoadBars, M2mKeeper, M2mKeeperConfig
 from strikewire.desk.m2m.recorder import M2mRecorder, M2mRecorderConfig
 from strikewire.desk.m2m.streams import StrategyStreams, StrategyStreamsConfig
 from strikewire.desk.m2m.warm import compile_kernels
+from strikewire.live.history import BarHistory, BarRange
 from strikewire.observability import m2m_metrics as catalogue
-from strikewire.observability.metrics import Metrics
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.resilience.supervisor import Supervisor
+from strikewire.runtime import Runtime
 from strikewire.store.database import Database
 from strikewire.stream.figures import StreamFigures
 
 _LEDGERS: Final = "strategy ledgers"
 _CANDLES: Final = "M2M recorder"
 _STREAMS: Final = "strategy streams"
+#: Of one instrument that are read to make candles anew: a year of them.
+_MINUTES: Final = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ def build_m2m(tools: M2mTools) -> M2mParts:
 
 
 async def start_m2m(
-    parts: M2mParts, hearing: Hearing, supervisor: Supervisor, metrics: Metrics
+    parts: M2mParts, hearing: Hearing, supervisor: Supervisor, runtime: Runtime
 ) -> Hearing:
     """Load ledgers and state; return what is heard, whose recording is resumed behind that.
 
@@ -103,11 +110,13 @@ async def start_m2m(
         find_key=lambda: session.feed.session_key,
         on_alerts=parts.streams.on_alerts,
     )
+    parts.keeper.bind(load_bars=_make_loader(runtime.history), flush=recorder.flush)
     engine.listen(recorder)
     engine.listen(parts.streams)
     session.listen(engine)
     session.recorder.settle_with(recorder)
     await parts.keeper.load(session.feed.session_key, session.feed.first_ns)
+    metrics = runtime.metrics
     metrics.sample_value(catalogue.M2M_STRATEGIES, lambda: len(parts.keeper.strategies))
     metrics.sample_value(catalogue.M2M_CANDLES, lambda: recorder.stored)
     metrics.sample_value(catalogue.M2M_PENDING, lambda: recorder.pending)
@@ -122,3 +131,11 @@ async def start_m2m(
     supervisor.start(_CANDLES, recorder.run)
     supervisor.start(_STREAMS, parts.streams.run)
     return replace(hearing, resume=resume)
+
+
+def _make_loader(history: BarHistory) -> LoadBars:
+    async def load(instrument: Instrument, from_ns: int, to_ns: int) -> npt.NDArray[np.void]:
+        wanted = BarRange(limit=_MINUTES, from_ns=from_ns, to_ns=to_ns)
+        return (await history.load(instrument, wanted)).to_array()
+
+    return load

@@ -339,7 +339,7 @@ async def build_runtime(
         if hearing is not None:
             _look_after(hearing, runtime, supervisor)
             await start_hearing(
-                await _start_desk(paper, m2m, hearing, supervisor, metrics), supervisor, stack
+                await _start_desk(paper, m2m, hearing, supervisor, runtime), supervisor, stack
             )
         # Now that a session has its journal: one that is begun anew is nobody else's then.
         start_journal_keeper(settings, database, watch, supervisor, metrics)
@@ -371,12 +371,12 @@ async def _start_desk(
     m2m: M2mParts,
     hearing: Hearing,
     supervisor: Supervisor,
-    metrics: Metrics,
+    runtime: Runtime,
 ) -> Hearing:
     """Have orders filled and strategies marked by what is heard; return that."""
     paper.broker.listen(m2m.engine)
     hearing = await start_paper(paper, hearing, supervisor)
-    return await start_m2m(m2m, hearing, supervisor, metrics)
+    return await start_m2m(m2m, hearing, supervisor, runtime)
 
 
 def _find_mode(hear: HearRequest | None) -> MarketMode:
@@ -392,7 +392,10 @@ def _look_after(hearing: Hearing, runtime: Runtime, supervisor: Supervisor) -> N
     show_session_metrics(runtime.metrics, hearing.session)
     if hearing.broker is not None:
         show_feed_metrics(runtime.metrics, hearing.broker.feed)
-        start_slots(hearing.broker.slots, runtime.hub, runtime.metrics, supervisor)
+        start_slots(
+            hearing.broker.slots, runtime.hub, runtime.metrics, supervisor,
+            positions=(runtime.desk.m2m,),
+        )  # fmt: skip
 
 
 def _reconcile(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from strikewire.core.clock import Clock
-from strikewire.engine.view import EngineView
+from strikewire.engine.view import Demand, EngineView
 from strikewire.feeds.kite.feed import KiteFeed
 from strikewire.feeds.kite.listing import TradingHours
 from strikewire.feeds.kite.rest import KiteRest
@@ -53,9 +53,21 @@ def make_slots(
     )
 
 
-def start_slots(slots: BrokerSlots, hub: Hub, metrics: Metrics, supervisor: Supervisor) -> None:
-    """Begin to give slots and to ask for quotes; who listens to the hub is heard."""
-    slots.bind(list_heard=hub.list_heard)
+def start_slots(
+    slots: BrokerSlots,
+    hub: Hub,
+    metrics: Metrics,
+    supervisor: Supervisor,
+    *,
+    positions: Sequence[Demand],
+) -> None:
+    """Begin to give slots and to ask for quotes; who listens to the hub is heard.
+
+    Parameters
+    ----------
+    positions : what is held, which is heard before anything else.
+    """
+    slots.bind(list_heard=hub.list_heard, positions=positions)
     supervisor.start(_BUDGET, slots.budget.run)
     supervisor.start(_QUOTES, slots.rounds.run)
     budget, rounds = slots.budget, slots.rounds

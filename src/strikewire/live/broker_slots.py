@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
+from strikewire.engine.view import Demand
 from strikewire.feeds.kite.feed import KiteFeed
 from strikewire.live.broker_universe import BrokerUniverse, BrokerUniverseConfig
 from strikewire.live.budget import Budget
@@ -35,6 +36,7 @@ class BrokerSlots:
         self._budget = budget
         self._rounds = rounds
         self._list_heard: Callable[[], Iterable[str]] = tuple
+        self._positions: tuple[Demand, ...] = ()
 
     @property
     def budget(self) -> Budget:
@@ -46,9 +48,16 @@ class BrokerSlots:
         """Who is asked for by quotes."""
         return self._rounds
 
-    def bind(self, *, list_heard: Callable[[], Iterable[str]]) -> None:
-        """Name who knows what clients listen to; it is built after us, and before any of them."""
-        self._list_heard = list_heard
+    def bind(
+        self, *, list_heard: Callable[[], Iterable[str]], positions: Sequence[Demand] = ()
+    ) -> None:
+        """Name who knows what clients listen to; it is built after us, and before any of them.
+
+        Parameters
+        ----------
+        positions : what is held, which is never without a slot.
+        """
+        self._list_heard, self._positions = list_heard, tuple(positions)
 
     async def take_up(self, universe: BrokerUniverse, day: date) -> None:
         """Give slots to what is listed on a day, from now on."""
@@ -60,6 +69,7 @@ class BrokerSlots:
         pinned = [each.id for each in instruments if each.symbol in self._symbols]
         watched = WatchedTopics(universe=columns, list_heard=self._list_heard)
         self._rounds.adopt(columns, self._feed)
-        self._budget.adopt(
-            columns, Demands(pinned=(PinnedInstruments(pinned),), watched=(watched,)), self._feed
+        demands = Demands(
+            positions=self._positions, pinned=(PinnedInstruments(pinned),), watched=(watched,)
         )
+        self._budget.adopt(columns, demands, self._feed)

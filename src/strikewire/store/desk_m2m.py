@@ -7,16 +7,17 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Integer, any_, bindparam, delete, exists, func, select
+from sqlalchemy import Integer, any_, bindparam, case, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from strikewire.core.instants import from_datetime
+from strikewire.core.instruments import InstrumentId
 from strikewire.core.m2m_rows import M2M_CANDLE_DTYPE
 from strikewire.core.orders import StrategyId
 from strikewire.store.copy import make_bound
 from strikewire.store.database import ReadSession, WriteSession
-from strikewire.store.desk_schema import M2mStateRow, strategy_m2m_candles
+from strikewire.store.desk_schema import FillRow, M2mStateRow, strategy_m2m_candles
 from strikewire.store.schema import JournalCheckpointRow
 from strikewire.store.series import Series, add_rows, load_rows, put_rows
 
@@ -97,6 +98,15 @@ class M2mCandleStore:
         )
         found = await session.execute(query)
         return {StrategyId(each): from_datetime(ts) for each, ts in found}
+
+
+async def find_held(session: ReadSession | WriteSession) -> frozenset[InstrumentId]:
+    """Return the instruments of which some account holds something, by its fills."""
+    row = FillRow
+    units = func.sum(case((row.side == "buy", row.quantity), else_=-row.quantity))
+    query = select(row.instrument_id).distinct()
+    query = query.group_by(row.account_id, row.instrument_id, row.product).having(units != 0)
+    return frozenset(InstrumentId(each) for each in await session.scalars(query))
 
 
 class M2mStateStore:

@@ -48,7 +48,9 @@ STRATEGIES: Final = TopicKind("strategies", 256, "The board of one user's strate
 #: Its events are all there is: nothing that became of an order is left out.
 ORDERS: Final = TopicKind("orders", 1_024, "What becomes of an account's orders.")
 
-KINDS: Final = {kind.name: kind for kind in (BARS, CHAIN, MARKET, MONITOR, ORDERS)}
+KINDS: Final = {
+    kind.name: kind for kind in (BARS, CHAIN, MARKET, MONITOR, ORDERS, STRATEGIES, STRATEGY)
+}
 
 
 @dataclass(frozen=True, slots=True)

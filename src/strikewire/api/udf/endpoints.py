@@ -24,6 +24,15 @@ from strikewire.api.routes import PUBLIC, Access, HotRoute, Operation, Routes
 from strikewire.api.udf import protocol
 from strikewire.api.udf.quotes import build_quote
 from strikewire.api.udf.sessions import build_session
+from strikewire.api.udf.strategy_symbols import (
+    STRATEGY,
+    find_strategy,
+    is_strategy,
+    load_history,
+    make_instrument,
+    search_strategies,
+)
+from strikewire.api.udf.strategy_symbols import VENUE as STRATEGY_VENUE
 from strikewire.auth.scopes import Scope
 from strikewire.core.errors import InvalidInputError, NotFoundError
 from strikewire.core.instants import DAY_NS, SECOND_NS, from_date, to_date
@@ -106,7 +115,7 @@ class QuotesQuery(UdfQuery):
 
 async def get_config(request: Request, _query: UdfQuery) -> Response:
     """Say what this data feed can do."""
-    return _json(protocol.build_config([*get_runtime(request).rules.venues, CALC]))
+    return _json(protocol.build_config([*get_runtime(request).rules.venues, CALC, STRATEGY]))
 
 
 async def get_time(request: Request, _query: UdfQuery) -> Response:
@@ -132,10 +141,15 @@ def _describe_session(
 async def get_symbol(request: Request, query: SymbolQuery) -> Response:
     """Describe a symbol."""
     runtime = get_runtime(request)
-    instrument = await runtime.charts.get(query.symbol)
+    if is_strategy(query.symbol):
+        instrument = make_instrument(await find_strategy(request, query.symbol))
+        venue = STRATEGY_VENUE
+    else:
+        instrument = await runtime.charts.get(query.symbol)
+        venue = find_venue(instrument)
     today_ns = runtime.market_clock.now_ns() // DAY_NS * DAY_NS
     spec = instrument.spec
-    session = _describe_session(runtime, find_venue(instrument), expiry=spec.expiry)
+    session = _describe_session(runtime, venue, expiry=spec.expiry)
     body = protocol.build_symbol(instrument, session=session, today_ns=today_ns)
     return _json(orjson.dumps(body))
 
@@ -163,6 +177,8 @@ async def search(request: Request, query: SearchQuery) -> Response:
     if query.type and not kinds:
         return _json(b"[]")
     runtime = get_runtime(request)
+    if is_strategy(query.query) or query.exchange == STRATEGY:
+        return _json(protocol.build_search(await search_strategies(request, query.query)))
     found = await runtime.charts.search(
         query.query,
         wanted=SearchFilter(
@@ -180,6 +196,9 @@ async def get_history(request: Request, query: HistoryQuery) -> Response:
     runtime = get_runtime(request)
     timeframe = protocol.parse_resolution(query.resolution)
     wanted = _read_range(query)
+    if is_strategy(query.symbol):
+        body = await load_history(request, query.symbol, wanted.with_timeframe(timeframe))
+        return _json(body, _FRESH)
     instrument = await runtime.charts.get(query.symbol)
     found = await runtime.charts.load(instrument, wanted.with_timeframe(timeframe))
     if not len(found):
@@ -229,7 +248,10 @@ async def _check_marks(request: Request, query: MarksQuery) -> None:
     if query.from_s > query.to_s:
         msg = f"from must not be after to, was {query.from_s} and {query.to_s}"
         raise InvalidInputError(msg)
-    await get_runtime(request).charts.get(query.symbol)
+    if is_strategy(query.symbol):
+        await find_strategy(request, query.symbol)
+    else:
+        await get_runtime(request).charts.get(query.symbol)
 
 
 async def list_quotes(request: Request, query: QuotesQuery) -> Response:

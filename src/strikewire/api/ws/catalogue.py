@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from strikewire.api.ws import chain_messages, messages, order_messages
+from strikewire.api.ws import chain_messages, messages, order_messages, strategy_messages
 from strikewire.auth.scopes import Scope
 from strikewire.stream import topics
 from strikewire.stream.topics import TopicKind
@@ -47,6 +47,21 @@ TOPIC_MESSAGES: Final[dict[str, tuple[type[BaseModel], ...]]] = {
         order_messages.OrdersResumed,
         order_messages.OrderMessage,
     ),
+    topics.STRATEGY.name: (
+        strategy_messages.StrategySnapshot,
+        strategy_messages.StrategyResumed,
+        strategy_messages.StrategyState,
+        strategy_messages.StrategyDelta,
+        strategy_messages.StrategyMinute,
+        strategy_messages.StrategyAlertMessage,
+    ),
+    topics.STRATEGIES.name: (
+        strategy_messages.BoardSnapshot,
+        strategy_messages.BoardResumed,
+        strategy_messages.BoardState,
+        strategy_messages.BoardDelta,
+        strategy_messages.BoardAlertMessage,
+    ),
 }
 #: What a kind's topics ask of whoever listens.
 SCOPES: Final = {
@@ -55,6 +70,8 @@ SCOPES: Final = {
     topics.MARKET.name: Scope.BARS_READ,
     topics.MONITOR.name: Scope.BARS_READ,
     topics.ORDERS.name: Scope.ORDERS_READ,
+    topics.STRATEGY.name: Scope.STRATEGIES_READ,
+    topics.STRATEGIES.name: Scope.STRATEGIES_READ,
 }
 
 
@@ -93,5 +110,9 @@ PATHS: Final = (
     SocketPath(
         "/ws/orders", "What becomes of one's orders.", frozenset({topics.ORDERS, topics.MARKET}),
         Scope.ORDERS_READ,
+    ),
+    SocketPath(
+        "/ws/strategies", "What one's strategies are worth.",
+        frozenset({topics.STRATEGY, topics.STRATEGIES, topics.MARKET}), Scope.STRATEGIES_READ,
     ),
 )  # fmt: skip

@@ -21,24 +21,32 @@ class _Whole(_Revised):
     state: dict[str, Any]
 
 
-class _Snapshot(Numbered, _Whole):
+class Snapshot(Numbered, _Whole):
+    """The whole, for whoever begins."""
+
     type: Literal["snapshot"]
     id: str | int | None = None
     recovered: Literal[False]
 
 
-class _Resumed(Numbered):
+class Resumed(Numbered):
+    """What was missed follows."""
+
     type: Literal["resumed"]
     id: str | int | None = None
     recovered: Literal[True]
     missed: int = Field(ge=0)
 
 
-class _State(Numbered, _Whole):
+class State(Numbered, _Whole):
+    """The whole, in place of what there was."""
+
     type: Literal["state"]
 
 
-class _Delta(Numbered, _Revised):
+class Delta(Numbered, _Revised):
+    """What has changed."""
+
     type: Literal["delta"]
     changes: dict[str, Any] = Field(
         description="Mirrors the table, with only what differs from the revision before: in an "
@@ -46,25 +54,25 @@ class _Delta(Numbered, _Revised):
     )
 
 
-class ChainSnapshot(_Snapshot):
+class ChainSnapshot(Snapshot):
     """One expiry's chain: `state` is what `/api/v1/fo/chain` answers. Forget what you had."""
 
     topic: str = _CHAIN
 
 
-class ChainResumed(_Resumed):
+class ChainResumed(Resumed):
     """All that was missed follows: so many minutes, then the whole chain."""
 
     topic: str = _CHAIN
 
 
-class ChainState(_State):
+class ChainState(State):
     """The whole chain, in place of what you had: there was no time for each of its changes."""
 
     topic: str = _CHAIN
 
 
-class ChainDelta(_Delta):
+class ChainDelta(Delta):
     """What has changed since the revision before."""
 
     topic: str = _CHAIN
@@ -79,25 +87,25 @@ class ChainMinuteMessage(Numbered):
     minute: dict[str, Any]
 
 
-class MonitorSnapshot(_Snapshot):
+class MonitorSnapshot(Snapshot):
     """An underlying's monitor: `state` is what `/api/v1/fo/monitor` answers."""
 
     topic: str = _MONITOR
 
 
-class MonitorResumed(_Resumed):
+class MonitorResumed(Resumed):
     """The whole monitor follows; there is nothing else one could have missed."""
 
     topic: str = _MONITOR
 
 
-class MonitorState(_State):
+class MonitorState(State):
     """The whole monitor, in place of what you had."""
 
     topic: str = _MONITOR
 
 
-class MonitorDelta(_Delta):
+class MonitorDelta(Delta):
     """What has changed since the revision before."""
 
     topic: str = _MONITOR

@@ -37,18 +37,10 @@ class EndedMinute:
     gains: npt.NDArray[np.int64]
 
 
-def end_minute(
-    book: PositionBook,
-    minute_ns: int,
-    rows: npt.NDArray[np.int64],
-    booked: Sequence[Booked],
-) -> EndedMinute:
-    """Make the candles of some strategies, and begin their next minute.
-
-    Parameters
-    ----------
-    booked : their entries since the minute before.
-    """
+def make_candles(
+    book: PositionBook, minute_ns: int, rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.void]:
+    """Return what strategies have made of a minute by now, M2M_CANDLE_DTYPE (n,), unexplained."""
     strategies = book.strategies
     candles = np.zeros(len(rows), M2M_CANDLE_DTYPE)
     candles["strategy_id"] = book.strategy_ids[rows]
@@ -64,6 +56,22 @@ def end_minute(
         ("drawdown", strategies.drawdowns),
     ):
         candles[f"{name}_paise"] = round_all(pips[rows], PIPS_PER_PAISA)
+    return candles
+
+
+def end_minute(
+    book: PositionBook,
+    minute_ns: int,
+    rows: npt.NDArray[np.int64],
+    booked: Sequence[Booked],
+) -> EndedMinute:
+    """Make the candles of some strategies, and begin their next minute.
+
+    Parameters
+    ----------
+    booked : their entries since the minute before.
+    """
+    candles = make_candles(book, minute_ns, rows)
     book.begin_minute(rows)
     gains = np.zeros(book.row_count, np.int64)
     paid = np.zeros(book.row_count, np.int64)

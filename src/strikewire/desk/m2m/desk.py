@@ -21,9 +21,10 @@ from strikewire.desk.m2m.streams import StrategyStreams
 from strikewire.desk.m2m.views import describe_stored, roll_up
 from strikewire.store.database import Database
 from strikewire.store.desk_m2m import M2mCandleStore
-from strikewire.store.desk_strategies import StrategyStore
+from strikewire.store.desk_strategies import StrategyFilter, StrategyState, StrategyStore
 
 #: Behind every candle: PostgreSQL knows of no later year than Python.
+_MANY: Final = 1_000
 _LATEST_NS: Final = 9_000_000_000 * SECOND_NS
 
 
@@ -67,13 +68,37 @@ class M2mDesk:
             raise NotFoundError(msg, strategy_id=strategy_id)
         return strategy
 
+    async def search(self, text: str, *, principal: Principal) -> list[Strategy]:
+        """Return the caller's own strategies of a number, or with a text in their names.
+
+        Raises
+        ------
+        DependencyError : the store did not answer.
+        """
+        if principal.user_id is None:
+            return []
+        # An owner has tens of them, not thousands.
+        wanted = StrategyFilter(user_id=principal.user_id, state=StrategyState.ANY)
+        async with self._database.read() as session:
+            own, _ = await self._strategies.list_page(session, wanted, limit=_MANY, offset=0)
+        words = text.casefold().strip()
+        return [
+            each for each in own if str(each.id) == words or words in each.terms.name.casefold()
+        ]
+
+    async def find_before(self, strategy_id: StrategyId, before_ns: int) -> int | None:
+        """Return the stamp of the last candle before an instant; None where there is none."""
+        async with self._database.read() as session:
+            last = await self._candles.load_last(session, strategy_id, before_ns, 1)
+        return int(last["ts_ns"][-1]) if len(last) else None
+
     def wake(self) -> None:
         """Have a change of a strategy, or of a ledger, marked at once."""
         self._keeper.wake()
 
     def list_wanted(self) -> Collection[InstrumentId]:
-        """Return what strategies hold: a `Demand` of the budget."""
-        return self._engine.list_held()
+        """Return what strategies and accounts hold: a `Demand` of the budget."""
+        return self._engine.list_held() | self._keeper.held
 
     async def read_mark(self, strategy: Strategy) -> dict[str, Any]:
         """Return what a strategy is worth now; where it is not marked, at its last candle."""
@@ -104,6 +129,11 @@ class M2mDesk:
             if from_ns is None:
                 minutes = limit * (width_ns // MINUTE_NS)
                 found = await self._candles.load_last(session, strategy_id, until_ns, minutes)
-                return roll_up(found, width_ns)[-limit:]
-            found = await self._candles.load(session, strategy_id, from_ns, until_ns)
-        return roll_up(found, width_ns)[:limit]
+            else:
+                found = await self._candles.load(session, strategy_id, from_ns, until_ns)
+        forming = self._engine.peek(strategy_id)
+        if forming is not None and (from_ns or 0) <= int(forming["ts_ns"][0]) < until_ns:
+            # Of a replay that goes backwards the store has the future: it is not shown.
+            found = np.concatenate([found[found["ts_ns"] < forming["ts_ns"][0]], forming])
+        rolled = roll_up(found, width_ns)
+        return rolled[-limit:] if from_ns is None else rolled[:limit]

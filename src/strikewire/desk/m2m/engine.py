@@ -23,7 +23,7 @@ from strikewire.core.money import (
 from strikewire.core.orders import MarketMoment, StrategyEntry, StrategyId
 from strikewire.desk.m2m.attribution import ContractGreeks
 from strikewire.desk.m2m.book import HEARD, STALE, UNPRICED, Booked, PositionBook
-from strikewire.desk.m2m.candles import EndedMinute, end_minute, explain_minute
+from strikewire.desk.m2m.candles import EndedMinute, end_minute, explain_minute, make_candles
 from strikewire.desk.m2m.kernels import TARGET
 from strikewire.desk.m2m.state import (
     M2mState,
@@ -165,6 +165,19 @@ class M2mEngine:
         row = self.book.find_row(strategy_id)
         if row is not None:
             self._apply_levels(row, Levels())
+
+    def peek(self, strategy_id: StrategyId) -> npt.NDArray[np.void] | None:
+        """Return the candle of the minute under way, M2M_CANDLE_DTYPE (1,), unexplained.
+
+        None where there is none: nothing is held, or nothing was heard in it yet.
+        """
+        row = self.book.find_row(strategy_id)
+        has_begun = 0 < self.minute_ns <= self.now.as_of_ns
+        if row is None or not has_begun or not self.book.held_counts[row]:
+            return None
+        candles = make_candles(self.book, self.minute_ns, np.array([row]))
+        candles["residual_paise"] = candles["close_paise"] - candles["open_paise"]
+        return candles
 
     def find_symbol(self, instrument_id: InstrumentId) -> str | None:
         """Return what an instrument is called; None where that is not known."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.clock import Clock
 from strikewire.core.errors import DependencyError, EngineStateError
-from strikewire.core.instants import DAY_NS, MINUTE_NS, to_datetime
+from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS, to_datetime
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Pips, to_pips
 from strikewire.core.orders import StrategyEntry, StrategyId
@@ -26,11 +27,13 @@ from strikewire.reference.sessions import SessionCalendar
 from strikewire.store.bars import BarStore
 from strikewire.store.database import Database, ReadSession
 from strikewire.store.desk_ledgers import LedgerStore
-from strikewire.store.desk_m2m import M2mCandleStore, M2mStateStore
+from strikewire.store.desk_m2m import M2mCandleStore, M2mStateStore, find_held
 from strikewire.store.desk_strategies import StrategyStore
 from strikewire.store.instruments import InstrumentStore
 
 _log: Final = get_logger("m2m")
+#: Returns minute bars: of what, from and until when.
+LoadBars: TypeAlias = Callable[[Instrument, int, int], Awaitable[npt.NDArray[np.void]]]
 #: How far back the last price of an instrument is looked for, and a candle at which holes begin.
 _REACH_NS: Final = 14 * DAY_NS
 
@@ -44,11 +47,13 @@ class M2mKeeperConfig:
     interval_s : how often the store is asked what is new; who changes something here wakes it.
     entries : read at once.
     overlap_s : how long a transaction may take that changes a strategy.
+    positions_s : how often it is asked what accounts hold, which is summed up from all fills.
     """
 
     interval_s: float = 1.0
     entries: int = 10_000
     overlap_s: float = 30.0
+    positions_s: int = 30
 
 
 class M2mKeeper:
@@ -71,6 +76,8 @@ class M2mKeeper:
     ) -> None:
         self._config = config
         self._engine = engine
+        self._load_bars: LoadBars | None = None
+        self._flush: Callable[[], Awaitable[None]] | None = None
         self._database = database
         self._find_calendar = find_calendar
         self._clock = clock
@@ -87,8 +94,22 @@ class M2mKeeper:
         # From when on whose candles are to be made anew; True: of minutes that have one as well.
         self._stale: dict[StrategyId, tuple[int, bool]] = {}
         self._has_looked_for_holes = False
+        #: What accounts hold, and until when that is young enough.
+        self.held: frozenset[InstrumentId] = frozenset()
+        self._held_until_ns = 0
         #: Strategies by id that are marked.
         self.strategies: dict[StrategyId, Strategy] = {}
+
+    def bind(self, *, load_bars: LoadBars, flush: Callable[[], Awaitable[None]]) -> None:
+        """Name where bars are from, and who has candles on their way to the store.
+
+        Parameters
+        ----------
+        load_bars : returns the minute bars of an instrument in `[from, to)`, BAR_DTYPE, those that
+            are on their way to the store too.
+        flush : stores the candles that are on their way.
+        """
+        self._load_bars, self._flush = load_bars, flush
 
     async def load(self, session_key: str, first_ns: int) -> None:
         """Load what there is, before the recording that is heard is resumed.
@@ -166,6 +187,9 @@ class M2mKeeper:
                     break
                 await self._take_entries(session, new)
                 self._last_id = max(int(each.id or 0) for each in new)
+            if now_ns >= self._held_until_ns:
+                self.held = await find_held(session)
+                self._held_until_ns = now_ns + self._config.positions_s * SECOND_NS
         self._since_ns = now_ns
 
     def _take_strategy(self, strategy: Strategy) -> None:
@@ -252,10 +276,11 @@ class M2mKeeper:
             # From before the day's first session: its peak belongs to every candle of it.
             begin_ns = from_ns // DAY_NS * DAY_NS
             closes = await self._load_closes(session, ids, begin_ns)
-            bars = [
-                await self._bars.load(session, InstrumentId(each), begin_ns, until_ns)
-                for each in ids
-            ]
+        assert self._load_bars is not None, "bind comes first"
+        assert self._flush is not None, "bind comes first"
+        bars = [await self._load_bars(each, begin_ns, until_ns) for each in instruments]
+        # What was marked before the ledger changed is not to be written behind what is made here.
+        await self._flush()
         candles = await asyncio.to_thread(
             rebuild_candles,
             instruments,

@@ -151,17 +151,20 @@ class M2mRecorder:
         while True:
             await self._woken.wait()
             self._woken.clear()
-            async with self._committing:
-                batch, self._batch = self._batch, _Batch()
-                try:
-                    await self._write(batch)
-                except asyncio.CancelledError:
-                    # Whoever settles last stores it, with what came after it.
-                    self._batch = _Batch(
-                        [*batch.candles, *self._batch.candles],
-                        [*batch.alerts, *self._batch.alerts],
-                    )
-                    raise
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Store what is waiting; wait as long as it takes."""
+        async with self._committing:
+            batch, self._batch = self._batch, _Batch()
+            try:
+                await self._write(batch)
+            except asyncio.CancelledError:
+                # Whoever settles last stores it, with what came after it.
+                self._batch = _Batch(
+                    [*batch.candles, *self._batch.candles], [*batch.alerts, *self._batch.alerts]
+                )
+                raise
 
     async def _write(self, batch: _Batch, state: M2mState | None = None, key: str = "") -> None:
         """Store a batch; wait as long as it takes."""

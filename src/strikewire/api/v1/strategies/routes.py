@@ -8,6 +8,7 @@ from strikewire.api.v1.strategies import (
     documents,
     kept,
     ledgers,
+    m2m,
     results,
     templates,
 )
@@ -21,3 +22,4 @@ def add_routes(routes: Routes) -> None:
     ledgers.add_routes(routes)
     results.add_routes(routes)
     documents.add_routes(routes)
+    m2m.add_routes(routes)
