@@ -370,3 +370,43 @@ async def test_bodies_that_make_no_sense_are_told_field_by_field(floor):
     answers = [await floor.place(**fields) for fields in bad]
 
     assert {tell(each)[:2] for each in answers} == {(422, "validation_failed")}
+
+
+async def find_wing(client, symbol):
+    """Return the call at the next strike above one."""
+    chain = (await client.get("/api/v1/fo/chain", params={"underlying": "NIFTY"})).json()
+    symbols = [each for each in chain["calls"]["symbol"] if each is not None]
+    return symbols[symbols.index(symbol) + 1]
+
+
+async def test_what_an_order_needs_has_to_be_there(floor):
+    new = {"name": "poor", "opening": "60000.00"}
+    account = (await floor.asha.client.post("/api/v1/accounts", json=new)).json()["id"]
+    sold = {"side": "sell", "price": floor.call.price(1.4)}
+    naked = await floor.place(account_id=account, **sold)
+    legs = [
+        leg(floor, "sell", 1.4),
+        leg(floor, "buy", LOW) | {"symbol": await find_wing(floor.asha.client, floor.call.symbol)},
+    ]
+    # Nobody knows that the bought one will be filled, so the sold one needs all by itself.
+    basket = await floor.asha.client.post(
+        f"{PATH}/basket", json={"account_id": account, "legs": legs}
+    )
+    bought = await floor.place(account_id=account)
+    lots = int(60_000 / (float(floor.call.price(LOW)) * floor.call.lot))
+    more = await floor.place(account_id=account, quantity=lots * floor.call.lot)
+    grown = await floor.asha.client.patch(
+        f"{PATH}/{bought.json()['id']}", json={"quantity": (lots + 1) * floor.call.lot}
+    )
+    same = await floor.asha.client.patch(
+        f"{PATH}/{bought.json()['id']}", json={"quantity": lots * floor.call.lot}
+    )
+
+    assert tell(naked) == tell(basket) == (422, "order_refused", "funds")
+    details = naked.json()["error"]["details"]
+    assert details["available"] == "60000.00"
+    # A move of 9.3 % and 2 % of the index, less what it is out of the money by.
+    assert 50_000 < float(details["missing"]) < 200_000
+    assert bought.status_code == 201
+    assert tell(more) == tell(grown) == (422, "order_refused", "funds")
+    assert same.status_code == 200

@@ -10,14 +10,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from strikewire.auth.principal import Principal
-from strikewire.core.accounts import Account
+from strikewire.core.accounts import Account, Broker
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Pips
-from strikewire.core.orders import AccountId, OrderTerms
+from strikewire.core.orders import AccountId, OrderId, OrderTerms
 from strikewire.core.trades import AccountTrade
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.contract_sizes import find_lot_size
-from strikewire.desk.funds import Funds, compute_funds, list_margined, list_ordered
+from strikewire.desk.funds import (
+    Funds,
+    FundsChange,
+    compute_funds,
+    list_margined,
+    list_ordered,
+)
+from strikewire.desk.margin_parts import OrderedUnits
 from strikewire.desk.margins import Margins
 from strikewire.desk.marks import Mark, MarketInstant, Marks, MarkSources
 from strikewire.desk.positions import (
@@ -106,7 +113,9 @@ class AccountBooks:
         NotFoundError : there is no such account, or it is not the principal's to see.
         DependencyError : the store did not answer.
         """
-        account = await self._accounts.get(account_id, principal=principal)
+        return await self._load(await self._accounts.get(account_id, principal=principal))
+
+    async def _load(self, account: Account) -> AccountBook:
         now = self._marks.find_now()
         async with self._stores.database.read() as session:
             wanted = TradeFilter(account.id, now.moment)
@@ -128,15 +137,57 @@ class AccountBooks:
         NotFoundError : there is no such account, or it is not the principal's to see.
         DependencyError : the store did not answer.
         """
-        assert self._bound is not None, "funds were asked for before the books were bound"
         book = await self.load(account_id, principal=principal)
+        return book.now_ns, await self._compute_funds(book, await self._load_ordered(book))
+
+    async def measure_funds(
+        self,
+        account_id: AccountId,
+        wanted: Sequence[OrderedUnits],
+        *,
+        instead_of: OrderId | None = None,
+    ) -> FundsChange | None:
+        """Return what an account has to trade with before and after orders are placed on it.
+
+        Parameters
+        ----------
+        instead_of : the order whose place they take.
+
+        Returns
+        -------
+        None of an account with a broker, who knows it himself, and where there is no such account.
+
+        Raises
+        ------
+        DependencyError : the store did not answer.
+        """
         async with self._stores.database.read() as session:
-            orders = await self._stores.orders.load_living_of(session, book.account.id)
-            found = await self._load_instruments(session, [each.terms for each in orders])
-        margin = await self._bound.compute_account_margin(
-            list_margined(book.positions), list_ordered(orders, found), now_ns=book.now_ns
+            account = await self._accounts.find(session, account_id)
+        if account is None or account.broker is not Broker.PAPER:
+            return None
+        book = await self._load(account)
+        before = await self._load_ordered(book)
+        others = await self._load_ordered(book, instead_of) if instead_of is not None else before
+        return FundsChange(
+            before=(await self._compute_funds(book, before)).available,
+            after=(await self._compute_funds(book, [*others, *wanted])).available,
         )
-        return book.now_ns, compute_funds(book.account, book.positions, margin)
+
+    async def _compute_funds(self, book: AccountBook, ordered: Sequence[OrderedUnits]) -> Funds:
+        assert self._bound is not None, "funds were asked for before the books were bound"
+        margin = await self._bound.compute_account_margin(
+            list_margined(book.positions), ordered, now_ns=book.now_ns
+        )
+        return compute_funds(book.account, book.positions, margin)
+
+    async def _load_ordered(
+        self, book: AccountBook, without: OrderId | None = None
+    ) -> list[OrderedUnits]:
+        async with self._stores.database.read() as session:
+            living = await self._stores.orders.load_living_of(session, book.account.id)
+            orders = [each for each in living if each.id != without]
+            found = await self._load_instruments(session, [each.terms for each in orders])
+        return list_ordered(orders, found)
 
     async def list_trades(
         self, account_id: int, *, principal: Principal, limit: int, offset: int

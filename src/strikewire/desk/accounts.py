@@ -165,11 +165,15 @@ class TradingAccounts:
 
     async def find_limits(self, session: ReadSession, account_id: int) -> AccountLimits | None:
         """Return what an account's orders may come to, whosever it is; None: there is none."""
+        account = await self.find(session, account_id)
+        return None if account is None else AccountLimits.from_json(account.limits)
+
+    async def find(self, session: ReadSession, account_id: int) -> Account | None:
+        """Return an account, whosever it is; None: there is none. It is for checks, not to see."""
         try:
-            account = await self._store.get(session, account_id, reach=Reach(is_everybody=True))
+            return await self._store.get(session, account_id, reach=Reach(is_everybody=True))
         except NotFoundError:
             return None
-        return AccountLimits.from_json(account.limits)
 
     async def list_page(
         self, wanted: AccountFilter, *, limit: int, offset: int

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from strikewire.core.accounts import Account
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Paise, Pips, round_to_paise
-from strikewire.core.orders import Order, OrderType, Product
+from strikewire.core.orders import Order, OrderTerms, OrderType, Product
 from strikewire.desk.margin_parts import HeldUnits, OrderedUnits
 from strikewire.desk.margins import AccountMargin
 from strikewire.desk.positions import HeldPosition, sum_profit
@@ -41,6 +41,22 @@ class Funds:
     available: Paise | None
     unrealised: Paise | None
     unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FundsChange:
+    """What is available before and after orders are placed, paise; None: nobody knows."""
+
+    before: Paise | None
+    after: Paise | None
+
+    @property
+    def missing(self) -> Paise:
+        """What is missing for the orders: nothing where they take nothing, or nobody knows."""
+        if self.after is None or self.after >= 0:
+            return Paise(0)
+        takes_nothing = self.before is not None and self.after >= self.before
+        return Paise(0) if takes_nothing else Paise(-self.after)
 
 
 def compute_funds(
@@ -91,14 +107,19 @@ def list_ordered(
 ) -> list[OrderedUnits]:
     """Return what living orders may still trade, at the prices at which they would."""
     return [
-        OrderedUnits(
-            instruments[each.terms.instrument_id],
-            each.terms.product,
-            each.terms.side.sign * (each.terms.quantity - each.progress.filled_quantity),
-            each.terms.trigger if each.terms.type is OrderType.SL_M else each.terms.price,
-        )
+        to_ordered(each.terms, instruments[each.terms.instrument_id], each.progress.filled_quantity)
         for each in orders
     ]
+
+
+def to_ordered(terms: OrderTerms, instrument: Instrument, filled: int = 0) -> OrderedUnits:
+    """Return what an order may still trade, at the price at which it would."""
+    return OrderedUnits(
+        instrument,
+        terms.product,
+        terms.side.sign * (terms.quantity - filled),
+        terms.trigger if terms.type is OrderType.SL_M else terms.price,
+    )
 
 
 def _compute_owed(positions: Iterable[HeldPosition]) -> Paise | None:

@@ -60,6 +60,8 @@ class Check(StrEnum):
     ORDER_VALUE = "order_value"
     OPEN_QUANTITY = "open_quantity"
     LOSS_PER_DAY = "loss_per_day"
+    #: What it needs is not there.
+    FUNDS = "funds"
 
 
 @dataclass(frozen=True, slots=True)

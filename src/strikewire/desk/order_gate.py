@@ -10,10 +10,11 @@ from typing import Final
 from strikewire.core.accounts import Account
 from strikewire.core.errors import OrderRefusedError, RateLimitedError
 from strikewire.core.instruments import Instrument
-from strikewire.core.money import Pips
+from strikewire.core.money import Pips, format_paise
 from strikewire.core.orders import AccountId, Order, OrderTerms
 from strikewire.desk.account_books import AccountBooks, DayMarks
 from strikewire.desk.accounts import TradingAccounts
+from strikewire.desk.funds import FundsChange, to_ordered
 from strikewire.desk.limits import AccountLimits
 from strikewire.desk.order_checks import (
     Check,
@@ -48,6 +49,20 @@ class Leg:
     last: Pips | None
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was found of an account before it was locked.
+
+    Parameters
+    ----------
+    day : by what its day is measured; None where nothing limits what it may lose.
+    funds : what it has to trade with before and after the orders; None where its broker knows.
+    """
+
+    day: DayMarks | None
+    funds: FundsChange | None
+
+
 class OrderGate:
     """Lets orders through, or says why not.
 
@@ -75,18 +90,37 @@ class OrderGate:
         self._store = store
         self._figures = figures
 
+    async def measure(
+        self, account_id: AccountId, legs: Sequence[Leg], *, instead_of: Order | None = None
+    ) -> Measured:
+        """Find out what the checks of orders need to know of an account.
+
+        Parameters
+        ----------
+        instead_of : the order that `legs` are to take the place of, with what is filled of it.
+
+        Raises
+        ------
+        DependencyError : the store did not answer.
+        """
+        filled = 0 if instead_of is None else instead_of.progress.filled_quantity
+        return Measured(
+            day=await self.books.mark_day(account_id),
+            funds=await self.books.measure_funds(
+                account_id,
+                [to_ordered(leg.terms, leg.instrument, filled) for leg in legs],
+                instead_of=None if instead_of is None else instead_of.id,
+            ),
+        )
+
     async def check_placed(
-        self,
-        session: WriteSession,
-        account: Account,
-        legs: Sequence[Leg],
-        marked: DayMarks | None,
+        self, session: WriteSession, account: Account, legs: Sequence[Leg], measured: Measured
     ) -> MarketNow:
         """Return the market in which orders may be placed on an account that is locked.
 
         Parameters
         ----------
-        marked : by what its day is measured.
+        measured : what was found of it for these legs.
 
         Raises
         ------
@@ -100,8 +134,9 @@ class OrderGate:
         )
         count = await self._store.count_day(session, account.id, self.find_day(legs[0], now))
         limits = AccountLimits.from_json(account.limits)
-        made = await self._measure(session, account.id, marked)
+        made = await self._measure(session, account.id, measured.day)
         _check_limits(AccountState(limits, count, exposures, made), legs)
+        _check_funds(measured.funds)
         return now
 
     async def check_modified(
@@ -110,7 +145,7 @@ class OrderGate:
         account: Account,
         order: Order,
         leg: Leg,
-        marked: DayMarks | None,
+        measured: Measured,
     ) -> None:
         """Return if an order may have other terms. Raises as `check_placed` does.
 
@@ -118,7 +153,7 @@ class OrderGate:
         ----------
         order : locked, as it is.
         leg : as it is to be.
-        marked : by what the account's day is measured.
+        measured : what was found of the account for it.
         """
         await self._check_pace(session, account.id, 1)
         self._check_legs([leg])
@@ -130,8 +165,9 @@ class OrderGate:
         rest = leg.terms.quantity - order.progress.filled_quantity
         limits = replace(AccountLimits.from_json(account.limits), max_orders_per_day=None)
         terms = replace(leg.terms, quantity=rest)
-        made = await self._measure(session, account.id, marked)
+        made = await self._measure(session, account.id, measured.day)
         _check_limits(AccountState(limits, 0, exposures, made), [replace(leg, terms=terms)])
+        _check_funds(measured.funds)
 
     def find_day(self, leg: Leg, now: MarketNow) -> date:
         """Return the market's day at a leg's venue."""
@@ -179,6 +215,15 @@ def _check_limits(state: AccountState, legs: Sequence[Leg]) -> None:
     if found is not None:
         place, refusal = found
         raise _make_error(refusal, legs[place])
+
+
+def _check_funds(funds: FundsChange | None) -> None:
+    if funds is None or not funds.missing:
+        return
+    missing = format_paise(funds.missing)
+    msg = f"margin and premium that are there were wanted, {missing} is missing"
+    available = None if funds.before is None else format_paise(funds.before)
+    raise refuse(Check.FUNDS, msg, missing=missing, available=available).to_error()
 
 
 def _make_error(refusal: Refusal, leg: Leg) -> OrderRefusedError:

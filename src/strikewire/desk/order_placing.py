@@ -28,9 +28,8 @@ from strikewire.core.orders import (
     StrategyId,
     Validity,
 )
-from strikewire.desk.account_books import DayMarks
 from strikewire.desk.contract_sizes import find_freeze_quantity
-from strikewire.desk.order_gate import Leg, OrderGate
+from strikewire.desk.order_gate import Leg, Measured, OrderGate
 from strikewire.desk.order_tools import OrderTools
 from strikewire.desk.order_views import OrderView
 from strikewire.store.database import WriteSession
@@ -71,14 +70,14 @@ class Placement:
     ----------
     legs : in the order in which they are placed.
     is_basket : they were asked for as one, be it only one.
-    marked : by what the account's day is measured; None where nothing limits what it may lose.
+    measured : what was found of the account for them.
     """
 
     account_id: AccountId
     strategy_id: StrategyId | None
     legs: tuple[Leg, ...]
     is_basket: bool
-    marked: DayMarks | None
+    measured: Measured
 
 
 class OrderPlacing:
@@ -115,8 +114,10 @@ class OrderPlacing:
         """
         leg = await self._make_leg(request, None)
         strategy = None if strategy_id is None else StrategyId(strategy_id)
-        marked = await self._gate.books.mark_day(AccountId(account_id))
-        return Placement(AccountId(account_id), strategy, (leg,), is_basket=False, marked=marked)
+        measured = await self._gate.measure(AccountId(account_id), [leg])
+        return Placement(
+            AccountId(account_id), strategy, (leg,), is_basket=False, measured=measured
+        )
 
     async def prepare_of_strategy(
         self, strategy_id: int, request: OrderRequest, *, principal: Principal
@@ -156,9 +157,9 @@ class OrderPlacing:
         # What is bought hedges what is sold: placed first, it is there first.
         legs.sort(key=lambda leg: leg.terms.side is Side.SELL)
         strategy = None if strategy_id is None else StrategyId(strategy_id)
-        marked = await self._gate.books.mark_day(AccountId(account_id))
+        measured = await self._gate.measure(AccountId(account_id), legs)
         return Placement(
-            AccountId(account_id), strategy, tuple(legs), is_basket=True, marked=marked
+            AccountId(account_id), strategy, tuple(legs), is_basket=True, measured=measured
         )
 
     async def place(
@@ -176,7 +177,7 @@ class OrderPlacing:
         """
         account = await self._gate.accounts.claim(session, wanted.account_id, principal=principal)
         await self._check_strategy(session, wanted, account)
-        now = await self._gate.check_placed(session, account, wanted.legs, wanted.marked)
+        now = await self._gate.check_placed(session, account, wanted.legs, wanted.measured)
         basket_id = uuid.uuid4() if wanted.is_basket else None
         orders = [
             NewOrder(

@@ -112,7 +112,9 @@ class Orders:
         """
         seen = (await self.get(order_id, principal=principal)).view
         last = await self._gate.market.find_last(seen.instrument)
-        marked = await self._gate.books.mark_day(seen.order.account_id)
+        _require_modifiable(seen.order)
+        wanted = Leg(None, _apply(seen.order, changes), seen.instrument, last)
+        measured = await self._gate.measure(seen.order.account_id, [wanted], instead_of=seen.order)
         async with self._tools.database.write() as session:
             account = await self._gate.accounts.claim(
                 session, seen.order.account_id, principal=principal
@@ -121,7 +123,7 @@ class Orders:
             _require_modifiable(order)
             terms = _apply(order, changes)
             leg = Leg(None, terms, seen.instrument, last)
-            await self._gate.check_modified(session, account, order, leg, marked)
+            await self._gate.check_modified(session, account, order, leg, measured)
             wish = Modification(terms.quantity, terms.price, terms.trigger)
             view = await self._save_wish(session, order, wish, actor, "order.modify")
         self._tools.bell.ring()
