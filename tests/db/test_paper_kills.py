@@ -77,8 +77,8 @@ async def describe(database, orders):
 
 async def kill_again_and_again(database, database_url, folder, instrument, *, kills, seed):
     """Compare a run that nobody disturbs with one that is killed at so many random points."""
-    owner = await make_owner(database, "asha")
-    other = await make_owner(database, "bela")
+    owner = await make_owner(database, f"asha{seed}")
+    other = await make_owner(database, f"bela{seed}")
     strategy = await make_strategy(database, owner)
     program = Run(database_url, folder, instrument.id)
     generator = random.Random(seed)

@@ -217,6 +217,23 @@ def test_nothing_is_filled_by_what_trades_at_the_close_or_after_it():
     assert (desk.state(order), desk.fills(order)) == (OrderState.CANCELLED, [])
 
 
+def test_an_order_of_a_day_that_nobody_heard_the_end_of_ends_with_the_next_day():
+    desk = PaperDesk()
+    desk.step(100.0)
+    order = desk.place(OrderType.LIMIT, price=90)
+
+    # As a session rolls over: another recording, numbered from 1.
+    desk.engine.clear()
+    desk.engine.register([make_instrument(1)])
+    desk.seq = 0
+    desk.pass_time(-OPEN / SECOND_NS)
+    between = desk.state(order)
+    desk.step(80.0, at=24 * 3_600)
+
+    assert (between, desk.state(order)) == (OrderState.OPEN, OrderState.CANCELLED)
+    assert desk.fills(order) == []
+
+
 def test_only_orders_of_touched_instruments_are_matched():
     desk = PaperDesk()
     desk.step(100.0)
