@@ -109,6 +109,7 @@ async def kill_again_and_again(database, database_url, folder, instrument, *, ki
     return len(deaths)
 
 
+@pytest.mark.promise("O2")
 async def test_paper_killed_at_ten_random_points_has_the_undisturbed_fills(
     database, database_url, tmp_path, instrument
 ):
@@ -119,6 +120,7 @@ async def test_paper_killed_at_ten_random_points_has_the_undisturbed_fills(
 
 
 @pytest.mark.soak
+@pytest.mark.promise("O2")
 async def test_paper_killed_at_a_hundred_random_points_has_the_undisturbed_fills(
     database, database_url, tmp_path, instrument, seed
 ):
