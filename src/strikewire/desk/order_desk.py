@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -198,7 +199,8 @@ class OrderDesk:
         """Commit what is reported and pass on what is wanted, until cancelled."""
         asked_s = -self._config.poll_s
         while True:
-            await self._wait(asked_s + self._config.poll_s - time.monotonic())
+            due_s = asked_s + self._config.poll_s if self._is_open else math.inf
+            await self._wait(due_s - time.monotonic())
             try:
                 await self._commit_all()
                 is_due = self._is_asked or time.monotonic() - asked_s >= self._config.poll_s
@@ -214,7 +216,7 @@ class OrderDesk:
 
     async def _wait(self, delay_s: float) -> None:
         try:
-            async with asyncio.timeout(max(delay_s, 0.0)):
+            async with asyncio.timeout(max(delay_s, 0.0) if math.isfinite(delay_s) else None):
                 await self._woken.wait()
         except TimeoutError:
             pass
