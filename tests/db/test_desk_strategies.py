@@ -99,6 +99,12 @@ async def test_strategy_of_somebody_else_is_missing(database, users, strategies)
                     await find(session, strategy_id, owner=users[0].id)
 
 
+async def test_strategy_of_nobody_is_not_stored(database):
+    with pytest.raises(NotFoundError, match="there is no user 999"):
+        async with database.write() as session:
+            await StrategyStore().add(session, 999, StrategyTerms("nobody's"))
+
+
 async def test_strategies_are_found_by_owner_text_tag_and_state(database, users, strategies):
     store = StrategyStore()
     async with database.write() as session:

@@ -20,8 +20,9 @@ from strikewire.core.users import UserId
 from strikewire.store.database import ReadSession, WriteSession
 from strikewire.store.desk_schema import OrderRow, StrategyRow
 
+_REFERS_TO_NOTHING: Final = "23503"
 #: Of a foreign key: as any, and from PostgreSQL 18 on as one that restricts.
-_STILL_REFERRED_TO: Final = frozenset({"23503", "23001"})
+_STILL_REFERRED_TO: Final = frozenset({_REFERS_TO_NOTHING, "23001"})
 
 
 class StrategyState(StrEnum):
@@ -56,9 +57,21 @@ class StrategyStore:
     """
 
     async def add(self, session: WriteSession, user_id: UserId, terms: StrategyTerms) -> Strategy:
-        """Store a new strategy."""
+        """Store a new strategy, of an account that is there.
+
+        Raises
+        ------
+        NotFoundError : there is no such user.
+        """
         insert = pg_insert(StrategyRow).values(user_id=user_id, **_list_columns(terms))
-        return _make_strategy((await session.execute(insert.returning(*_COLUMNS))).one())
+        try:
+            row = (await session.execute(insert.returning(*_COLUMNS))).one()
+        except exc.IntegrityError as error:
+            if getattr(error.orig, "sqlstate", None) != _REFERS_TO_NOTHING:
+                raise
+            msg = f"there is no user {user_id}"
+            raise NotFoundError(msg, user_id=user_id) from error
+        return _make_strategy(row)
 
     async def get(
         self,
