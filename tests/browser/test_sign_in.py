@@ -151,7 +151,20 @@ async def test_viewer_is_offered_what_a_viewer_may(desk, open_tab):
     await sign_in(page, "vera")
     await expect(page.get_by_role("alert")).to_contain_text("You may not do that.")
     await expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(
-        ["Chart", "Chain", "Smile", "OI", "PCR", "Monitor", "Feed", "Keys", "About"]
+        [
+            "Chart",
+            "Chain",
+            "Smile",
+            "OI",
+            "PCR",
+            "Monitor",
+            "Builder",
+            "Orders",
+            "Accounts",
+            "Feed",
+            "Keys",
+            "About",
+        ]
     )
 
 

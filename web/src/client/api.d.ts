@@ -28,6 +28,173 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/accounts/{account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Account
+         * @description Change an account, in force for the next order that is placed on it.
+         */
+        patch: operations["change_account_api_v1_accounts__account_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close Account
+         * @description Close an account, for good. What was traded on it stays to be seen.
+         *
+         *     409 while it has orders that can still be filled.
+         */
+        post: operations["close_account_api_v1_accounts__account_id__close_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/funds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Funds
+         * @description Show what an account has to trade with.
+         */
+        get: operations["get_funds_api_v1_accounts__account_id__funds_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/halt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Halt Account
+         * @description Throw the kill switch of an account: when this is answered no order is placed on it.
+         *
+         *     Its open orders are cancelled within a second. Thrown again it cancels again, and the first
+         *     reason stays.
+         */
+        post: operations["halt_account_api_v1_accounts__account_id__halt_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/holdings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Holdings
+         * @description Show the shares that were bought to be delivered, and what was made of them.
+         */
+        get: operations["list_holdings_api_v1_accounts__account_id__holdings_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/positions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Positions
+         * @description Show what an account holds of contracts, and of shares within the day, and what it made.
+         *
+         *     Units that go out close those that came in first. In a replay it is as it was then.
+         */
+        get: operations["list_positions_api_v1_accounts__account_id__positions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Account
+         * @description Let orders be placed on an account again. What was cancelled stays cancelled.
+         */
+        post: operations["resume_account_api_v1_accounts__account_id__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Trades
+         * @description List what an account's orders were filled at, the newest first.
+         */
+        get: operations["list_trades_api_v1_accounts__account_id__trades_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -362,6 +529,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/instruments/{symbol}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Instrument
+         * @description Show one instrument, by canonical symbol, tradingsymbol, any source's alias, or id.
+         */
+        get: operations["get_instrument_api_v1_instruments__symbol__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -466,7 +653,14 @@ export interface paths {
          */
         get: operations["list_orders_api_v1_orders_get"];
         put?: never;
-        post?: never;
+        /**
+         * Place Order
+         * @description Place an order: through the checks, and stored when the answer is there, `pending` so far.
+         *
+         *     What becomes of it is told on `/ws/orders`. Sent again under the same `Idempotency-Key` it
+         *     places nothing and gets the first answer.
+         */
+        post: operations["place_order_api_v1_orders_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -489,6 +683,91 @@ export interface paths {
          *     What is bought is placed before what is sold, so that a hedge is there first.
          */
         post: operations["place_basket_api_v1_orders_basket_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/charges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Charges
+         * @description Tell what orders would be charged, by the rules of the market's day. Nothing is ordered.
+         */
+        post: operations["preview_charges_api_v1_orders_charges_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/margins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Margins
+         * @description Tell what has to be there for orders, each by itself and all together. Nothing is ordered.
+         */
+        post: operations["preview_margins_api_v1_orders_margins_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Modify Order
+         * @description Have an order's quantity or prices changed.
+         *
+         *     The answer has the change in `wish`; it is done when that is null again, and its terms are the
+         *     new ones. It passes the same checks as a new order.
+         */
+        patch: operations["modify_order_api_v1_orders__order_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/orders/{order_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Order
+         * @description Have an order cancelled; what is filled before that is done stays filled.
+         *
+         *     Asking twice is the same as once. Neither a halted account nor the pace of orders hinders it.
+         */
+        post: operations["cancel_order_api_v1_orders__order_id__cancel_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -755,6 +1034,24 @@ export interface components {
             closed_at: string | null;
             /** Created At */
             created_at: string;
+        };
+        /**
+         * AccountChange
+         * @description What is to be different; what is left out, or null, stays.
+         */
+        AccountChange: {
+            /** Name */
+            name?: string | null;
+            /** @description All of them: one that is left out is no limit any more. */
+            limits?: components["schemas"]["LimitsBody"] | null;
+            /**
+             * Is Live
+             * @description Whether it trades with real money: needs STRIKEWIRE_LIVE_TRADING, the scope `orders:live`, every limit, and credentials.
+             */
+            is_live?: boolean | null;
+            /** Broker User */
+            broker_user?: string | null;
+            credentials?: components["schemas"]["CredentialsBody"] | null;
         };
         /**
          * AccountPage
@@ -1129,6 +1426,29 @@ export interface components {
          */
         ChainSource: "live" | "minute";
         /**
+         * ChargedOrderBody
+         * @description An order, and what it would be charged if it were filled in one.
+         */
+        ChargedOrderBody: {
+            /** Symbol */
+            symbol: string;
+            side: components["schemas"]["Side"];
+            product: components["schemas"]["Product"];
+            /** Quantity */
+            quantity: number;
+            /**
+             * Price
+             * @description Rupees per unit.
+             */
+            price: string;
+            /**
+             * Turnover
+             * @description Rupees, a decimal string to the paisa.
+             */
+            turnover: string;
+            charges: components["schemas"]["ChargesBody"];
+        };
+        /**
          * ChargesBody
          * @description What is charged, item by item.
          */
@@ -1180,6 +1500,40 @@ export interface components {
          * @enum {string}
          */
         Convention: "forward" | "nse";
+        /**
+         * CostedOrder
+         * @description An order somebody thinks of.
+         */
+        CostedOrder: {
+            /**
+             * Symbol
+             * @description An option, a future or a share, by any of its names.
+             * @example NFO:BANKNIFTY23JAN43000CE
+             */
+            symbol: string;
+            side: components["schemas"]["Side"];
+            /**
+             * Quantity
+             * @description Units, not lots.
+             */
+            quantity: number;
+            /** @description By default `cnc` of shares, `nrml` of contracts. */
+            product?: components["schemas"]["Product"] | null;
+            /**
+             * Price
+             * @description What a unit is taken to be traded at, rupees; by default what was paid last.
+             * @example 112.35
+             */
+            price?: string | null;
+        };
+        /**
+         * CostedOrders
+         * @description Orders somebody thinks of.
+         */
+        CostedOrders: {
+            /** Orders */
+            orders: components["schemas"]["CostedOrder"][];
+        };
         /**
          * CountsBody
          * @description Instruments by how they are covered. The last three add up to the first.
@@ -1588,6 +1942,72 @@ export interface components {
             pairs: number;
         };
         /**
+         * FundsBody
+         * @description What there is to trade with; null where a price that it takes is not known.
+         */
+        FundsBody: {
+            /**
+             * As Of
+             * @description The market's time.
+             */
+            as_of: string;
+            /**
+             * Opening
+             * @description Rupees, a decimal string to the paisa.
+             */
+            opening: string;
+            /**
+             * Realised
+             * @description Rupees, a decimal string to the paisa.
+             */
+            realised: string;
+            /**
+             * Charges
+             * @description Rupees, a decimal string to the paisa.
+             */
+            charges: string;
+            /**
+             * Balance
+             * @description `opening` and `realised`, less `charges`.
+             */
+            balance: string;
+            /**
+             * Paid
+             * @description For options and delivered shares, less what sold options brought.
+             */
+            paid: string;
+            /**
+             * Owed
+             * @description What the other positions lose at their marks; 0 where they gain.
+             */
+            owed: string | null;
+            /**
+             * Margin
+             * @description That has to be there for positions.
+             */
+            margin: string;
+            /**
+             * Blocked
+             * @description Besides, for open orders that may be filled.
+             */
+            blocked: string;
+            /**
+             * Available
+             * @description `balance` less `paid`, `owed`, `margin` and `blocked`.
+             */
+            available: string | null;
+            /**
+             * Unrealised
+             * @description Rupees; null where a price that it takes is not known.
+             */
+            unrealised: string | null;
+            /**
+             * Unknown
+             * @description Underlyings and shares that are in no margin, for nobody knows their price.
+             */
+            unknown: string[];
+        };
+        /**
          * GapBody
          * @description A stretch of time in which a feed heard nothing of some instruments.
          */
@@ -1764,6 +2184,31 @@ export interface components {
             window: components["schemas"]["WindowBody"] | null;
         };
         /**
+         * HaltBody
+         * @description What is halted now.
+         */
+        HaltBody: {
+            /** Items */
+            items: components["schemas"]["AccountBody"][];
+            /**
+             * Cancelled Orders
+             * @description Open orders that are being taken back.
+             */
+            cancelled_orders: number;
+        };
+        /**
+         * HaltCommand
+         * @description Why an account is halted.
+         */
+        HaltCommand: {
+            /**
+             * Reason
+             * @description Why: it is told to whoever tries to place an order.
+             * @example fat finger
+             */
+            reason: string;
+        };
+        /**
          * HeldLegBody
          * @description What is held of one instrument, or was.
          */
@@ -1820,6 +2265,53 @@ export interface components {
             /** Mark At */
             mark_at: string | null;
             mark_source: components["schemas"]["MarkSource"] | null;
+        };
+        /**
+         * InstrumentBody
+         * @description One instrument.
+         */
+        InstrumentBody: {
+            /**
+             * Id
+             * @description Our own id; stable, never reused.
+             */
+            id: number;
+            /**
+             * Symbol
+             * @example NFO:BANKNIFTY2310536500PE
+             */
+            symbol: string;
+            /** Exchange */
+            exchange: string;
+            /** Tradingsymbol */
+            tradingsymbol: string;
+            kind: components["schemas"]["InstrumentKind"];
+            /** Name */
+            name: string;
+            /** Underlying */
+            underlying: string | null;
+            /**
+             * Expiry
+             * @description The last trading day, YYYY-MM-DD.
+             */
+            expiry: string | null;
+            /**
+             * Strike
+             * @description Rupees.
+             */
+            strike: number | null;
+            /**
+             * Lot Size
+             * @description Units.
+             */
+            lot_size: number;
+            /**
+             * Tick Size
+             * @description Rupees.
+             */
+            tick_size: number;
+            /** Isin */
+            isin: string | null;
         };
         /**
          * InstrumentKind
@@ -2144,6 +2636,106 @@ export interface components {
          * @enum {string}
          */
         LoginState: "none" | "valid" | "expired" | "refused";
+        /**
+         * MarginBody
+         * @description What has to be there for orders.
+         */
+        MarginBody: {
+            /**
+             * Scan
+             * @description The most that is lost in a scenario.
+             */
+            scan: string;
+            /**
+             * Calendar
+             * @description For deltas held against those of another expiry.
+             */
+            calendar: string;
+            /**
+             * Short Option Minimum
+             * @description Rupees, a decimal string to the paisa.
+             */
+            short_option_minimum: string;
+            /**
+             * Net Option Value
+             * @description Options held are worth, less those sold.
+             */
+            net_option_value: string;
+            /**
+             * Initial
+             * @description Of these: scan and calendar, less the net option value.
+             */
+            initial: string;
+            /**
+             * Exposure
+             * @description Besides, of options sold and of futures.
+             */
+            exposure: string;
+            /**
+             * Expiry Day
+             * @description The part of `exposure` for options on their last day.
+             */
+            expiry_day: string;
+            /**
+             * Cash
+             * @description For shares.
+             */
+            cash: string;
+            /**
+             * Premium
+             * @description Paid for options; less than 0 is received.
+             */
+            premium: string;
+            /**
+             * Total
+             * @description `initial`, `exposure`, `premium` and `cash`.
+             */
+            total: string;
+        };
+        /**
+         * MarginLegBody
+         * @description An order, and what it would need by itself.
+         */
+        MarginLegBody: {
+            /** Symbol */
+            symbol: string;
+            side: components["schemas"]["Side"];
+            product: components["schemas"]["Product"];
+            /** Quantity */
+            quantity: number;
+            margin: components["schemas"]["MarginBody"];
+        };
+        /**
+         * MarkBody
+         * @description What a unit is worth.
+         */
+        MarkBody: {
+            /**
+             * Price
+             * @description Rupees; null where nobody knows.
+             */
+            price: string | null;
+            /**
+             * As Of
+             * @description When that price was made.
+             */
+            as_of: string | null;
+            /**
+             * Age S
+             * @description Seconds ago, by the market's clock.
+             */
+            age_s: number | null;
+            /**
+             * Is Stale
+             * @description It is older than the market's day.
+             */
+            is_stale: boolean;
+            /**
+             * Is Settled
+             * @description The contract has ended, at this price.
+             */
+            is_settled: boolean;
+        };
         /**
          * MarkSource
          * @description How a mark came to be; the values are what the API says.
@@ -2521,6 +3113,56 @@ export interface components {
             key: string | null;
         };
         /**
+         * NewOrder
+         * @description An order that is to be placed.
+         */
+        NewOrder: {
+            /**
+             * Symbol
+             * @description What is traded, by any of its names.
+             * @example NFO:BANKNIFTY23JAN43000CE
+             */
+            symbol: string;
+            side: components["schemas"]["Side"];
+            /** @default market */
+            type: components["schemas"]["OrderType"];
+            /** @description By default `cnc` for shares, `nrml` for contracts. */
+            product?: components["schemas"]["Product"] | null;
+            /** @default day */
+            validity: components["schemas"]["Validity"];
+            /**
+             * Quantity
+             * @description Units, a multiple of the lot.
+             * @example 75
+             */
+            quantity: number;
+            /**
+             * Price
+             * @description Of `limit` and `sl`; rupees.
+             */
+            price?: (number | string) | null;
+            /**
+             * Trigger Price
+             * @description Of `sl` and `sl_m`; rupees.
+             */
+            trigger_price?: (number | string) | null;
+            /**
+             * Protection Bps
+             * @description Of `market` and `sl_m`: how far from the last price it may trade, in hundredths of a per cent. By default `STRIKEWIRE_ORDER_PROTECTION_BPS`.
+             */
+            protection_bps?: number | null;
+            /**
+             * Account Id
+             * @description On which account.
+             */
+            account_id: number;
+            /**
+             * Strategy Id
+             * @description Into whose ledger its fills go: a strategy of the account's owner.
+             */
+            strategy_id?: number | null;
+        };
+        /**
          * NewStrategy
          * @description A strategy that is wanted.
          */
@@ -2668,6 +3310,16 @@ export interface components {
             revision: number;
         };
         /**
+         * OrderChargesBody
+         * @description What orders would be charged.
+         */
+        OrderChargesBody: {
+            /** Orders */
+            orders: components["schemas"]["ChargedOrderBody"][];
+            /** @description Of all of them. */
+            charges: components["schemas"]["ChargesBody"];
+        };
+        /**
          * OrderInput
          * @description An order that is wanted.
          */
@@ -2708,6 +3360,23 @@ export interface components {
             protection_bps?: number | null;
         };
         /**
+         * OrderMarginsBody
+         * @description What orders would need that are placed together, beside no positions.
+         */
+        OrderMarginsBody: {
+            /** Orders */
+            orders: components["schemas"]["MarginLegBody"][];
+            /** @description The orders' sum: before one hedges another. */
+            initial: components["schemas"]["MarginBody"];
+            /** @description All of them filled. */
+            final: components["schemas"]["MarginBody"];
+            /**
+             * Hedge Benefit
+             * @description `initial` less `final`.
+             */
+            hedge_benefit: string;
+        };
+        /**
          * OrderPage
          * @description Some of the orders, and how many there are.
          */
@@ -2720,6 +3389,18 @@ export interface components {
             limit: number;
             /** Offset */
             offset: number;
+        };
+        /**
+         * OrderPatch
+         * @description What is to be different about an order; what is not named stays.
+         */
+        OrderPatch: {
+            /** Quantity */
+            quantity?: number | null;
+            /** Price */
+            price?: (number | string) | null;
+            /** Trigger Price */
+            trigger_price?: (number | string) | null;
         };
         /**
          * OrderState
@@ -2772,11 +3453,107 @@ export interface components {
             action: "play";
         };
         /**
+         * PositionBody
+         * @description What is held of an instrument in one product, and what was made of it.
+         */
+        PositionBody: {
+            /** Instrument Id */
+            instrument_id: number;
+            /** Symbol */
+            symbol: string;
+            product: components["schemas"]["Product"];
+            /**
+             * Quantity
+             * @description Units that are open; less than 0 is sold.
+             */
+            quantity: number;
+            /** Lot Size */
+            lot_size: number;
+            /** Lots */
+            lots: number;
+            /**
+             * Average Price
+             * @description What an open unit cost, rupees to four decimals; null where none is open.
+             */
+            average_price: string | null;
+            mark: components["schemas"]["MarkBody"];
+            /**
+             * Bought
+             * @description Units bought in the market's day.
+             */
+            bought: number;
+            /**
+             * Sold
+             * @description Units sold in it.
+             */
+            sold: number;
+            /**
+             * Realised
+             * @description Rupees, a decimal string to the paisa.
+             */
+            realised: string;
+            /**
+             * Unrealised
+             * @description Rupees; null where a price that it takes is not known.
+             */
+            unrealised: string | null;
+            /**
+             * Charges
+             * @description Rupees, a decimal string to the paisa.
+             */
+            charges: string;
+            /**
+             * Day Charges
+             * @description Of the market's day, a part of `charges`.
+             */
+            day_charges: string;
+        };
+        /**
+         * PositionsBody
+         * @description Positions, those that are closed too, by their first trades.
+         */
+        PositionsBody: {
+            /**
+             * As Of
+             * @description The market's time.
+             */
+            as_of: string;
+            /** Items */
+            items: components["schemas"]["PositionBody"][];
+            total: components["schemas"]["ProfitBody"];
+        };
+        /**
          * Product
          * @description How the position is carried.
          * @enum {string}
          */
         Product: "nrml" | "mis" | "cnc";
+        /**
+         * ProfitBody
+         * @description What was made together; each part is rounded once, from the exact sum.
+         */
+        ProfitBody: {
+            /**
+             * Realised
+             * @description Rupees, a decimal string to the paisa.
+             */
+            realised: string;
+            /**
+             * Unrealised
+             * @description Rupees; null where a price that it takes is not known.
+             */
+            unrealised: string | null;
+            /**
+             * Charges
+             * @description Rupees, a decimal string to the paisa.
+             */
+            charges: string;
+            /**
+             * Net
+             * @description Rupees; null where a price that it takes is not known.
+             */
+            net: string | null;
+        };
         /**
          * ProgressBody
          * @description How many of its items are where.
@@ -3653,6 +4430,61 @@ export interface components {
          */
         Timeframe: "1m" | "3m" | "5m" | "15m" | "30m" | "1h" | "1d";
         /**
+         * TradeBody
+         * @description One fill of an order.
+         */
+        TradeBody: {
+            /** Order Id */
+            order_id: number;
+            /**
+             * Number
+             * @description Counts an order's fills from 1.
+             */
+            number: number;
+            /** Instrument Id */
+            instrument_id: number;
+            /** Symbol */
+            symbol: string;
+            product: components["schemas"]["Product"];
+            side: components["schemas"]["Side"];
+            /**
+             * Quantity
+             * @description Units.
+             */
+            quantity: number;
+            /** Price */
+            price: string;
+            /**
+             * Charges
+             * @description Rupees, a decimal string to the paisa.
+             */
+            charges: string;
+            /**
+             * At
+             * @description By the market's time.
+             */
+            at: string;
+            /**
+             * Recorded At
+             * @description By the database's clock.
+             */
+            recorded_at: string;
+        };
+        /**
+         * TradePage
+         * @description Some trades, the newest first, and how many there are.
+         */
+        TradePage: {
+            /** Items */
+            items: components["schemas"]["TradeBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+        };
+        /**
          * UnderlyingBody
          * @description Something there are contracts on.
          */
@@ -3991,6 +4823,913 @@ export interface operations {
             };
             /** @description Request Entity Too Large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_account_api_v1_accounts__account_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    close_account_api_v1_accounts__account_id__close_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_funds_api_v1_accounts__account_id__funds_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FundsBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    halt_account_api_v1_accounts__account_id__halt_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HaltCommand"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HaltBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_holdings_api_v1_accounts__account_id__holdings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PositionsBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_positions_api_v1_accounts__account_id__positions_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PositionsBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    resume_account_api_v1_accounts__account_id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_trades_api_v1_accounts__account_id__trades_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                account_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6108,6 +7847,117 @@ export interface operations {
             };
         };
     };
+    get_instrument_api_v1_instruments__symbol__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Symbol, alias, or our id. */
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstrumentBody"];
+                };
+            };
+            /** @description Not Modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_jobs_api_v1_jobs_get: {
         parameters: {
             query?: {
@@ -6750,6 +8600,132 @@ export interface operations {
             };
         };
     };
+    place_order_api_v1_orders_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller for this one effect, a UUID for instance. Sent again with the same body it creates nothing and gives the first answer; what was to be shown once is null in it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     place_basket_api_v1_orders_basket_post: {
         parameters: {
             query?: never;
@@ -6773,6 +8749,498 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BasketBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_charges_api_v1_orders_charges_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CostedOrders"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderChargesBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview_margins_api_v1_orders_margins_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CostedOrders"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderMarginsBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    modify_order_api_v1_orders__order_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    cancel_order_api_v1_orders__order_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderBody"];
                 };
             };
             /** @description Bad Request */

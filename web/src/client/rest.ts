@@ -9,6 +9,7 @@ type Schemas = components["schemas"];
 
 export type ReplayCommand = Schemas[
   "PlayCommand" | "PauseCommand" | "SeekCommand" | "SpeedCommand"];
+export type Instrument = Schemas["InstrumentBody"];
 export type SessionRule = Schemas["RuleBody"];
 
 /** The server's REST and UDF, as far as the page asks. Every call throws a ProblemError. */
@@ -56,6 +57,12 @@ export class RestClient {
 
   async loadSymbol(symbol: string, signal: AbortSignal): Promise<SymbolInfo> {
     return decodeSymbol(await this.#transport.get<unknown>("/udf/symbols", { symbol }, signal));
+  }
+
+  /** What an order has to know of an instrument, by any of its names. */
+  loadContract(symbol: string, signal: AbortSignal): Promise<Instrument> {
+    const path = `/api/v1/instruments/${encodeURIComponent(symbol)}`;
+    return this.#transport.get<Instrument>(path, {}, signal);
   }
 
   async search(query: string, limit: number, signal: AbortSignal): Promise<readonly FoundSymbol[]> {

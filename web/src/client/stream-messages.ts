@@ -64,6 +64,7 @@ export function decodeStreamMessage(text: string): StreamMessage {
     case "state":
     case "delta":
     case "minute":
+    case "order":
       return { type: "news", ...decodeNumbers(fields), fields };
     default:
       return { type: "other" };

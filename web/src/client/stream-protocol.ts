@@ -28,7 +28,9 @@ export type StreamEvent =
 type NumberedMessage = StreamMessage & { type: "snapshot" | "news" };
 
 interface Subscription {
-  readonly topic: Topic;
+  readonly name: TopicName;
+  /** Whoever listens: all of one kind, told alike. */
+  readonly listeners: Set<Topic>;
   /** The last message that was seen. */
   seen: { readonly epoch: Epoch; seq: Seq } | null;
   /** Asked for, and nothing heard yet: what still comes is of the time before. */
@@ -58,15 +60,26 @@ export class StreamProtocol {
     return outgoing;
   }
 
+  /** Listen to a topic. Where somebody does already, all of them begin anew with a snapshot. */
   subscribe(topic: Topic): void {
-    const subscription: Subscription = { topic, seen: null, isAwaited: true, request: 0 };
-    this.#subscriptions.set(topic.name, subscription);
+    const { name } = topic;
+    const subscription = this.#subscriptions.get(name) ?? {
+      name,
+      listeners: new Set(),
+      seen: null,
+      isAwaited: true,
+      request: 0,
+    };
+    subscription.listeners.add(topic);
+    subscription.seen = null;
+    this.#subscriptions.set(name, subscription);
     this.#ask(subscription);
   }
 
-  /** Whoever listens to the same by now is not touched. */
+  /** Whoever else listens to the same is not touched. */
   unsubscribe(topic: Topic): void {
-    if (this.#subscriptions.get(topic.name)?.topic === topic) {
+    const listeners = this.#subscriptions.get(topic.name)?.listeners;
+    if (listeners?.delete(topic) === true && listeners.size === 0) {
       this.#subscriptions.delete(topic.name);
       this.#send({ action: "unsubscribe", topic: topic.name });
     }
@@ -141,7 +154,9 @@ export class StreamProtocol {
     }
     subscription.seen = { epoch, seq };
     subscription.isAwaited = false;
-    subscription.topic.onSnapshot(fields);
+    for (const each of subscription.listeners) {
+      each.onSnapshot(fields);
+    }
     return { type: "snapshot", topic };
   }
 
@@ -162,16 +177,19 @@ export class StreamProtocol {
     if (subscription === undefined || subscription.isAwaited || subscription.seen === null) {
       return null;
     }
-    const { seen } = subscription;
+    const { seen, listeners } = subscription;
     if (epoch !== seen.epoch) {
       return this.#askAnew(topic, "news of another epoch");
     }
-    const wanted = subscription.topic.isEvent(fields) ? seen.seq + 1 : seen.seq;
+    const [first] = listeners;
+    const wanted = first?.isEvent(fields) === true ? seen.seq + 1 : seen.seq;
     if (seq !== wanted) {
       return this.#askAnew(topic, `seq ${wanted} was wanted, found ${seq}`);
     }
     seen.seq = seq;
-    subscription.topic.onNews(fields);
+    for (const each of listeners) {
+      each.onNews(fields);
+    }
     return { type: "news", topic };
   }
 
@@ -179,7 +197,9 @@ export class StreamProtocol {
     for (const [name, subscription] of this.#subscriptions) {
       if (subscription.request === request) {
         this.#subscriptions.delete(name);
-        subscription.topic.onRefused(code, message);
+        for (const each of subscription.listeners) {
+          each.onRefused(code, message);
+        }
         return { type: "refused", topic: name };
       }
     }
@@ -199,8 +219,8 @@ export class StreamProtocol {
   #ask(subscription: Subscription): void {
     subscription.isAwaited = true;
     subscription.request = this.#requestCount += 1;
-    const { topic, request, seen } = subscription;
-    this.#send({ action: "subscribe", topic: topic.name, id: request, ...seen });
+    const { name, request, seen } = subscription;
+    this.#send({ action: "subscribe", topic: name, id: request, ...seen });
   }
 
   /** What is said while there is no socket is said by `open`, from what is wanted then. */

@@ -36,6 +36,11 @@ export class Transport {
     return (await (await this.#change(method, path, body)).json()) as T;
   }
 
+  /** Ask what needs more words than an address has room for. Nothing is changed by it. */
+  async ask<T>(path: string, body: object, signal: AbortSignal): Promise<T> {
+    return (await (await this.#change("POST", path, body, { signal })).json()) as T;
+  }
+
   /** Have something made that is not to be there twice, and return what the route answers. */
   async sendOnce<T>(path: string, body: object, { key, timeoutMs }: Once): Promise<T> {
     const signal = AbortSignal.timeout(timeoutMs);
@@ -59,12 +64,12 @@ export class Transport {
     method: string,
     path: string,
     body: object | undefined,
-    once?: { readonly key: string; readonly signal: AbortSignal },
+    { key, signal }: { readonly key?: string; readonly signal?: AbortSignal } = {},
   ): Promise<Response> {
     const headers: Record<string, string> = {};
-    const init = once === undefined ? {} : { signal: once.signal };
-    if (once !== undefined) {
-      headers["idempotency-key"] = once.key;
+    const init = signal === undefined ? {} : { signal };
+    if (key !== undefined) {
+      headers["idempotency-key"] = key;
     }
     if (this.csrfToken !== null) {
       headers["x-csrf-token"] = this.csrfToken;

@@ -42,6 +42,10 @@ export type Route =
   | BrokerLoginRoute
   /** How the broker is heard. */
   | { readonly page: "feed" }
+  /** Of which account; null is the one that was looked at last. */
+  | { readonly page: "orders"; readonly account: number | null }
+  /** Trading accounts; `account` is who one is. */
+  | { readonly page: "accounts" }
   | { readonly page: "about" }
   | { readonly page: "sign-in"; readonly returnTo: Route }
   /** Where a set-up link leads: the first administrator's, or somebody's new password. */
@@ -87,6 +91,10 @@ export function parseRoute(url: URL): Route {
         requestToken: url.searchParams.get("request_token"),
         state: url.searchParams.get("state"),
       };
+    case "/orders":
+      return { page: "orders", account: parseId(url.searchParams.get("account")) };
+    case "/accounts":
+      return { page: "accounts" };
     case "/about":
       return { page: "about" };
     case "/sign-in":
@@ -99,9 +107,8 @@ export function parseRoute(url: URL): Route {
       return { page: "account" };
     case "/users":
       return { page: "users" };
-    case "/keys": {
-      return { page: "keys", owner: parseId(url.searchParams.get("user") ?? "") };
-    }
+    case "/keys":
+      return { page: "keys", owner: parseId(url.searchParams.get("user")) };
     case "/audit":
       return { page: "audit", filter: pickFilter((name) => url.searchParams.get(name)) };
     default:
@@ -147,7 +154,10 @@ export function formatRoute(route: Route): string {
       }).toString();
       return query === "" ? "/login/kite" : `/login/kite?${query}`;
     }
+    case "orders":
+      return route.account === null ? "/orders" : `/orders?account=${route.account}`;
     case "feed":
+    case "accounts":
     case "about":
     case "account":
     case "users":
@@ -200,8 +210,8 @@ function decodePart(text: string): string {
   }
 }
 
-function parseId(text: string): number | null {
-  return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
+function parseId(text: string | null): number | null {
+  return text !== null && /^[1-9]\d{0,9}$/.test(text) ? Number(text) : null;
 }
 
 function parseDay(text: string | null): string | null {
@@ -211,6 +221,14 @@ function parseDay(text: string | null): string | null {
 function findInstant(text: string | null): MarketMs | null {
   const instant = Date.parse(text ?? "");
   return Number.isNaN(instant) ? null : (instant as MarketMs);
+}
+
+export const DESK_PAGES = ["orders", "accounts"] as const;
+export type DeskPage = (typeof DESK_PAGES)[number];
+export type DeskRoute = Extract<Route, { readonly page: DeskPage }>;
+
+export function isDeskRoute(route: Route): route is DeskRoute {
+  return (DESK_PAGES as readonly string[]).includes(route.page);
 }
 
 export function isOptionRoute(route: Route): route is OptionRoute {

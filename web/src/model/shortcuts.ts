@@ -2,7 +2,10 @@ import { type Timeframe, TIMEFRAMES } from "../client/bar.ts";
 
 /** What a key can ask of the page, wherever the focus is. */
 export type Command =
-  | { readonly name: "search" | "help" | "theme" | "play-pause" | "slower" | "faster" | "table" }
+  | {
+      readonly name:
+        "search" | "help" | "theme" | "play-pause" | "slower" | "faster" | "table" | "order";
+    }
   | { readonly name: "expiry-before" | "expiry-after" }
   | { readonly name: "timeframe"; readonly timeframe: Timeframe };
 
@@ -22,6 +25,7 @@ const SINGLE_KEYS: Readonly<Record<string, Exclude<Command["name"], "timeframe">
   "?": "help",
   d: "theme",
   t: "table",
+  o: "order",
   " ": "play-pause",
   ",": "slower",
   ".": "faster",
@@ -63,6 +67,7 @@ export const SHORTCUTS: readonly {
       ["/ or Ctrl K", "Find an instrument"],
       ["1 to 7", "Timeframe: 1m 3m 5m 15m 30m 1h 1d"],
       ["T", "The newest bars as a table"],
+      ["O", "Order what is looked at"],
       ["D", "Theme: system, light, dark"],
       ["?", "This list"],
       ["Esc", "Close what is open"],

@@ -6,6 +6,7 @@ import type { BrokerLogin } from "./broker-login.svelte.ts";
 import { type ChartModel, describeProblem, RETRY_MS } from "./chart.svelte.ts";
 import type { Connection } from "./connection.svelte.ts";
 import type { DrawKey } from "./desk/intent.svelte.ts";
+import { TicketDoor } from "./desk/ticket-door.svelte.ts";
 import { describeFeed, type FeedState } from "./feed.ts";
 import { computeMarketNow } from "./market-clock.ts";
 import type { StartProblem } from "./notice.ts";
@@ -51,6 +52,7 @@ export class Workstation {
   readonly brokerLogin: BrokerLogin;
   /** Draws what tells one thing that is wanted from the next. */
   readonly drawKey: DrawKey;
+  readonly ticket = new TicketDoor();
   /** Whether keys without Ctrl mean something. */
   allowsSingleKeys = $state.raw(true);
   /** Why there was no instrument to begin with. */

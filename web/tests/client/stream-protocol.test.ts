@@ -232,3 +232,30 @@ describe("silence", () => {
     expect(protocol.tick(at(600_000))).toBe(false);
   });
 });
+
+describe("two listeners to one topic", () => {
+  test("are told alike, the first one anew, and the topic is left with the last of them", () => {
+    const [first, second] = [new Listener(), new Listener()];
+    const [one, other] = [first.topic(), second.topic()];
+    const protocol = new StreamProtocol();
+    protocol.subscribe(one);
+    protocol.open(at(0));
+    feed(protocol, RECORDED.live);
+    protocol.takeOutgoing();
+    const heard = first.bars.length;
+
+    protocol.subscribe(other);
+    const asked = takeRequests(protocol);
+    expect(asked).toMatchObject([{ action: "subscribe", topic: NAME }]);
+    expect(asked[0]).not.toHaveProperty("seq");
+    feed(protocol, RECORDED.live);
+
+    expect([first.snapshots.length, second.snapshots.length]).toEqual([2, 1]);
+    expect(first.bars.length - heard).toBe(second.bars.length);
+    expect(second.bars.length).toBeGreaterThan(0);
+    protocol.unsubscribe(one);
+    expect(takeRequests(protocol)).toEqual([]);
+    protocol.unsubscribe(other);
+    expect(takeRequests(protocol)).toEqual([{ action: "unsubscribe", topic: NAME }]);
+  });
+});

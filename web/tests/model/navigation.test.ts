@@ -21,7 +21,11 @@ describe("an address", () => {
   });
 
   test("that nobody knows is said to be unknown", () => {
-    expect(parse("/orders")).toEqual({ page: "unknown", path: "/orders" });
+    expect(parse("/nowhere")).toEqual({ page: "unknown", path: "/nowhere" });
+  });
+
+  test.each(["/orders", "/orders?account=3", "/accounts"])("%s comes back as it was", (path) => {
+    expect(formatRoute(parse(path))).toBe(path);
   });
 });
 

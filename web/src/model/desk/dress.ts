@@ -1,4 +1,5 @@
 import type { MarketMode } from "../../client/market.ts";
+import type { OrderMode } from "../../client/order.ts";
 
 /** Whose money an order moves, and against which market. */
 export type DressKind = "live" | "paper" | "replay" | "simulated";
@@ -52,4 +53,9 @@ export function dressAccount(broker: string, mode: MarketMode | null): Dress {
     case null:
       return DRESSES.paper;
   }
+}
+
+/** Dress an order for the market at which it was placed, which may not be the one that is played now. */
+export function dressOrder(broker: string, mode: OrderMode): Dress {
+  return dressAccount(broker, mode);
 }
