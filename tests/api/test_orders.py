@@ -235,6 +235,24 @@ async def test_limits_of_the_account_hold(floor, limits, quantity, check):
     assert [tell(each) for each in refused][-1:] == [(422, "order_refused", check)]
 
 
+async def test_two_orders_at_once_do_not_spend_the_same_money(floor):
+    # For one and a half of them: whichever comes second finds that the first has taken it.
+    worth = round(float(floor.call.price(LOW)) * 100) * 4 * floor.call.lot
+    account = await floor.account("spent", opening=worth * 3 // 2)
+
+    async def place() -> httpx.Response:
+        while True:
+            answer = await floor.place(account_id=account, quantity=4 * floor.call.lot)
+            # On a slow machine one may wait too long for the account.
+            if answer.status_code != 503:
+                return answer
+
+    answers = await asyncio.gather(*(place() for _ in range(3)))
+
+    assert Counter(each.status_code for each in answers) == {201: 1, 422: 2}
+    assert {tell(each)[2] for each in answers if each.status_code == 422} == {"funds"}
+
+
 async def test_a_basket_is_placed_wholly_and_hedges_first(floor):
     account = await floor.account("basket")
     legs = [leg(floor, "sell", 1.5), leg(floor, "buy", LOW), leg(floor, "sell", 1.6)]

@@ -53,9 +53,11 @@ class Contract:
         return f"{max(1, round(self.last * fraction / 0.05)) * 0.05:.2f}"
 
 
-async def add_account(service: Service, user: User, name: str = "paper", **limits: Any) -> int:
-    """Make a paper account with a crore."""
-    wish = AccountWish(name, Broker.PAPER, Paise(10**9), AccountLimits(**limits))
+async def add_account(
+    service: Service, user: User, name: str = "paper", opening: int = 10**9, **limits: Any
+) -> int:
+    """Make a paper account, with a crore."""
+    wish = AccountWish(name, Broker.PAPER, Paise(opening), AccountLimits(**limits))
     principal = Principal(user.login, CredentialKind.SESSION, user_id=user.id)
     async with service.runtime.database.write() as session:
         account = await service.runtime.desk.accounts.create(

@@ -163,6 +163,8 @@ class AccountBooks:
         """
         async with self._stores.database.read() as session:
             account = await self._accounts.find(session, account_id)
+            # Before the orders are read: one that is newer may be in the sum, none is left out.
+            newest_id = await self._stores.orders.find_newest(session, account_id)
         if account is None or account.broker is not Broker.PAPER:
             return None
         book = await self._load(account)
@@ -171,6 +173,7 @@ class AccountBooks:
         return FundsChange(
             before=(await self._compute_funds(book, before)).available,
             after=(await self._compute_funds(book, [*others, *wanted])).available,
+            newest_id=newest_id,
         )
 
     async def _compute_funds(self, book: AccountBook, ordered: Sequence[OrderedUnits]) -> Funds:

@@ -45,10 +45,16 @@ class Funds:
 
 @dataclass(frozen=True, slots=True)
 class FundsChange:
-    """What is available before and after orders are placed, paise; None: nobody knows."""
+    """What is available before and after orders are placed, paise; None: nobody knows.
+
+    Parameters
+    ----------
+    newest_id : of the account's newest order, as of which that is; 0 where there is none.
+    """
 
     before: Paise | None
     after: Paise | None
+    newest_id: int = 0
 
     @property
     def missing(self) -> Paise:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -57,10 +57,12 @@ class Measured:
     ----------
     day : by what its day is measured; None where nothing limits what it may lose.
     funds : what it has to trade with before and after the orders; None where its broker knows.
+    find_funds : returns that anew.
     """
 
     day: DayMarks | None
     funds: FundsChange | None
+    find_funds: Callable[[], Awaitable[FundsChange | None]]
 
 
 class OrderGate:
@@ -104,14 +106,15 @@ class OrderGate:
         DependencyError : the store did not answer.
         """
         filled = 0 if instead_of is None else instead_of.progress.filled_quantity
-        return Measured(
-            day=await self.books.mark_day(account_id),
-            funds=await self.books.measure_funds(
+
+        async def find_funds() -> FundsChange | None:
+            return await self.books.measure_funds(
                 account_id,
                 [to_ordered(leg.terms, leg.instrument, filled) for leg in legs],
                 instead_of=None if instead_of is None else instead_of.id,
-            ),
-        )
+            )
+
+        return Measured(await self.books.mark_day(account_id), await find_funds(), find_funds)
 
     async def check_placed(
         self, session: WriteSession, account: Account, legs: Sequence[Leg], measured: Measured
@@ -136,7 +139,7 @@ class OrderGate:
         limits = AccountLimits.from_json(account.limits)
         made = await self._measure(session, account.id, measured.day)
         _check_limits(AccountState(limits, count, exposures, made), legs)
-        _check_funds(measured.funds)
+        await self._check_funds(session, account, measured)
         return now
 
     async def check_modified(
@@ -167,7 +170,7 @@ class OrderGate:
         terms = replace(leg.terms, quantity=rest)
         made = await self._measure(session, account.id, measured.day)
         _check_limits(AccountState(limits, 0, exposures, made), [replace(leg, terms=terms)])
-        _check_funds(measured.funds)
+        await self._check_funds(session, account, measured)
 
     def find_day(self, leg: Leg, now: MarketNow) -> date:
         """Return the market's day at a leg's venue."""
@@ -177,6 +180,23 @@ class OrderGate:
         self, session: WriteSession, account_id: AccountId, marked: DayMarks | None
     ) -> Pips | None:
         return None if marked is None else await self.books.measure_day(session, account_id, marked)
+
+    async def _check_funds(
+        self, session: WriteSession, account: Account, measured: Measured
+    ) -> None:
+        """Raise unless the account, which is locked, has what was measured."""
+        funds = measured.funds
+        if funds is None:
+            return
+        if funds.newest_id != await self._store.find_newest(session, account.id):
+            # Another order came in between, and took of the same. None can any more.
+            funds = await measured.find_funds()
+        if funds is None or not funds.missing:
+            return
+        missing = format_paise(funds.missing)
+        msg = f"margin and premium that are there were wanted, {missing} is missing"
+        available = None if funds.before is None else format_paise(funds.before)
+        raise refuse(Check.FUNDS, msg, missing=missing, available=available).to_error()
 
     async def _check_pace(self, session: WriteSession, account_id: AccountId, count: int) -> None:
         """Raise unless so much more may be asked of an account's orders within this second."""
@@ -215,15 +235,6 @@ def _check_limits(state: AccountState, legs: Sequence[Leg]) -> None:
     if found is not None:
         place, refusal = found
         raise _make_error(refusal, legs[place])
-
-
-def _check_funds(funds: FundsChange | None) -> None:
-    if funds is None or not funds.missing:
-        return
-    missing = format_paise(funds.missing)
-    msg = f"margin and premium that are there were wanted, {missing} is missing"
-    available = None if funds.before is None else format_paise(funds.before)
-    raise refuse(Check.FUNDS, msg, missing=missing, available=available).to_error()
 
 
 def _make_error(refusal: Refusal, leg: Leg) -> OrderRefusedError:

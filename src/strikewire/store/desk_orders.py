@@ -292,6 +292,11 @@ class OrderStore:
         )
         return (await session.execute(query)).scalar_one()
 
+    async def find_newest(self, session: ReadSession | WriteSession, account_id: AccountId) -> int:
+        """Return the id of an account's newest order; 0 where there is none."""
+        query = select(func.max(OrderRow.id)).where(OrderRow.account_id == account_id)
+        return (await session.execute(query)).scalar_one() or 0
+
     # -- what is asked --------------------------------------------------------------------------
 
     async def get(
