@@ -337,7 +337,7 @@ async def build_runtime(
         bind_desk(runtime, paper.desk)
         show_server_metrics(metrics, runtime, supervisor, watch)
         if hearing is not None:
-            _look_after(hearing, runtime, supervisor)
+            _look_after(hearing, runtime, supervisor, paper)
             await start_hearing(
                 await _start_desk(paper, m2m, hearing, supervisor, runtime), supervisor, stack
             )
@@ -387,14 +387,14 @@ def _find_mode(hear: HearRequest | None) -> MarketMode:
     return MarketMode.REPLAY if isinstance(hear, ReplayRequest) else MarketMode.SIMULATED
 
 
-def _look_after(hearing: Hearing, runtime: Runtime, supervisor: Supervisor) -> None:
+def _look_after(hearing: Hearing, runtime: Runtime, tasks: Supervisor, paper: PaperParts) -> None:
     """Show how something is heard; of the broker have slots given once it is."""
     show_session_metrics(runtime.metrics, hearing.session)
     if hearing.broker is not None:
         show_feed_metrics(runtime.metrics, hearing.broker.feed)
         start_slots(
-            hearing.broker.slots, runtime.hub, runtime.metrics, supervisor,
-            positions=(runtime.desk.m2m,),
+            hearing.broker.slots, runtime.hub, runtime.metrics, tasks,
+            positions=(runtime.desk.m2m, paper.broker),
         )  # fmt: skip
 
 
