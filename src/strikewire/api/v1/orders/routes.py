@@ -34,7 +34,8 @@ from strikewire.store.database import WriteSession
 from strikewire.store.desk_orders import OrderFilter
 
 _TAG = "orders"
-_PATH = "/api/v1/orders/{order_id}"
+#: Digits only, so that names of other routes are none of an order.
+_PATH = "/api/v1/orders/{order_id:int}"
 _OF_STRATEGY = "/api/v1/strategies/{strategy_id}/orders"
 
 OrderNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -104,4 +104,5 @@ def add_routes(routes: Routes) -> None:
     routes.add(
         "POST", "/api/v1/strategies/import", import_strategy, audit="strategy.import",
         access=Scope.STRATEGIES_WRITE, tag=TAG, response_model=KeptStrategyBody, status_code=201,
+        fails=(404,),
     )  # fmt: skip
