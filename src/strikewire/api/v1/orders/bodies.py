@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from strikewire.api import schemas
 from strikewire.api.instants import Day
@@ -18,15 +19,31 @@ MAX_ID: Final = 2**31 - 1
 #: Of a basket, before it is sliced.
 MAX_LEGS: Final = 20
 _MAX_BPS: Final = 10_000
+_MAX_PRICE: Final = 10_000_000
+_PRICE_TEXT: Final = r"^[0-9]{1,8}(\.[0-9]{1,4})?$"
+
+
+def _check_text(price: Any) -> Any:
+    """Refuse a text that is no price before it is read as a number, however long it is."""
+    if isinstance(price, str) and re.fullmatch(_PRICE_TEXT, price) is None:
+        msg = "rupees were wanted, in digits with at most four decimals, as 182.05"
+        raise ValueError(msg)
+    return price
+
 
 Price = Annotated[
     Decimal,
-    Field(
-        gt=0,
-        le=10_000_000,
-        decimal_places=4,
-        description="Rupees per unit, best as a decimal string; a whole number of steps.",
-        examples=["182.05"],
+    Field(gt=0, le=_MAX_PRICE, decimal_places=4),
+    BeforeValidator(_check_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": _MAX_PRICE},
+                {"type": "string", "pattern": _PRICE_TEXT},
+            ],
+            "description": "Rupees per unit, best as a decimal string; a whole number of steps.",
+            "examples": ["182.05"],
+        }
     ),
 ]
 Units = Annotated[
