@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from strikewire.core.clock import SystemClock
-from strikewire.core.instants import MINUTE_NS, SECOND_NS
+from strikewire.core.instants import MINUTE_NS, SECOND_NS, to_datetime
 from strikewire.core.m2m_rows import M2mFlag
 from strikewire.core.money import Paise, Pips
 from strikewire.core.orders import MarketMoment, StrategyEntry
@@ -25,14 +26,14 @@ from tests.db.desk import OPEN, RULES, make_feed
 class Marked:
     """A session, and M2M behind it, on one database."""
 
-    def __init__(self, desk, database, session_key="made") -> None:
+    def __init__(self, desk, database, session_key="made", **config) -> None:
         self.desk = desk
         self.database = database
         self.session_key = session_key
         self.engine = M2mEngine(find_calendar=RULES.calendar)
         self.alerts = []
         self.keeper = M2mKeeper(
-            config=M2mKeeperConfig(),
+            config=M2mKeeperConfig(**config),
             engine=self.engine,
             database=database,
             find_calendar=RULES.calendar,
@@ -171,3 +172,28 @@ async def test_an_entry_of_the_past_changes_the_candles_since_then(
     assert candles[:2].tobytes() == before[:2].tobytes()
     assert list_closes(candles[2:]) == [(2, 950)]
     assert candles["flags"].tolist() == [0, 0, M2mFlag.REBUILT]
+
+
+async def test_a_strategy_that_is_taken_up_again_keeps_the_candles_it_had(
+    desk, database, owner, instrument
+):
+    strategy = await add_strategy(database, owner)
+    await add_entry(database, strategy, instrument, 10, 5, OPEN + 5 * SECOND_NS)
+    marked = Marked(desk, database)
+    await marked.play(make_feed(instrument))
+    before = await marked.load(strategy.id)
+    async with database.write() as session:
+        away = await StrategyStore().archive(session, strategy, to_datetime(OPEN))
+
+    again = Marked(desk, database)
+    await again.play(make_feed(instrument))
+    assert again.keeper.strategies == {}
+    async with database.write() as session:
+        await StrategyStore().archive(session, away, None)
+        await session.execute(
+            text("UPDATE strategies SET created_at = created_at - interval '1 day'")
+        )
+    await again.keeper.refresh()
+
+    assert list(again.keeper.strategies) == [strategy.id]
+    assert (await again.load(strategy.id)).tobytes() == before.tobytes()

@@ -174,10 +174,7 @@ class M2mKeeper:
         async with self._database.read() as session:
             for strategy in await self._strategy_store.load_changed(session, since):
                 if strategy.id not in self.strategies and strategy.archived_ns is None:
-                    # It was out of the way, and its ledger with it.
-                    await self._take_entries(
-                        session, await self._ledgers.load_entries(session, [strategy.id])
-                    )
+                    await self._take_back(session, strategy)
                 self._take_strategy(strategy)
             while True:
                 new = await self._ledgers.load_after(
@@ -185,12 +182,24 @@ class M2mKeeper:
                 )
                 if not new:
                     break
-                await self._take_entries(session, new)
+                self._note_stale(await self._take_entries(session, new))
                 self._last_id = max(int(each.id or 0) for each in new)
             if now_ns >= self._held_until_ns:
                 self.held = await find_held(session)
                 self._held_until_ns = now_ns + self._config.positions_s * SECOND_NS
         self._since_ns = now_ns
+
+    async def _take_back(self, session: ReadSession, strategy: Strategy) -> None:
+        """Take a strategy in that is new, or was out of the way, and its ledger with it."""
+        entries = await self._ledgers.load_entries(session, [strategy.id])
+        changed = await self._take_entries(session, entries)
+        if strategy.created_ns < self._since_ns - self._config.overlap_s * SECOND_NS:
+            # What was marked before it was put away is as it was: only what is missing is made.
+            changed = {}
+            first_ns = min((each.moment.as_of_ns for each in entries), default=None)
+            if first_ns is not None:
+                self._stale.setdefault(strategy.id, (first_ns, False))
+        self._note_stale(changed)
 
     def _take_strategy(self, strategy: Strategy) -> None:
         if strategy.archived_ns is not None:
@@ -201,10 +210,13 @@ class M2mKeeper:
         terms = strategy.terms
         self._engine.set_levels(strategy.id, Levels(target=terms.target, stop=terms.stop))
 
-    async def _take_entries(self, session: ReadSession, entries: list[StrategyEntry]) -> None:
+    async def _take_entries(
+        self, session: ReadSession, entries: list[StrategyEntry]
+    ) -> dict[StrategyId, int]:
+        """Have entries marked; return as `M2mEngine.take`."""
         ids = {each.instrument_id for each in entries}
         await self._learn(session, ids, self._engine.minute_ns or self._clock.now_ns())
-        self._note_stale(self._engine.take(entries))
+        return self._engine.take(entries)
 
     async def _learn(
         self, session: ReadSession, ids: Collection[InstrumentId], before_ns: int
