@@ -215,7 +215,7 @@ async def test_iron_condor_is_placed_on_paper_watched_and_closed(
     await lose_one_answer(page, "**/api/v1/orders/basket")
     await page.get_by_role("button", name="Place 4 orders, PAPER").dblclick()
     await expect(page.get_by_role("status").filter(has_text="not known whether")).to_be_visible()
-    await page.get_by_role("button", name="Try again, the same orders").click()
+    await page.get_by_role("button", name="Try again, the very same").click()
     states = page.get_by_role("list", name="What became of the orders").locator("strong")
     await expect(states).to_have_text(["complete"] * 4)
     await page.get_by_role("button", name="Done").click()

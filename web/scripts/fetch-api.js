@@ -46,6 +46,7 @@ const ROUTES = {
   "/api/v1/strategies/templates": ["get"],
   "/api/v1/strategies/templates/{name}": ["post"],
   "/api/v1/strategies/{strategy_id}": ["get"],
+  "/api/v1/strategies/{strategy_id}/entries": ["post"],
   "/api/v1/strategies/{strategy_id}/pnl": ["get"],
   "/api/v1/users": ["get", "post"],
   "/api/v1/users/{user_id}": ["patch"],

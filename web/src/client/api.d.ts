@@ -898,6 +898,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/strategies/{strategy_id}/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Entries
+         * @description Write into a strategy's ledger what was bought and sold elsewhere: all of it, or nothing.
+         *
+         *     Nothing is ordered. What has no price gets what a unit was worth at that instant.
+         */
+        post: operations["create_entries_api_v1_strategies__strategy_id__entries_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/strategies/{strategy_id}/pnl": {
         parameters: {
             query?: never;
@@ -1655,6 +1677,113 @@ export interface components {
             probability_of_profit: number | null;
             greeks: components["schemas"]["GreeksBody"];
         };
+        /**
+         * EntriesBody
+         * @description What was written into a ledger.
+         */
+        EntriesBody: {
+            /** Entries */
+            entries: components["schemas"]["EntryBody"][];
+        };
+        /**
+         * EntryBody
+         * @description One line of a ledger.
+         */
+        EntryBody: {
+            /** Id */
+            id: number;
+            /** Symbol */
+            symbol: string;
+            /**
+             * Quantity
+             * @description Units; less than 0 is sold.
+             */
+            quantity: number;
+            /**
+             * Price
+             * @description Rupees per unit.
+             */
+            price: string;
+            /**
+             * Charges
+             * @description Rupees, a decimal string to the paisa.
+             */
+            charges: string;
+            /**
+             * At
+             * @description From when it counts, by the market's clock.
+             */
+            at: string;
+            source: components["schemas"]["EntrySource"];
+            /** Note */
+            note: string;
+            /**
+             * Order Id
+             * @description The order that it is a fill of.
+             */
+            order_id: number | null;
+            /** Fill Number */
+            fill_number: number | null;
+            /**
+             * Reverses Id
+             * @description The entry that it takes back.
+             */
+            reverses_id: number | null;
+            /**
+             * Reversed By
+             * @description The entry that takes it back.
+             */
+            reversed_by: number | null;
+            /** Recorded By */
+            recorded_by: string;
+            /** Recorded At */
+            recorded_at: string;
+        };
+        /**
+         * EntryInput
+         * @description Units that came in, or went out.
+         */
+        EntryInput: {
+            /**
+             * Symbol
+             * @description An instrument by any of its names.
+             * @example NFO:BANKNIFTY23JAN43000CE
+             */
+            symbol: string;
+            /**
+             * Quantity
+             * @description Units, a multiple of the lot, not 0; less than 0 is sold.
+             * @example -25
+             */
+            quantity: number;
+            /**
+             * Price
+             * @description By default what a unit was worth then.
+             */
+            price?: string | null;
+            /**
+             * At
+             * @description When; RFC 3339 or a day. By default now, by the market's clock.
+             */
+            at?: (string | unknown | unknown) | null;
+            /**
+             * Charges
+             * @description What it cost besides, rupees.
+             * @default 0.00
+             */
+            charges: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * EntrySource
+         * @description How an entry came into a ledger; the values are what the database and the API say.
+         * @enum {string}
+         */
+        EntrySource: "manual" | "fill" | "import" | "position";
         /**
          * ErrorBody
          * @description The one body of every failure.
@@ -3031,6 +3160,14 @@ export interface components {
             slice: boolean;
             /** Legs */
             legs: components["schemas"]["OrderInput"][];
+        };
+        /**
+         * NewEntries
+         * @description Entries that are made together, or not at all.
+         */
+        NewEntries: {
+            /** Entries */
+            entries: components["schemas"]["EntryInput"][];
         };
         /**
          * NewKey
@@ -9994,6 +10131,134 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_entries_api_v1_strategies__strategy_id__entries_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller for this one effect, a UUID for instance. Sent again with the same body it creates nothing and gives the first answer; what was to be shown once is null in it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEntries"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntriesBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,13 +7,15 @@ export type Account = Schemas["AccountBody"];
 export type OrderWish = Schemas["OrderInput"];
 export type Order = Schemas["OrderBody"];
 export type Basket = Schemas["BasketBody"];
+export type EntryWish = Schemas["EntryInput"];
 export type KeptStrategy = Schemas["KeptStrategyBody"];
 export type KeptProfit = Schemas["StrategyProfitBody"];
 
 /** A strategy that is to be kept. */
 export interface StrategyWish {
   readonly name: string;
-  readonly accountId: number;
+  /** Where its orders go; null: it is kept by hand. */
+  readonly accountId: number | null;
 }
 
 /** Orders that are to be placed together, from a strategy. */
@@ -49,6 +51,11 @@ export class BuilderOrdersClient {
   placeBasket({ accountId, strategyId, orders }: BasketWish, once: Once): Promise<Basket> {
     const body = { account_id: accountId, strategy_id: strategyId, slice: true, legs: orders };
     return this.#transport.sendOnce<Basket>("/api/v1/orders/basket", body, once);
+  }
+
+  /** Write into a strategy's ledger what came in or went out without an order. */
+  async enterByHand(id: number, entries: readonly EntryWish[], once: Once): Promise<void> {
+    await this.#transport.sendOnce(`/api/v1/strategies/${id}/entries`, { entries }, once);
   }
 
   /** What became of orders that were placed together. */

@@ -39,11 +39,11 @@ describe("the builder", () => {
   });
 
   test("builds a template, and asks what it makes", async () => {
-    const asked = answerWith([200, BUILT], [200, writeAnalysis()]);
+    const asked = answerWith([200, BUILT], [200, writeAnalysis()], [200, writeAnalysis()]);
     await builder.build(FIRST_FORM, "NFO:NIFTY", "2026-11-17");
-    await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(1_000);
 
-    expect(asked.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    expect(asked.slice(0, 2).map(({ method, path }) => `${method} ${path}`)).toEqual([
       "POST /api/v1/strategies/templates/iron-condor",
       "POST /api/v1/strategies/analysis",
     ]);
@@ -65,6 +65,7 @@ describe("the builder", () => {
 
   test("goes on showing what was right while something is typed", async () => {
     const asked = answerWith([200, writeAnalysis()], [200, writeAnalysis()]);
+    builder.setReach(2);
     builder.add(PUT, true);
     await vi.advanceTimersByTimeAsync(1_000);
     builder.change(0, { lots: "" });
@@ -100,6 +101,22 @@ describe("the builder", () => {
     expect(builder.legs).toHaveLength(1);
     builder.follow("NFO:BANKNIFTY");
     expect([builder.legs, builder.analysis.phase]).toEqual([[], "empty"]);
+  });
+
+  test("has scenarios reach as far as the horizon lets the market go, until somebody chooses", async () => {
+    const asked = answerWith(
+      [200, writeAnalysis()],
+      [200, writeAnalysis()],
+      [200, writeAnalysis()],
+    );
+    builder.add(PUT, true);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([builder.reachPct, asked.length, builder.analysis.isCurrent]).toEqual([2, 2, true]);
+    builder.setReach(20);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([builder.reachPct, asked.length]).toEqual([20, 3]);
+    const grid = asked[2]?.body as { grid: { moves_pct: number[] } };
+    expect(Math.max(...grid.grid.moves_pct)).toBe(20);
   });
 
   test("asks for nothing once the last leg is gone", async () => {

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { BuilderOrdersClient } from "../../src/client/builder-orders.ts";
 import { Transport } from "../../src/client/transport.ts";
 import type { MachineMs } from "../../src/helpers/instant.ts";
-import { KeptStrategyView } from "../../src/model/builder/kept-strategy.svelte.ts";
 import type { Leg } from "../../src/model/builder/legs.ts";
 import {
   describeOrder,
@@ -202,6 +201,25 @@ describe("placing on paper", () => {
     expect(placing.intent.result?.strategyId).toBe(12);
   });
 
+  test("by hand writes a ledger, orders nothing and needs no account", async () => {
+    const asked = answerWith([200, { items: [] }], [201, { id: 7 }], [201, { entries: [] }]);
+    await review(listOrders([write({ price: "44.05" })], []) ?? []);
+    placing.isByHand = true;
+    await placing.place();
+    expect(list(asked).slice(1)).toEqual([
+      "POST strategies k2-strategy",
+      "POST strategies/7/entries k2-entries",
+    ]);
+    expect(asked[1]?.body).toEqual({ name: "Iron condor NIFTY", account_id: null });
+    expect(asked[2]?.body).toEqual({
+      entries: [
+        { symbol: CONTRACT.symbol, quantity: -130, price: "44.05", charges: "0.00", note: "" },
+      ],
+    });
+    expect(placing.intent.result).toEqual({ strategyId: 7, basket: null });
+    expect(placing.progress).toEqual([]);
+  });
+
   test("opens an account for whoever has none on paper, once", async () => {
     const asked = answerWith(
       [200, { items: [real] }],
@@ -217,69 +235,5 @@ describe("placing on paper", () => {
     expect(list(asked).slice(1, 3)).toEqual(["POST accounts k1", "POST accounts k1"]);
     expect(asked[2]?.body).toEqual({ name: "Paper", broker: "paper" });
     expect(placing.account?.id).toBe(3);
-  });
-});
-
-describe("a strategy that is kept", () => {
-  const leg = {
-    ...CONTRACT,
-    lot_size: 65,
-    lots: -1,
-    quantity: -65,
-    average_price: "44.925",
-    net: "10.00",
-  };
-  const profit = { net: "10.00", legs: [leg, { ...leg, symbol: "NFO:X", quantity: 0 }] };
-  let kept: KeptStrategyView;
-
-  beforeEach(() => {
-    vi.useFakeTimers();
-    kept = new KeptStrategyView(
-      new BuilderOrdersClient(new Transport()),
-      () => Date.now() as MachineMs,
-    );
-  });
-
-  afterEach(() => {
-    kept.close();
-    vi.useRealTimers();
-    vi.unstubAllGlobals();
-  });
-
-  const show = async (told: object): Promise<Asked[]> => {
-    const asked = answerWith([200, { id: 7, name: "Condor" }], [200, told], [200, told]);
-    kept.show(7);
-    await vi.advanceTimersByTimeAsync(0);
-    return asked;
-  };
-
-  test("is told with what it made, again as the market moves", async () => {
-    const asked = await show(profit);
-    expect(kept.strategy.value?.name).toBe("Condor");
-    expect(kept.profit.answer?.net).toBe("10.00");
-    kept.profit.refresh();
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(asked.map((each) => each.path)).toEqual([
-      "/api/v1/strategies/7",
-      "/api/v1/strategies/7/pnl",
-      "/api/v1/strategies/7/pnl",
-    ]);
-  });
-
-  test("holds what is open, at what it cost", async () => {
-    await show(profit);
-    expect(kept.held).toEqual([{ ...CONTRACT, quantity: -65, average: "44.925" }]);
-    expect(takeHeld(kept.held ?? [])[0]).toMatchObject({
-      isSold: true,
-      lots: "1",
-      price: "44.925",
-    });
-  });
-
-  test("that nothing came into yet says nothing of what is held", async () => {
-    await show({ ...profit, legs: [] });
-    expect(kept.held).toBeNull();
-    kept.show(null);
-    expect([kept.strategy.value, kept.profit.answer]).toEqual([null, null]);
   });
 });

@@ -18,6 +18,7 @@ import {
   findFirstCut,
   layOutScenarios,
   makeAxes,
+  pickReach,
 } from "../../src/model/builder/scenarios.ts";
 import { layOutPlot } from "../../src/model/options/plot.ts";
 import { writeAnalysis, writeStrategy } from "./analyses.ts";
@@ -269,6 +270,16 @@ describe("scenarios", () => {
     expect([moves.length, moves[0], moves[10], moves.at(-1)]).toEqual([21, -2, 0, 2]);
     expect([shifts.length, shifts[0], shifts[5], shifts.at(-1)]).toEqual([11, -0.1, 0, 0.1]);
     expect(moves.length * shifts.length * 11).toBeLessThanOrEqual(20_000);
+  });
+
+  test.each([
+    [0.14, 1.2 / 365, 2],
+    [0.14, 7 / 365, 5],
+    [0.15, 30 / 365, 10],
+    [0.6, 1, 20],
+    [null, 1, 5],
+  ])("reach two standard deviations: volatility %o over %f years", (iv, tau, wanted) => {
+    expect(pickReach({ probability_iv: iv, tau_years: tau })).toBe(wanted);
   });
 
   test("of which all are nothing are shaded with nothing", () => {

@@ -11,14 +11,11 @@ import { Errand } from "../errand.svelte.ts";
 import { formatProblem } from "../problem-words.ts";
 import { addLot, type Contract, findFault, type Leg, takeBuilt, toInputs } from "./legs.ts";
 import { Refresher } from "./refresher.svelte.ts";
-import { makeAxes } from "./scenarios.ts";
+import { makeAxes, pickReach } from "./scenarios.ts";
 import { makeTemplateInput, type TemplateForm } from "./template-form.ts";
 
 /** Which of the two strategies on the page is built. */
 export type Slot = "strategy" | "against";
-
-/** How far the scenarios reach, per cent either way. */
-export const REACHES = [2, 5, 10, 20] as const;
 
 /** What somebody types or drags is asked for at once, and no more than five times a second. */
 const CHANGE_GAP_MS = 200;
@@ -40,6 +37,9 @@ export class Builder extends Errand {
   readonly analysis: Refresher<AnalysisInput, Analysis>;
   #legs: Readonly<Record<Slot, readonly Leg[]>> = $state.raw({ strategy: [], against: [] });
   #underlying: string | null = null;
+  /** The horizon that the scenarios' reach was chosen for. */
+  #fitted: string | null = null;
+  #isReachChosen = false;
   readonly #client: Client;
   readonly #abort = new AbortController();
 
@@ -47,7 +47,11 @@ export class Builder extends Errand {
     super();
     this.#client = client;
     this.analysis = new Refresher({
-      ask: (wish) => client.analyse(wish),
+      ask: async (wish) => {
+        const answer = await client.analyse(wish);
+        this.#fitReach(answer);
+        return answer;
+      },
       clock,
       changeGapMs: CHANGE_GAP_MS,
       moveGapMs: MOVE_GAP_MS,
@@ -155,6 +159,7 @@ export class Builder extends Errand {
   }
 
   setReach(reachPct: number): void {
+    this.#isReachChosen = true;
     this.reachPct = reachPct;
     this.#ask();
   }
@@ -173,6 +178,19 @@ export class Builder extends Errand {
     this.isChanged ||= slot === "strategy";
     this.#legs = { ...this.#legs, [slot]: legs };
     this.#ask();
+  }
+
+  /** Have the scenarios reach as far as the horizon lets the market go, until somebody chooses. */
+  #fitReach({ strategy }: Analysis): void {
+    if (this.#isReachChosen || strategy.horizon === this.#fitted) {
+      return;
+    }
+    this.#fitted = strategy.horizon;
+    const reachPct = pickReach(strategy);
+    if (reachPct !== this.reachPct) {
+      this.reachPct = reachPct;
+      this.#ask();
+    }
   }
 
   /** Ask what the legs make. While one of them is wrong, what is there stays. */

@@ -2,6 +2,7 @@ import type {
   Account,
   Basket,
   BuilderOrdersClient,
+  EntryWish,
   Order,
   OrderWish,
 } from "../../client/builder-orders.ts";
@@ -14,7 +15,8 @@ import { Refresher } from "./refresher.svelte.ts";
 
 /** What is to be done once: orders, from a strategy that may have to be made first. */
 interface PlacingWish {
-  readonly accountId: number;
+  /** Null is no account: what is wanted is written into the ledger by hand. */
+  readonly accountId: number | null;
   /** Null is a new one of this name. */
   readonly strategyId: number | null;
   readonly name: string;
@@ -24,13 +26,14 @@ interface PlacingWish {
 /** What was done. */
 export interface Placed {
   readonly strategyId: number;
-  readonly basket: Basket;
+  /** Null where nothing was ordered. */
+  readonly basket: Basket | null;
 }
 
 export interface PlacingParts {
   readonly client: Pick<
     BuilderOrdersClient,
-    "loadAccounts" | "openAccount" | "keepStrategy" | "placeBasket" | "loadBasket"
+    "loadAccounts" | "openAccount" | "keepStrategy" | "placeBasket" | "enterByHand" | "loadBasket"
   >;
   readonly drawKey: DrawKey;
   readonly clock: MachineClock;
@@ -45,7 +48,7 @@ const TIMEOUT_MS = 10_000;
 const MOVE_GAP_MS = 500;
 
 /**
- * Has a strategy's orders placed on paper, once.
+ * Has a strategy's orders placed on paper, or its legs entered by hand, once.
  *
  * One intent makes the strategy and places its orders, each under a key of its own that goes with every
  * attempt: trying again makes no second strategy and no second order. A strategy whose orders were
@@ -57,6 +60,8 @@ export class Placing extends Errand {
   /** What is to be placed; null while nothing is. */
   orders: readonly WantedOrder[] | null = $state.raw(null);
   name = $state.raw("");
+  /** Whether it is only written down, and nothing is ordered. */
+  isByHand = $state.raw(false);
   readonly intent: Intent<PlacingWish, Placed>;
   readonly #placed: Refresher<{ readonly basketId: string }, readonly Order[]>;
   readonly #parts: PlacingParts;
@@ -82,7 +87,7 @@ export class Placing extends Errand {
 
   /** What became of the orders that were placed, as far as is known. */
   get progress(): readonly Order[] {
-    return this.#placed.answer ?? this.intent.result?.basket.orders ?? [];
+    return this.#placed.answer ?? this.intent.result?.basket?.orders ?? [];
   }
 
   /** The market has moved: something may have become of the orders. */
@@ -97,7 +102,8 @@ export class Placing extends Errand {
 
   /** Whether all that is wanted has been said. */
   get isFilledIn(): boolean {
-    return this.account !== null && this.name.trim() !== "" && (this.orders?.length ?? 0) > 0;
+    const hasWay = this.isByHand || this.account !== null;
+    return hasWay && this.name.trim() !== "" && (this.orders?.length ?? 0) > 0;
   }
 
   /** Show what would be placed. `strategyId` null makes a strategy of that name. */
@@ -132,10 +138,10 @@ export class Placing extends Errand {
   }
 
   async place(): Promise<void> {
-    const { account, orders } = this;
-    if (account !== null && orders !== null && this.isFilledIn) {
+    const { orders } = this;
+    if (orders !== null && this.isFilledIn) {
       await this.intent.submit({
-        accountId: account.id,
+        accountId: this.isByHand ? null : (this.account?.id ?? null),
         strategyId: this.#strategyId,
         name: this.name.trim(),
         orders,
@@ -160,7 +166,7 @@ export class Placing extends Errand {
   }
 
   #follow(): void {
-    const basketId = this.intent.result?.basket.basket_id;
+    const basketId = this.intent.result?.basket?.basket_id;
     this.#placed.ask(basketId === undefined ? null : { basketId });
   }
 
@@ -182,6 +188,11 @@ export class Placing extends Errand {
       (await client.keepStrategy({ name, accountId }, { key: `${key}-strategy`, timeoutMs })).id;
     // Orders that are refused leave the strategy: the next attempt's are placed from it.
     this.#strategyId = strategyId;
+    if (accountId === null) {
+      const entries = wish.orders.map(toEntry);
+      await client.enterByHand(strategyId, entries, { key: `${key}-entries`, timeoutMs });
+      return { strategyId, basket: null };
+    }
     const orders = wish.orders.map(toWish);
     const basket = await client.placeBasket(
       { accountId, strategyId, orders },
@@ -194,4 +205,14 @@ export class Placing extends Errand {
 function toWish({ symbol, side, quantity, price }: WantedOrder): OrderWish {
   const terms = { symbol, side, quantity, validity: "day" } as const;
   return price === null ? { ...terms, type: "market" } : { ...terms, type: "limit", price };
+}
+
+function toEntry({ symbol, side, quantity, price }: WantedOrder): EntryWish {
+  return {
+    symbol,
+    quantity: side === "buy" ? quantity : -quantity,
+    price,
+    charges: "0.00",
+    note: "",
+  };
 }

@@ -1,10 +1,15 @@
-import type { Grid } from "../../client/builder.ts";
+import type { Grid, Strategy } from "../../client/builder.ts";
 import { formatSigned } from "../format.ts";
 import { formatCompact, formatIndian, withPlus } from "../options/option-format.ts";
 
 /** What lies across a table of scenarios; the other one is a slider's. */
 export const AXES = ["volatility", "time"] as const;
 export type Axis = (typeof AXES)[number];
+
+/** How far the underlying may move, per cent either way. */
+export const REACHES = [2, 5, 10, 20] as const;
+/** So many standard deviations until the horizon are worth a look. */
+const DEVIATIONS = 2;
 
 /** Shades of a cell on either side of 0. */
 const HEATS = 5;
@@ -31,6 +36,19 @@ export interface ScenarioRow {
 export interface ScenarioTable {
   readonly columns: readonly string[];
   readonly rows: readonly ScenarioRow[];
+}
+
+/** How far the scenarios of a strategy reach: two standard deviations, where its volatility is known. */
+export function pickReach({
+  probability_iv: iv,
+  tau_years: tau,
+}: Pick<Strategy, "probability_iv" | "tau_years">): number {
+  const usual = 5;
+  if (iv === null) {
+    return usual;
+  }
+  const wanted = 100 * DEVIATIONS * iv * Math.sqrt(tau);
+  return REACHES.find((each) => each >= wanted) ?? Math.max(...REACHES);
 }
 
 /** The axes of a grid that reaches so many per cent either way. */
