@@ -345,3 +345,15 @@ def test_what_is_marked_by_the_session_before_says_so() -> None:
 
     candle = market.heard.read()[1, OPEN]
     assert (candle["close_paise"], candle["flags"]) == (-10_000, M2mFlag.STALE_MARK)
+
+
+def test_an_entry_between_two_steps_is_in_the_candle_of_its_own_minute() -> None:
+    market = Market()
+    market.m2m.load([make_entry(1, 1, 10, "99.00", (OPEN + 30 * SECOND_NS, 0), number=1)])
+
+    market.step([(OPEN, 1, 100.0)], seq=1)
+    market.step([(OPEN + 2 * MINUTE_NS, 1, 103.0)], seq=2)
+    market.m2m.capture()
+
+    closes = {at: int(each["close_paise"]) for (_, at), each in market.heard.read().items()}
+    assert closes == {OPEN: 1_000, OPEN + MINUTE_NS: 1_000}

@@ -34,8 +34,10 @@ class Venues:
         self._instruments: dict[InstrumentId, Instrument] = {}
 
     def learn(self, instruments: Iterable[Instrument]) -> None:
-        """Take in what instruments are."""
-        self._instruments.update((each.id, each) for each in instruments)
+        """Take in what instruments are, and have their venues' minutes counted from now on."""
+        for each in instruments:
+            self._instruments[each.id] = each
+            self.find_bit(each.id)
 
     def is_option(self, instrument_id: InstrumentId) -> bool:
         """Say whether an instrument is known to be an option."""
