@@ -137,7 +137,7 @@ class RequestEnvelope:
             correlation_id.reset(token)
 
     def _record(self, scope: Scope, status: int, took_s: float) -> None:
-        route = getattr(scope.get("route"), "path", _NO_ROUTE)
+        route = _name_route(scope.get("route"))
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         key = (method, route, status)
         series = self._series.get(key)
@@ -160,6 +160,12 @@ def _secure(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
     own = list(headers)
     names = {name for name, _ in own}
     return own + [each for each in SECURITY_HEADERS if each[0] not in names]
+
+
+def _name_route(route: object | None) -> str:
+    """Return a route's template, without the converters that ours may name: `/orders/{id:int}`."""
+    found = getattr(route, "path_format", None) or getattr(route, "path", _NO_ROUTE)
+    return str(found)
 
 
 def _find_offered_id(scope: Scope) -> str | None:

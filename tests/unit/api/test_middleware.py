@@ -47,6 +47,7 @@ async def client(metrics):
     app = Starlette(
         routes=[
             Route("/echo/{name}", echo, methods=["GET", "POST"]),
+            Route("/numbers/{number:int}", echo, methods=["GET"]),
             Route("/fail", fail),
             Route("/busy", be_busy),
             Route("/break", break_off),
@@ -108,12 +109,14 @@ async def test_requests_are_counted_by_template_not_by_path(client, metrics):
     await client.get("/echo/a")
     await client.get("/echo/b")
     await client.get("/nowhere/1")
+    await client.get("/numbers/7")
     await client.request("BREW", "/echo/a")
 
     text = metrics.expose()[0].decode()
     line = 'strikewire_requests_total{method="GET",route="/echo/{name}",status="200"} 2.0'
     assert line in text
     assert 'route="unmatched",status="404"' in text
+    assert 'route="/numbers/{number}",status="200"' in text
     assert 'method="OTHER"' in text
     assert "BREW" not in text
 
