@@ -99,6 +99,7 @@ async def read(socket: ClientConnection, kind: str) -> dict[str, Any]:
                 return message
 
 
+@pytest.mark.soak
 @pytest.mark.promise("O2")
 async def test_a_recorded_day_is_traded_on_paper_through_a_kill(
     shared_data: Callable[[str], Path], data_dir: Path, trader: dict[str, str]
