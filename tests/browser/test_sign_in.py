@@ -159,6 +159,7 @@ async def test_viewer_is_offered_what_a_viewer_may(desk, open_tab):
             "PCR",
             "Monitor",
             "Builder",
+            "Strategies",
             "Orders",
             "Accounts",
             "Feed",

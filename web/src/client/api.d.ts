@@ -801,7 +801,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List Strategies
+         * @description List strategies, the newest first: one's own, or another user's.
+         */
+        get: operations["list_strategies_api_v1_strategies_get"];
         put?: never;
         /**
          * Create Strategy
@@ -830,6 +834,28 @@ export interface paths {
          *     Nothing is stored, and nothing is ordered.
          */
         post: operations["analyse_strategy_api_v1_strategies_analysis_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Strategy
+         * @description Make a strategy of a document that was written out: all of it, or nothing.
+         *
+         *     It is the caller's, and kept by hand. Each line that is wrong is named with what is wrong of it.
+         */
+        post: operations["import_strategy_api_v1_strategies_import_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -895,6 +921,55 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
+        /**
+         * Change Strategy
+         * @description Change what is said of a strategy.
+         *
+         *     409 where somebody has changed it since `revision`, or where it has orders and its account is to
+         *     be another one.
+         */
+        patch: operations["change_strategy_api_v1_strategies__strategy_id__patch"];
+        trace?: never;
+    };
+    "/api/v1/strategies/{strategy_id}/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Alerts
+         * @description List the targets and stops of a strategy that were reached, the newest first.
+         */
+        get: operations["list_alerts_api_v1_strategies__strategy_id__alerts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/{strategy_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Archive Strategy
+         * @description Put a strategy out of the way. It is marked no more, and nothing is entered in its ledger.
+         *
+         *     Orders that it has stand, and what they are filled at is still written down.
+         */
+        post: operations["archive_strategy_api_v1_strategies__strategy_id__archive_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -905,7 +980,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List Entries
+         * @description List the entries of a strategy's ledger, the newest first: by hand, fills, and reversals.
+         */
+        get: operations["list_entries_api_v1_strategies__strategy_id__entries_get"];
         put?: never;
         /**
          * Create Entries
@@ -914,6 +993,70 @@ export interface paths {
          *     Nothing is ordered. What has no price gets what a unit was worth at that instant.
          */
         post: operations["create_entries_api_v1_strategies__strategy_id__entries_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/{strategy_id}/entries/{entry_id}/reverse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reverse Entry
+         * @description Take an entry back, once: what follows is as if it had never been. Both stay in the ledger.
+         *
+         *     409 where it was taken back already, or takes another one back itself.
+         */
+        post: operations["reverse_entry_api_v1_strategies__strategy_id__entries__entry_id__reverse_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/{strategy_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Strategy
+         * @description Write a strategy out: the whole of it as JSON, to be read back; or as CSV its ledger.
+         *
+         *     Whose it is, its account, the orders behind its fills and its alerts are not in the document.
+         */
+        get: operations["export_strategy_api_v1_strategies__strategy_id__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/{strategy_id}/m2m": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List M2M
+         * @description Answer with a strategy's M2M, minute by minute or wider.
+         */
+        get: operations["list_m2m_api_v1_strategies__strategy_id__m2m_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -937,6 +1080,26 @@ export interface paths {
         get: operations["get_profit_api_v1_strategies__strategy_id__pnl_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/strategies/{strategy_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore Strategy
+         * @description Put an archived strategy back.
+         */
+        post: operations["restore_strategy_api_v1_strategies__strategy_id__restore_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1082,6 +1245,52 @@ export interface components {
         AccountPage: {
             /** Items */
             items: components["schemas"]["AccountBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+        };
+        /**
+         * AlertBody
+         * @description A target or a stop that was reached.
+         */
+        AlertBody: {
+            /** Id */
+            id: number;
+            kind: components["schemas"]["AlertKind"];
+            /**
+             * Level
+             * @description What was to be reached.
+             */
+            level: string;
+            /**
+             * M2M
+             * @description Where the P&L stood.
+             */
+            m2m: string;
+            /**
+             * At
+             * @description By the market's clock.
+             */
+            at: string;
+            /** Raised At */
+            raised_at: string;
+        };
+        /**
+         * AlertKind
+         * @description What was reached.
+         * @enum {string}
+         */
+        AlertKind: "target" | "stop";
+        /**
+         * AlertPage
+         * @description Some alerts, and how many there are.
+         */
+        AlertPage: {
+            /** Items */
+            items: components["schemas"]["AlertBody"][];
             /** Total */
             total: number;
             /** Limit */
@@ -1678,6 +1887,77 @@ export interface components {
             greeks: components["schemas"]["GreeksBody"];
         };
         /**
+         * DocumentBody
+         * @description A strategy as a document.
+         */
+        DocumentBody: {
+            /**
+             * Format
+             * @constant
+             */
+            format: "strikewire.strategy";
+            /**
+             * Version
+             * @constant
+             */
+            version: 1;
+            strategy: components["schemas"]["StrategyTermsInput"];
+            /** Entries */
+            entries: components["schemas"]["DocumentEntryBody"][];
+        };
+        /**
+         * DocumentEntryBody
+         * @description A line of a document.
+         */
+        DocumentEntryBody: {
+            /**
+             * Symbol
+             * @description An instrument by any of its names.
+             * @example NFO:BANKNIFTY23JAN43000CE
+             */
+            symbol: string;
+            /**
+             * Quantity
+             * @description Units, not 0; less than 0 is sold.
+             * @example -25
+             */
+            quantity: number;
+            /**
+             * Price
+             * @description Rupees per unit, a decimal string.
+             * @example 182.05
+             */
+            price: string;
+            /**
+             * Charges
+             * @description Less than 0 only where it takes a line back.
+             * @default 0.00
+             */
+            charges: string;
+            /**
+             * At
+             * Format: date-time
+             * @example 2022-12-30T03:50:00.123456789Z
+             */
+            at: string;
+            /**
+             * Seq
+             * @description Step of the recording; 0: of none.
+             * @default 0
+             */
+            seq: number;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Reverses
+             * @description The line that it takes back, an earlier one: lines count from 0.
+             */
+            reverses?: number | null;
+        };
+        /**
          * EntriesBody
          * @description What was written into a ledger.
          */
@@ -1777,6 +2057,20 @@ export interface components {
              * @default
              */
             note: string;
+        };
+        /**
+         * EntryPage
+         * @description Some lines of a ledger, and how many there are.
+         */
+        EntryPage: {
+            /** Items */
+            items: components["schemas"]["EntryBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
         };
         /**
          * EntrySource
@@ -2546,6 +2840,20 @@ export interface components {
             updated_at: string;
         };
         /**
+         * KeptStrategyPage
+         * @description Some of the strategies, and how many there are.
+         */
+        KeptStrategyPage: {
+            /** Items */
+            items: components["schemas"]["KeptStrategyBody"][];
+            /** Total */
+            total: number;
+            /** Limit */
+            limit: number;
+            /** Offset */
+            offset: number;
+        };
+        /**
          * KeyBody
          * @description What is known of a key. Its secret is not.
          */
@@ -2765,6 +3073,93 @@ export interface components {
          * @enum {string}
          */
         LoginState: "none" | "valid" | "expired" | "refused";
+        /**
+         * M2mCandleBody
+         * @description What a strategy made in a stretch of time; money is rupees, to the paisa.
+         *
+         *     `delta + gamma + theta + vega + trades + residual - paid` is close less open.
+         */
+        M2mCandleBody: {
+            /**
+             * Ts
+             * @description The candle's open, RFC 3339.
+             */
+            ts: string;
+            /** Open */
+            open: string;
+            /** High */
+            high: string;
+            /** Low */
+            low: string;
+            /** Close */
+            close: string;
+            /**
+             * Realised
+             * @description So far, before charges.
+             */
+            realised: string;
+            /**
+             * Charges
+             * @description So far.
+             */
+            charges: string;
+            /**
+             * Peak
+             * @description The most so far in the day.
+             */
+            peak: string;
+            /**
+             * Drawdown
+             * @description The deepest fall from a peak so far in the day.
+             */
+            drawdown: string;
+            /** Delta */
+            delta: string;
+            /** Gamma */
+            gamma: string;
+            /** Theta */
+            theta: string;
+            /** Vega */
+            vega: string;
+            /**
+             * Trades
+             * @description Of what came and went, from its price to the minute's end.
+             */
+            trades: string;
+            /** Residual */
+            residual: string;
+            /**
+             * Paid
+             * @description Charges of this stretch.
+             */
+            paid: string;
+            /** Net Delta */
+            net_delta: number;
+            /** Net Gamma */
+            net_gamma: number;
+            /** Net Theta */
+            net_theta: number;
+            /** Net Vega */
+            net_vega: number;
+            /**
+             * Flags
+             * @description rebuilt, stale_mark, partial_greeks.
+             */
+            flags: string[];
+        };
+        /**
+         * M2mCandlesBody
+         * @description A strategy's candles, oldest first.
+         */
+        M2mCandlesBody: {
+            /** Strategy Id */
+            strategy_id: number;
+            timeframe: components["schemas"]["Timeframe"];
+            /** Count */
+            count: number;
+            /** Candles */
+            candles: components["schemas"]["M2mCandleBody"][];
+        };
         /**
          * MarginBody
          * @description What has to be there for orders.
@@ -3794,6 +4189,17 @@ export interface components {
          */
         ReplayState: "playing" | "paused" | "finished";
         /**
+         * ReversalInput
+         * @description Why an entry is taken back.
+         */
+        ReversalInput: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
          * Role
          * @description What kind of user somebody is.
          * @enum {string}
@@ -4187,6 +4593,31 @@ export interface components {
             charges_reason: ("no_rule" | "not_tradable") | null;
         };
         /**
+         * StrategyChanges
+         * @description What is to be different; what is left out stays.
+         */
+        StrategyChanges: {
+            /**
+             * Revision
+             * @description The one that was read: 409 where there is another by now.
+             */
+            revision: number;
+            /** Name */
+            name?: string | null;
+            /** Notes */
+            notes?: string | null;
+            /** Tags */
+            tags?: string[] | null;
+            /** Symbols */
+            symbols?: string[] | null;
+            /** Account Id */
+            account_id?: number | null;
+            /** Target */
+            target?: string | null;
+            /** Stop */
+            stop?: string | null;
+        };
+        /**
          * StrategyMarginBody
          * @description What has to be there for a strategy, beside what its options cost.
          */
@@ -4268,6 +4699,47 @@ export interface components {
             as_of: string;
             /** Legs */
             legs: components["schemas"]["HeldLegBody"][];
+        };
+        /**
+         * StrategyState
+         * @description Whether strategies are in use.
+         * @enum {string}
+         */
+        StrategyState: "active" | "archived" | "any";
+        /**
+         * StrategyTermsInput
+         * @description What somebody says of a strategy.
+         */
+        StrategyTermsInput: {
+            /**
+             * Name
+             * @example Iron condor
+             */
+            name: string;
+            /**
+             * Notes
+             * @default
+             */
+            notes: string;
+            /**
+             * Tags
+             * @default []
+             * @example [
+             *       "weekly",
+             *       "nifty"
+             *     ]
+             */
+            tags: string[];
+            /**
+             * Symbols
+             * @description Watched in it, whether something of them is held or not.
+             * @default []
+             */
+            symbols: string[];
+            /** Target */
+            target?: string | null;
+            /** Stop */
+            stop?: string | null;
         };
         /**
          * StretchBody
@@ -9604,6 +10076,107 @@ export interface operations {
             };
         };
     };
+    list_strategies_api_v1_strategies_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+                /** @description Whose, by default one's own; another's needs `users:write`. */
+                user_id?: number | null;
+                /** @description Stands in the name or the notes, in any case. */
+                text?: string;
+                tag?: string | null;
+                state?: components["schemas"]["StrategyState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptStrategyPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     create_strategy_api_v1_strategies_post: {
         parameters: {
             query?: never;
@@ -9750,6 +10323,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AnalysisBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    import_strategy_api_v1_strategies_import_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller for this one effect, a UUID for instance. Sent again with the same body it creates nothing and gives the first answer; what was to be shown once is null in it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DocumentBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptStrategyBody"];
                 };
             };
             /** @description Bad Request */
@@ -10185,6 +10884,464 @@ export interface operations {
             };
         };
     };
+    change_strategy_api_v1_strategies__strategy_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StrategyChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptStrategyBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_alerts_api_v1_strategies__strategy_id__alerts_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    archive_strategy_api_v1_strategies__strategy_id__archive_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptStrategyBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_entries_api_v1_strategies__strategy_id__entries_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     create_entries_api_v1_strategies__strategy_id__entries_post: {
         parameters: {
             query?: never;
@@ -10313,6 +11470,370 @@ export interface operations {
             };
         };
     };
+    reverse_entry_api_v1_strategies__strategy_id__entries__entry_id__reverse_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller for this one effect, a UUID for instance. Sent again with the same body it creates nothing and gives the first answer; what was to be shown once is null in it. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                strategy_id: number;
+                entry_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReversalInput"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export_strategy_api_v1_strategies__strategy_id__export_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                accept?: string | null;
+            };
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentBody"];
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_m2m_api_v1_strategies__strategy_id__m2m_get: {
+        parameters: {
+            query?: {
+                timeframe?: components["schemas"]["Timeframe"];
+                /** @description The first open wanted; RFC 3339 or a day. */
+                from?: (string | unknown | unknown) | null;
+                /** @description Opens before this; by default, all there is. */
+                to?: (string | unknown | unknown) | null;
+                /** @description The most candles in an answer; without `from`, the last ones. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["M2mCandlesBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Acceptable */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_profit_api_v1_strategies__strategy_id__pnl_get: {
         parameters: {
             query?: {
@@ -10365,6 +11886,127 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Header Fields Too Large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    restore_strategy_api_v1_strategies__strategy_id__restore_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                strategy_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptStrategyBody"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

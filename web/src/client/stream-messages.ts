@@ -65,6 +65,7 @@ export function decodeStreamMessage(text: string): StreamMessage {
     case "delta":
     case "minute":
     case "order":
+    case "alert":
       return { type: "news", ...decodeNumbers(fields), fields };
     default:
       return { type: "other" };

@@ -42,6 +42,8 @@ export type Route =
   | BrokerLoginRoute
   /** How the broker is heard. */
   | { readonly page: "feed" }
+  | { readonly page: "strategies" }
+  | { readonly page: "strategy"; readonly id: number }
   /** Of which account; null is the one that was looked at last. */
   | { readonly page: "orders"; readonly account: number | null }
   /** Trading accounts; `account` is who one is. */
@@ -91,6 +93,8 @@ export function parseRoute(url: URL): Route {
         requestToken: url.searchParams.get("request_token"),
         state: url.searchParams.get("state"),
       };
+    case "/strategies":
+      return { page: "strategies" };
     case "/orders":
       return { page: "orders", account: parseId(url.searchParams.get("account")) };
     case "/accounts":
@@ -112,8 +116,14 @@ export function parseRoute(url: URL): Route {
     case "/audit":
       return { page: "audit", filter: pickFilter((name) => url.searchParams.get(name)) };
     default:
-      return parseBuilder(url) ?? { page: "unknown", path: url.pathname };
+      return parseBuilder(url) ?? parseStrategy(url.pathname);
   }
+}
+
+/** `/strategies/7`; anything else is unknown. */
+function parseStrategy(path: string): Route {
+  const id = parseId(/^\/strategies\/([^/]+)$/.exec(path)?.[1] ?? null);
+  return id === null ? { page: "unknown", path } : { page: "strategy", id };
 }
 
 export function formatRoute(route: Route): string {
@@ -154,9 +164,12 @@ export function formatRoute(route: Route): string {
       }).toString();
       return query === "" ? "/login/kite" : `/login/kite?${query}`;
     }
+    case "strategy":
+      return `/strategies/${route.id}`;
     case "orders":
       return route.account === null ? "/orders" : `/orders?account=${route.account}`;
     case "feed":
+    case "strategies":
     case "accounts":
     case "about":
     case "account":
@@ -223,7 +236,7 @@ function findInstant(text: string | null): MarketMs | null {
   return Number.isNaN(instant) ? null : (instant as MarketMs);
 }
 
-export const DESK_PAGES = ["orders", "accounts"] as const;
+export const DESK_PAGES = ["strategies", "strategy", "orders", "accounts"] as const;
 export type DeskPage = (typeof DESK_PAGES)[number];
 export type DeskRoute = Extract<Route, { readonly page: DeskPage }>;
 

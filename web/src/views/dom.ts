@@ -27,3 +27,12 @@ export function findInnerLink(event: MouseEvent): URL | null {
   const url = new URL(link.href);
   return url.origin === window.location.origin ? url : null;
 }
+
+/** Have the browser keep a text as a file. */
+export function saveFile(name: string, text: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}

@@ -21,12 +21,16 @@ describe("an address", () => {
   });
 
   test("that nobody knows is said to be unknown", () => {
+    expect(parse("/strategies/x")).toEqual({ page: "unknown", path: "/strategies/x" });
     expect(parse("/nowhere")).toEqual({ page: "unknown", path: "/nowhere" });
   });
 
-  test.each(["/orders", "/orders?account=3", "/accounts"])("%s comes back as it was", (path) => {
-    expect(formatRoute(parse(path))).toBe(path);
-  });
+  test.each(["/strategies", "/strategies/12", "/orders", "/orders?account=3", "/accounts"])(
+    "%s comes back as it was",
+    (path) => {
+      expect(formatRoute(parse(path))).toBe(path);
+    },
+  );
 });
 
 describe("a key", () => {

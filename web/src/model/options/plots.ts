@@ -150,7 +150,12 @@ export function plotDay(
 const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120].map((minutes) => minutes * MINUTE_MS);
 
 /** About so many round times of the exchange's clock. */
-function listTimes(from: MarketMs, to: MarketMs, count: number, zone: Zone): readonly number[] {
+export function listTimes(
+  from: MarketMs,
+  to: MarketMs,
+  count: number,
+  zone: Zone,
+): readonly number[] {
   const step = TIME_STEPS.find((each) => (to - from) / each <= count) ?? 6 * HOUR_MS;
   const times: number[] = [];
   for (let wall = Math.ceil(zone.toWall(from) / step) * step; ; wall += step) {
