@@ -2,8 +2,9 @@
 
 Loaded by its program. Every other well-formed request to an operation named in STRIKEWIRE_KNOWN
 (JSON: by operation, what to put in its place) is made with what is known. The others, and all that
-are malformed, stay as they were drawn. STRIKEWIRE_ADMIN is the Authorization of who asks; where
-`instead` says so, somebody else asks, always.
+are malformed, stay as they were drawn; but for what `always` says, which is put into every body of
+those that are well formed. STRIKEWIRE_ADMIN is the Authorization of who asks; where `instead` says
+so, somebody else asks, always.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def before_call(context, case, kwargs):
         or case.meta.generation.mode is not GenerationMode.POSITIVE
     ):
         return
+    if "always" in known and isinstance(case.body, dict):
+        case.body = {**case.body, **known["always"]}
     _SEEN[label] += 1
     if _SEEN[label] % 2:
         case.path_parameters = {**(case.path_parameters or {}), **known.get("path", {})}
