@@ -45,6 +45,7 @@ from strikewire.live.idempotency import Idempotency
 from strikewire.live.market_rules import RuleOverrides
 from strikewire.live.market_status import MarketBoard
 from strikewire.live.quotes import QuoteBoard
+from strikewire.live.settlements import Settlements
 from strikewire.live.strategy_market import StrategyMarket
 from strikewire.live.strategy_templates import TemplateBuilder
 from strikewire.observability.health import Health
@@ -61,6 +62,7 @@ class Strategies:
     Parameters
     ----------
     market : prices legs.
+    settlements : what contracts that are over were worth.
     templates : builds named strategies out of chains.
     desk : keeps strategies.
     ledgers : and what was bought and sold in them.
@@ -70,6 +72,7 @@ class Strategies:
     """
 
     market: StrategyMarket
+    settlements: Settlements
     templates: TemplateBuilder
     desk: StrategyDesk
     ledgers: Ledgers

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from sqlalchemy import text
 
 from strikewire.core.clock import SystemClock
-from strikewire.core.instants import MINUTE_NS, SECOND_NS, to_datetime
+from strikewire.core.instants import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, to_datetime
+from strikewire.core.instruments import InstrumentKind, InstrumentSpec
 from strikewire.core.m2m_rows import M2mFlag
+from strikewire.core.marks import Mark, MarkSource
 from strikewire.core.money import Paise, Pips
 from strikewire.core.orders import MarketMoment, StrategyEntry
 from strikewire.core.strategies import AlertKind, EntryNote, EntrySource, StrategyTerms
@@ -19,6 +23,7 @@ from strikewire.store.bars import BarStore
 from strikewire.store.desk_ledgers import LedgerStore, StrategyAlertStore
 from strikewire.store.desk_m2m import M2mCandleStore
 from strikewire.store.desk_strategies import StrategyStore
+from strikewire.store.instruments import InstrumentStore
 from strikewire.store.users import UserStore
 from tests.db.desk import OPEN, RULES, make_feed
 
@@ -46,12 +51,21 @@ class Marked:
             find_key=lambda: session_key,
             on_alerts=self.alerts.extend,
         )
-        self.keeper.bind(load_bars=self._load_bars, flush=self.recorder.flush)
+        self.settled = {}
+        self.keeper.bind(
+            load_bars=self._load_bars,
+            find_settlement=self._find_settlement,
+            flush=self.recorder.flush,
+        )
         self.engine.listen(self.recorder)
 
     async def _load_bars(self, instrument, from_ns, to_ns):
         async with self.database.read() as session:
             return await BarStore().load(session, instrument.id, from_ns, to_ns)
+
+    async def _find_settlement(self, instrument, now_ns):
+        mark = self.settled.get(instrument.id)
+        return mark if mark is not None and mark.as_of_ns <= now_ns else None
 
     async def play(self, feed) -> None:
         """Load, resume and run to the feed's end."""
@@ -154,6 +168,26 @@ async def test_minutes_in_which_nobody_listened_are_made_of_ledger_and_bars(
     is_rebuilt = (candles["flags"] & M2mFlag.REBUILT) != 0
     assert is_rebuilt.tolist() == [True] * 10 + [False] * 5
     assert (candles["open_paise"][1:] == candles["close_paise"][:-1]).all()
+
+
+async def test_a_contract_that_is_over_is_marked_at_what_it_was_settled_at(
+    desk, database, owner, instrument
+):
+    spec = InstrumentSpec(
+        "NFO", "NIFTY22D2918100CE", InstrumentKind.CALL,
+        underlying="NIFTY", expiry=date(2022, 12, 29), strike=18_100.0,
+    )  # fmt: skip
+    async with database.write() as session:
+        (ended,) = await InstrumentStore().upsert(session, [spec])
+    strategy = await add_strategy(database, owner)
+    await add_entry(database, strategy, ended, 50, 20, OPEN - DAY_NS)
+    marked = Marked(desk, database)
+    marked.settled[ended.id] = Mark(Pips(350_000), OPEN - HOUR_NS, MarkSource.SETTLEMENT)
+
+    await marked.play(make_feed(instrument))
+
+    candles = await marked.load(strategy.id)
+    assert list_closes(candles) == [(k, 50 * (35 - 20)) for k in range(5)]
 
 
 async def test_an_entry_of_the_past_changes_the_candles_since_then(

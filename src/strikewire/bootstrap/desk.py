@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
-
-import numpy as np
-import numpy.typing as npt
 
 from strikewire.bootstrap.orders import OrderSite, bind_market, build_orders
 from strikewire.bootstrap.sealing import make_secret_box
 from strikewire.bootstrap.stores import make_audit_trail
 from strikewire.core.clock import Clock
-from strikewire.core.instruments import Instrument
 from strikewire.desk.account_books import AccountBooks, BookStores
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.kill_switch import KillSwitch
 from strikewire.desk.m2m.desk import M2mDesk
 from strikewire.desk.marks import MarketInstant, Marks, MarkSources
 from strikewire.desk.order_desk import OrderDesk
-from strikewire.live.history import BarRange
 from strikewire.reference.rule_book import RuleBook
 from strikewire.runtime import Desk, Runtime
 from strikewire.settings import Settings
@@ -28,9 +22,6 @@ from strikewire.store.desk_accounts import AccountStore
 from strikewire.store.desk_orders import OrderStore
 from strikewire.store.desk_trades import TradeStore
 from strikewire.store.instruments import InstrumentStore
-
-#: More than there are in a day.
-_MINUTES: Final = 1_440
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +99,9 @@ def bind_desk(runtime: Runtime, order_desk: OrderDesk) -> None:
         as_of_ns = None if view is None else view.as_of_ns or None
         return MarketInstant(runtime.market_clock.now_ns(), as_of_ns)
 
-    async def load_minutes(
-        instrument: Instrument, from_ns: int, to_ns: int
-    ) -> npt.NDArray[np.void]:
-        wanted = BarRange(limit=_MINUTES, from_ns=from_ns, to_ns=to_ns)
-        return (await runtime.history.load(instrument, wanted)).to_array()
-
     sources = MarkSources(
         find_now=find_now,
         find_quote=runtime.quotes.find,
-        find_instrument=runtime.instruments.get,
-        load_minutes=load_minutes,
+        find_settlement=runtime.strategies.settlements.find,
     )
     runtime.desk.books.bind(sources, runtime.costs.margins)

@@ -7,19 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
 from strikewire.bootstrap.hearing import Hearing
 from strikewire.core.clock import Clock
-from strikewire.core.instruments import Instrument
 from strikewire.desk.m2m.desk import M2mDesk
 from strikewire.desk.m2m.engine import M2mEngine
-from strikewire.desk.m2m.keeper import LoadBars, M2mKeeper, M2mKeeperConfig
+from strikewire.desk.m2m.keeper import M2mKeeper, M2mKeeperConfig
 from strikewire.desk.m2m.recorder import M2mRecorder, M2mRecorderConfig
 from strikewire.desk.m2m.streams import StrategyStreams, StrategyStreamsConfig
 from strikewire.desk.m2m.warm import compile_kernels
-from strikewire.live.history import BarHistory, BarRange
 from strikewire.observability import m2m_metrics as catalogue
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.resilience.supervisor import Supervisor
@@ -30,8 +25,6 @@ from strikewire.stream.figures import StreamFigures
 _LEDGERS: Final = "strategy ledgers"
 _CANDLES: Final = "M2M recorder"
 _STREAMS: Final = "strategy streams"
-#: Of one instrument that are read to make candles anew: a year of them.
-_MINUTES: Final = 150_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +103,11 @@ async def start_m2m(
         find_key=lambda: session.feed.session_key,
         on_alerts=parts.streams.on_alerts,
     )
-    parts.keeper.bind(load_bars=_make_loader(runtime.history), flush=recorder.flush)
+    parts.keeper.bind(
+        load_bars=runtime.history.load_minutes,
+        find_settlement=runtime.strategies.settlements.find,
+        flush=recorder.flush,
+    )
     engine.listen(recorder)
     engine.listen(parts.streams)
     session.listen(engine)
@@ -131,11 +128,3 @@ async def start_m2m(
     supervisor.start(_CANDLES, recorder.run)
     supervisor.start(_STREAMS, parts.streams.run)
     return replace(hearing, resume=resume)
-
-
-def _make_loader(history: BarHistory) -> LoadBars:
-    async def load(instrument: Instrument, from_ns: int, to_ns: int) -> npt.NDArray[np.void]:
-        wanted = BarRange(limit=_MINUTES, from_ns=from_ns, to_ns=to_ns)
-        return (await history.load(instrument, wanted)).to_array()
-
-    return load

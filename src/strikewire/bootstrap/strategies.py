@@ -12,6 +12,7 @@ from strikewire.desk.strategies import StrategyDesk, StrategyStores
 from strikewire.desk.strategy_documents import StrategyDocuments
 from strikewire.desk.takeovers import Takeovers
 from strikewire.live.marks import MarkBoard
+from strikewire.live.settlements import Settlements
 from strikewire.live.strategy_market import StrategyMarket
 from strikewire.live.strategy_templates import TemplateBuilder
 from strikewire.reference.market_rules import MarketRules
@@ -37,10 +38,15 @@ def build_strategies(chains: ChainParts, *, on_change: Callable[[], None]) -> St
         contract_board=chains.contract_board,
         rules=tools.rules,
     )
+    settlements = Settlements(
+        rules=tools.rules,
+        find_instrument=tools.instruments.get,
+        load_minutes=tools.bars.load_minutes,
+    )
     marks = MarkBoard(
         history=tools.bars,
         view=tools.view,
-        instruments=tools.instruments,
+        settlements=settlements,
         rules=tools.rules,
         clock=tools.market_clock,
     )
@@ -63,6 +69,7 @@ def build_strategies(chains: ChainParts, *, on_change: Callable[[], None]) -> St
     )
     return Strategies(
         market=market,
+        settlements=settlements,
         templates=TemplateBuilder(
             history=chains.history, contract_board=chains.contract_board, market=market
         ),

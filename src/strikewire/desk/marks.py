@@ -7,24 +7,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from strikewire.analytics.options.expiry_day import SettlementWindow, estimate_settlement
-from strikewire.core.errors import UnknownSymbolError
-from strikewire.core.instants import MINUTE_NS
-from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind
+from strikewire.core import marks
+from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Pips, to_pips
 from strikewire.core.orders import MarketMoment
 from strikewire.reference.cutoffs import find_cutoffs
 from strikewire.reference.rule_book import RuleBook
-from strikewire.reference.settlement import find_settlement_window
-from strikewire.reference.underlyings import find_spot_symbol
 
 #: Of one moment of the market everything counts: who asks is not in the midst of a step.
 _LAST_SEQ: Final = 2**63 - 1
-#: Of an auction, or where a window's minutes are not recorded, the price before it counts.
-_BEFORE_NS: Final = 60 * MINUTE_NS
 
 
 class PriceOfDay(Protocol):
@@ -95,14 +86,13 @@ class MarkSources:
     ----------
     find_now : returns where the market stands.
     find_quote : returns the latest price of an instrument; None when nothing was ever heard of it.
-    find_instrument : returns the instrument that goes by a symbol; raises UnknownSymbolError.
-    load_minutes : returns the minute bars of an instrument in `[from, to)`, BAR_DTYPE (n,).
+    find_settlement : returns what a contract was worth when it was over, by the market's time; None
+        where nobody knows.
     """
 
     find_now: Callable[[], MarketInstant]
     find_quote: Callable[[Instrument], Awaitable[PriceOfDay | None]]
-    find_instrument: Callable[[str], Awaitable[Instrument]]
-    load_minutes: Callable[[Instrument, int, int], Awaitable[npt.NDArray[np.void]]]
+    find_settlement: Callable[[Instrument, int], Awaitable[marks.Mark | None]]
 
 
 class Marks:
@@ -152,8 +142,9 @@ class Marks:
         end_ns = self._find_end(instrument)
         is_over = end_ns is not None and end_ns <= now_ns
         if is_over:
-            settled = await self._settle(instrument)
-            last, as_of_ns = (last, as_of_ns) if settled is None else (settled, end_ns)
+            settled = await self._sources.find_settlement(instrument, now_ns)
+            if settled is not None:
+                last, as_of_ns = settled.price, settled.as_of_ns
         is_stale = as_of_ns is not None and as_of_ns < day_ns
         # What was last worth something before the day is worth as much as when the day began.
         return Mark(last, as_of_ns, last if is_stale else before, is_stale, is_settled=is_over)
@@ -163,45 +154,6 @@ class Marks:
         if spec.expiry is None:
             return None
         return int(find_cutoffs(self._rules.calendar(spec.exchange), [spec.expiry])[0])
-
-    async def _settle(self, instrument: Instrument) -> Pips | None:
-        """Return what a contract that has ended was settled at; None where nobody knows."""
-        spec = instrument.spec
-        if spec.expiry is None or spec.underlying is None:
-            return None
-        window = find_settlement_window(self._rules.current, spec.exchange, spec.expiry)
-        symbol = find_spot_symbol(spec.exchange, spec.underlying)
-        if window is None or symbol is None:
-            return None
-        try:
-            spot = await self._sources.find_instrument(symbol)
-        except UnknownSymbolError:
-            return None
-        made = SettlementWindow(*window)
-        bars = await self._sources.load_minutes(
-            spot, made.start_ns - _BEFORE_NS, made.end_ns + MINUTE_NS
-        )
-        closes = bars["close"][np.isfinite(bars["close"])]
-        if not len(closes):
-            return None
-        estimate = estimate_settlement(
-            bars["ts_ns"], bars["close"], bars["volume"],
-            window=made, as_of_ns=made.end_ns, level=float(closes[-1]),
-        )  # fmt: skip
-        # The exchanges publish it to the paisa.
-        return _compute_payoff(instrument, to_pips(round(estimate.price, 2)))
-
-
-def _compute_payoff(instrument: Instrument, settlement: Pips) -> Pips:
-    """Return what a unit of a contract pays, of what its underlying was settled at."""
-    strike = to_pips(instrument.spec.strike or 0.0)
-    match instrument.spec.kind:
-        case InstrumentKind.CALL:
-            return Pips(max(settlement - strike, 0))
-        case InstrumentKind.PUT:
-            return Pips(max(strike - settlement, 0))
-        case _:
-            return settlement
 
 
 def _read(price: float) -> Pips | None:

@@ -137,6 +137,13 @@ class BarHistory:
         self._open_bars = open_bars
         self._clock = clock
 
+    async def load_minutes(
+        self, instrument: Instrument, from_ns: int, to_ns: int
+    ) -> npt.NDArray[np.void]:
+        """Return all minute bars in `[from, to)`, BAR_DTYPE (n,), oldest first; see `load`."""
+        wanted = BarRange(limit=_count_minutes(from_ns, to_ns), from_ns=from_ns, to_ns=to_ns)
+        return (await self.load(instrument, wanted)).to_array()
+
     async def load(self, instrument: Instrument, wanted: BarRange) -> BarSeries:
         """Return the bars of a range.
 
@@ -385,3 +392,8 @@ def _step_forward(calendar: SessionCalendar, from_ns: int, count: int) -> int:
     """Return where the session opens that is `count` sessions after an instant."""
     index = int(np.searchsorted(calendar.opens_ns, from_ns)) + count
     return int(calendar.opens_ns[index]) if index < len(calendar.opens_ns) else _END_NS
+
+
+def _count_minutes(from_ns: int, to_ns: int) -> int:
+    """Return how many minutes a stretch touches, and at least one."""
+    return max(-(-to_ns // MINUTE_NS) - from_ns // MINUTE_NS, 1)

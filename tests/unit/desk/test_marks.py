@@ -15,6 +15,7 @@ from strikewire.core.instants import DAY_NS, MINUTE_NS, parse_rfc3339
 from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind, InstrumentSpec
 from strikewire.core.money import to_pips
 from strikewire.desk.marks import MarketInstant, Marks, MarkSources
+from strikewire.live.settlements import Settlements
 from strikewire.reference.market_rules import MarketRules, load_packaged_rules
 from strikewire.reference.rule_book import RuleBook
 
@@ -66,13 +67,15 @@ def load(rules):
             bars = np.zeros(0, BAR_DTYPE) if minutes is None else minutes
             return bars[(bars["ts_ns"] >= from_ns) & (bars["ts_ns"] < to_ns)]
 
+        settlements = Settlements(
+            rules=rules, find_instrument=find_instrument, load_minutes=load_minutes
+        )
         marks = Marks(rules=rules)
         marks.bind(
             MarkSources(
                 find_now=lambda: MarketInstant(now_ns, None),
                 find_quote=find_quote,
-                find_instrument=find_instrument,
-                load_minutes=load_minutes,
+                find_settlement=settlements.find,
             )
         )
         found = await marks.load([instrument], now_ns=now_ns, day_ns=OPEN_NS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -16,6 +16,7 @@ from strikewire.core.clock import Clock
 from strikewire.core.errors import DependencyError, EngineStateError
 from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS, to_datetime
 from strikewire.core.instruments import Instrument, InstrumentId
+from strikewire.core.marks import Mark
 from strikewire.core.money import Pips, to_pips
 from strikewire.core.orders import StrategyEntry, StrategyId
 from strikewire.core.strategies import Strategy
@@ -34,6 +35,8 @@ from strikewire.store.instruments import InstrumentStore
 _log: Final = get_logger("m2m")
 #: Returns minute bars: of what, from and until when.
 LoadBars: TypeAlias = Callable[[Instrument, int, int], Awaitable[npt.NDArray[np.void]]]
+#: Returns what a contract was worth when it was over by an instant; None where nobody knows.
+FindSettlement: TypeAlias = Callable[[Instrument, int], Awaitable[Mark | None]]
 #: How far back the last price of an instrument is looked for, and a candle at which holes begin.
 _REACH_NS: Final = 14 * DAY_NS
 
@@ -77,6 +80,7 @@ class M2mKeeper:
         self._config = config
         self._engine = engine
         self._load_bars: LoadBars | None = None
+        self._find_settlement: FindSettlement | None = None
         self._flush: Callable[[], Awaitable[None]] | None = None
         self._database = database
         self._find_calendar = find_calendar
@@ -100,16 +104,23 @@ class M2mKeeper:
         #: Strategies by id that are marked.
         self.strategies: dict[StrategyId, Strategy] = {}
 
-    def bind(self, *, load_bars: LoadBars, flush: Callable[[], Awaitable[None]]) -> None:
+    def bind(
+        self,
+        *,
+        load_bars: LoadBars,
+        find_settlement: FindSettlement,
+        flush: Callable[[], Awaitable[None]],
+    ) -> None:
         """Name where bars are from, and who has candles on their way to the store.
 
         Parameters
         ----------
         load_bars : returns the minute bars of an instrument in `[from, to)`, BAR_DTYPE, those that
             are on their way to the store too.
+        find_settlement : says what contracts are marked at that were over before.
         flush : stores the candles that are on their way.
         """
-        self._load_bars, self._flush = load_bars, flush
+        self._load_bars, self._find_settlement, self._flush = load_bars, find_settlement, flush
 
     async def load(self, session_key: str, first_ns: int) -> None:
         """Load what there is, before the recording that is heard is resumed.
@@ -224,8 +235,10 @@ class M2mKeeper:
         new = sorted(set(ids) - self._known)
         if not new:
             return
-        self._engine.learn(await self._instruments.get_by_ids(session, new))
-        self._engine.seed(await self._load_closes(session, new, before_ns))
+        instruments = await self._instruments.get_by_ids(session, new)
+        self._engine.learn(instruments)
+        closes = await self._load_closes(session, new, before_ns)
+        self._engine.seed(closes | await self._load_settlements(instruments, before_ns))
         self._known.update(new)
 
     async def _load_closes(
@@ -238,6 +251,14 @@ class M2mKeeper:
             InstrumentId(int(each["instrument_id"])): to_pips(float(each["close"]))
             for each in found
         }
+
+    async def _load_settlements(
+        self, instruments: Iterable[Instrument], before_ns: int
+    ) -> dict[InstrumentId, Pips]:
+        """Return what contracts were worth that were over before what is heard."""
+        assert self._find_settlement is not None, "bind comes first"
+        settled = {each.id: await self._find_settlement(each, before_ns) for each in instruments}
+        return {key: mark.price for key, mark in settled.items() if mark is not None}
 
     # -- rebuilding -----------------------------------------------------------------------------
 
