@@ -363,7 +363,7 @@ async def test_multiplexed_socket_has_every_topic(service):
         await send(client, action="subscribe", topic="market", id="b")
         market = await read(client, "snapshot")
         assert (market["topic"], market["mode"]) == ("market", "none")
-        await send(client, action="subscribe", topic="orders:1")
+        await send(client, action="subscribe", topic="screens:1")
         assert (await read(client, "error"))["code"] == "validation_failed"
         await send(client, action="unsubscribe", topic=f"bars:{SYMBOL}:5m")
         assert (await read(client, "unsubscribed"))["topic"] == f"bars:{SYMBOL}:5m"

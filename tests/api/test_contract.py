@@ -253,7 +253,7 @@ async def hold_to_its_document(service, folder: Path, *options: str) -> None:
 
 async def test_program_does_what_its_document_says(simulated, tmp_path):
     await hold_to_its_document(
-        simulated, tmp_path, "--max-examples", "8", "--generation-deterministic"
+        simulated, tmp_path, "--max-examples", "5", "--generation-deterministic"
     )
 
 

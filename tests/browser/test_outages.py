@@ -64,7 +64,7 @@ async def test_recording_is_no_simulation_and_no_market(data_dirs, open_tab, rec
         await expect(clock).to_contain_text("09:15:0")
 
         await program.client.post("/api/v1/accounts", json={"name": "Paper"})
-        await page.goto(f"{program.client.base_url}orders")
+        await page.goto(f"{program.client.base_url}/orders")
         await expect(page.get_by_test_id("dress")).to_contain_text("PAPER · REPLAY")
         assert await program.stop() == 0
 
