@@ -67,11 +67,10 @@ export function parseRoute(url: URL): Route {
   switch (url.pathname) {
     case "/": {
       const timeframe = url.searchParams.get("timeframe") ?? "";
-      return {
-        page: "chart",
-        symbol: url.searchParams.get("symbol"),
-        timeframe: isTimeframe(timeframe) ? timeframe : DEFAULT_TIMEFRAME,
-      };
+      return findRoute(
+        url.searchParams.get("symbol"),
+        isTimeframe(timeframe) ? timeframe : DEFAULT_TIMEFRAME,
+      );
     }
     case "/chain":
     case "/smile":
@@ -118,6 +117,12 @@ export function parseRoute(url: URL): Route {
     default:
       return parseBuilder(url) ?? parseStrategy(url.pathname);
   }
+}
+
+/** Where something is looked at: a strategy on its own page, which has its day; the rest is charted. */
+export function findRoute(symbol: string | null, timeframe: Timeframe): Route {
+  const id = parseId(/^STRATEGY:(.+)$/.exec(symbol ?? "")?.[1] ?? null);
+  return id === null ? { page: "chart", symbol, timeframe } : { page: "strategy", id };
 }
 
 /** `/strategies/7`; anything else is unknown. */

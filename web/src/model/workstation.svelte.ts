@@ -12,7 +12,7 @@ import { computeMarketNow } from "./market-clock.ts";
 import type { StartProblem } from "./notice.ts";
 import type { Preferences } from "./preferences.ts";
 import type { ReplayControl } from "./replay.svelte.ts";
-import { isPublic, type Route } from "./route.ts";
+import { findRoute, isPublic, type Route } from "./route.ts";
 import type { Router } from "./router.svelte.ts";
 import type { SymbolSearch } from "./search.svelte.ts";
 import type { Session, SessionPhase } from "./session.svelte.ts";
@@ -98,8 +98,11 @@ export class Workstation {
   }
 
   showChart(symbol: string, timeframe: Timeframe): void {
-    this.preferences.set("symbol", symbol);
-    this.router.go({ page: "chart", symbol, timeframe });
+    const route = findRoute(symbol, timeframe);
+    if (route.page === "chart") {
+      this.preferences.set("symbol", symbol);
+    }
+    this.router.go(route);
   }
 
   setTimeframe(timeframe: Timeframe): void {

@@ -20,6 +20,11 @@ describe("an address", () => {
     expect(parse("/?symbol=X&timeframe=7m")).toMatchObject({ timeframe: "1m" });
   });
 
+  test("of a strategy's symbol is the strategy's own page", () => {
+    expect(parse("/?symbol=STRATEGY:12&timeframe=5m")).toEqual({ page: "strategy", id: 12 });
+    expect(parse("/?symbol=STRATEGY:x")).toMatchObject({ page: "chart", symbol: "STRATEGY:x" });
+  });
+
   test("that nobody knows is said to be unknown", () => {
     expect(parse("/strategies/x")).toEqual({ page: "unknown", path: "/strategies/x" });
     expect(parse("/nowhere")).toEqual({ page: "unknown", path: "/nowhere" });
