@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
@@ -78,8 +79,10 @@ async def strategy_id(floor):
     assert entered.status_code == 201, entered.text
 
     async def is_over():
+        market = (await clients["asha"].get("/api/v1/market")).json()
         candles = await clients["asha"].get(f"{PATH}/{number}/m2m?limit=200")
-        return len(candles.json()["candles"]) == MORNING_MINUTES
+        # The last one is there while it forms.
+        return market["state"] == "ended" and len(candles.json()["candles"]) == MORNING_MINUTES
 
     await eventually(is_over, timeout_s=120.0)
     return number
@@ -209,3 +212,29 @@ async def test_socket_of_somebody_else_has_no_such_strategy(floor, strategy_id):
                 break
 
     assert message["code"] == "not_found"
+
+
+@pytest.mark.usefixtures("strategy_id")
+async def test_socket_tells_of_a_target_that_is_reached(floor):
+    desk, clients = floor
+    asha = clients["asha"]
+    made = (await asha.post(PATH, json={"name": "With a target", "target": "100.00"})).json()
+    entry = {"symbol": SYMBOL, "quantity": 25, "price": "42000", "at": format_rfc3339(OPEN_NS)}
+    async with connect(
+        desk.service.url.replace("http", "ws") + "/ws/strategies",
+        additional_headers={"X-API-Key": asha.headers["X-API-Key"]},
+        proxy=None,
+    ) as client:
+        topic = f"strategies:{desk.users['asha'].id}"
+        await client.send(json.dumps({"action": "subscribe", "topic": topic}))
+        entered = await asha.post(f"{PATH}/{made['id']}/entries", json={"entries": [entry]})
+        assert entered.status_code == 201, entered.text
+        async with asyncio.timeout(20):
+            while (told := json.loads(await client.recv()))["type"] != "alert":
+                pass
+
+    (kept,) = (await asha.get(f"{PATH}/{made['id']}/alerts")).json()["items"]
+    assert (kept["kind"], kept["level"]) == ("target", "100.00")
+    alert = told["alert"]
+    assert (alert["strategy_id"], alert["as_of"]) == (made["id"], kept["at"])
+    assert all(alert[name] == kept[name] for name in ("kind", "level", "m2m"))
