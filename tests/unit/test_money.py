@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import ROUND_HALF_EVEN, Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from strikewire.core.money import (
     parse_paise,
     round_to_paise,
     to_pips,
+    to_pips_array,
     to_rupees,
 )
 
@@ -30,6 +32,12 @@ def test_to_pips_takes_back_what_to_rupees_gives(pips):
 @given(price=st.decimals(-(10**6), 10**6, places=2))
 def test_to_pips_of_a_float_is_that_of_its_decimal(price):
     assert to_pips(float(price)) == to_pips(price) == int(price * 10_000)
+
+
+@given(st.lists(st.integers(0, 10**12), max_size=5))
+def test_to_pips_array_is_to_pips_of_each(pips):
+    prices = np.array([float(to_rupees(Pips(each))) for each in pips], np.float64)
+    assert to_pips_array(prices).tolist() == [to_pips(each) for each in prices.tolist()] == pips
 
 
 @pytest.mark.parametrize("price", [math.nan, math.inf, -math.inf, Decimal("nan")])

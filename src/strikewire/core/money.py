@@ -11,6 +11,9 @@ import re
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final, NewType
 
+import numpy as np
+import numpy.typing as npt
+
 #: A price, or a price times units, in ten-thousandths of a rupee.
 Pips = NewType("Pips", int)
 #: Money, in hundredths of a rupee.
@@ -36,6 +39,15 @@ def to_pips(price: Decimal | float) -> Pips:
         msg = f"a finite price was wanted, was {price}"
         raise ValueError(msg)
     return Pips(int((exact * PIPS_PER_RUPEE).quantize(_PIP, ROUND_HALF_EVEN)))
+
+
+def to_pips_array(prices: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return finite prices in rupees, float64 (n,), as pips, int64 (n,), as `to_pips` does one.
+
+    By the binary number: of a price within a float's error of half a pip, finer than any exchange
+    quotes, it may be the other neighbour.
+    """
+    return np.rint(prices * PIPS_PER_RUPEE).astype(np.int64)
 
 
 def to_rupees(pips: Pips) -> Decimal:

@@ -14,11 +14,11 @@ from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import (
     PIPS_PER_PAISA,
-    PIPS_PER_RUPEE,
     Paise,
     Pips,
     round_to_paise,
     to_pips,
+    to_pips_array,
 )
 from strikewire.core.orders import MarketMoment, StrategyEntry, StrategyId
 from strikewire.desk.m2m.attribution import ContractGreeks
@@ -377,7 +377,7 @@ class M2mEngine:
             return np.zeros(0, np.int64)
         ltps = self._view.read_quotes(dirty[is_held]).ltps
         is_known = np.isfinite(ltps)
-        prices = np.rint(ltps[is_known] * PIPS_PER_RUPEE).astype(np.int64)
+        prices = to_pips_array(ltps[is_known])
         return self.book.mark(columns[is_held][is_known], prices, state=HEARD)
 
     def _note(self, rows: npt.NDArray[np.int64]) -> None:
@@ -445,7 +445,7 @@ class M2mEngine:
         entered = self._take_due(last)
         columns = self.book.find_columns(bars["instrument_id"])
         is_held = columns >= 0
-        closes = np.rint(bars["close"][is_held] * PIPS_PER_RUPEE).astype(np.int64)
+        closes = to_pips_array(bars["close"][is_held])
         marked = self.book.mark(columns[is_held], closes, state=HEARD)
         self._note(np.union1d(marked, entered))
         open_venues = self._venues.find_open(minute_ns)
