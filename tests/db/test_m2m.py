@@ -31,14 +31,14 @@ from tests.db.desk import OPEN, RULES, make_feed
 class Marked:
     """A session, and M2M behind it, on one database."""
 
-    def __init__(self, desk, database, session_key="made", **config) -> None:
+    def __init__(self, desk, database, session_key="made", *, settled=None) -> None:
         self.desk = desk
         self.database = database
         self.session_key = session_key
         self.engine = M2mEngine(find_calendar=RULES.calendar)
         self.alerts = []
         self.keeper = M2mKeeper(
-            config=M2mKeeperConfig(**config),
+            config=M2mKeeperConfig(),
             engine=self.engine,
             database=database,
             find_calendar=RULES.calendar,
@@ -51,7 +51,7 @@ class Marked:
             find_key=lambda: session_key,
             on_alerts=self.alerts.extend,
         )
-        self.settled = {}
+        self.settled = settled or {}
         self.keeper.bind(
             load_bars=self._load_bars,
             find_settlement=self._find_settlement,
@@ -181,13 +181,23 @@ async def test_a_contract_that_is_over_is_marked_at_what_it_was_settled_at(
         (ended,) = await InstrumentStore().upsert(session, [spec])
     strategy = await add_strategy(database, owner)
     await add_entry(database, strategy, ended, 50, 20, OPEN - DAY_NS)
-    marked = Marked(desk, database)
-    marked.settled[ended.id] = Mark(Pips(350_000), OPEN - HOUR_NS, MarkSource.SETTLEMENT)
+    settled = {ended.id: Mark(Pips(350_000), OPEN - 18 * HOUR_NS, MarkSource.SETTLEMENT)}
+    marked = Marked(desk, database, settled=settled)
 
     await marked.play(make_feed(instrument))
 
     candles = await marked.load(strategy.id)
     assert list_closes(candles) == [(k, 50 * (35 - 20)) for k in range(5)]
+
+    # Nobody listens for a while: what is made of ledger and bars goes on from there.
+    again = Marked(desk, database, session_key="later", settled=settled)
+    await again.play(make_feed(instrument, start_ns=OPEN + 10 * MINUTE_NS))
+    await again.keeper.refresh()
+
+    candles = await again.load(strategy.id)
+    assert list_closes(candles) == [(k, 50 * (35 - 20)) for k in range(15)]
+    is_rebuilt = (candles["flags"] & M2mFlag.REBUILT) != 0
+    assert is_rebuilt.tolist() == [False] * 5 + [True] * 5 + [False] * 5
 
 
 async def test_an_entry_of_the_past_changes_the_candles_since_then(

@@ -237,28 +237,30 @@ class M2mKeeper:
             return
         instruments = await self._instruments.get_by_ids(session, new)
         self._engine.learn(instruments)
-        closes = await self._load_closes(session, new, before_ns)
-        self._engine.seed(closes | await self._load_settlements(instruments, before_ns))
+        self._engine.seed(await self._load_seeds(session, instruments, before_ns))
         self._known.update(new)
 
-    async def _load_closes(
-        self, session: ReadSession, ids: Collection[int], before_ns: int
+    async def _load_seeds(
+        self, session: ReadSession, instruments: Iterable[Instrument], before_ns: int
     ) -> dict[InstrumentId, Pips]:
+        """Return what instruments cost before an instant: what they closed at, or were settled at.
+
+        Those of which nothing is known are left out.
+        """
+        assert self._find_settlement is not None, "bind comes first"
+        by_id = {each.id: each for each in instruments}
         found = await self._bars.load_endings(
-            session, sorted(ids), before_ns - _REACH_NS, before_ns
+            session, sorted(by_id), before_ns - _REACH_NS, before_ns
         )
-        return {
+        seeds = {
             InstrumentId(int(each["instrument_id"])): to_pips(float(each["close"]))
             for each in found
         }
-
-    async def _load_settlements(
-        self, instruments: Iterable[Instrument], before_ns: int
-    ) -> dict[InstrumentId, Pips]:
-        """Return what contracts were worth that were over before what is heard."""
-        assert self._find_settlement is not None, "bind comes first"
-        settled = {each.id: await self._find_settlement(each, before_ns) for each in instruments}
-        return {key: mark.price for key, mark in settled.items() if mark is not None}
+        for key, instrument in by_id.items():
+            settled = await self._find_settlement(instrument, before_ns)
+            if settled is not None:
+                seeds[key] = settled.price
+        return seeds
 
     # -- rebuilding -----------------------------------------------------------------------------
 
@@ -308,7 +310,7 @@ class M2mKeeper:
             instruments: list[Instrument] = await self._instruments.get_by_ids(session, ids)
             # From before the day's first session: its peak belongs to every candle of it.
             begin_ns = from_ns // DAY_NS * DAY_NS
-            closes = await self._load_closes(session, ids, begin_ns)
+            seeds = await self._load_seeds(session, instruments, begin_ns)
         assert self._load_bars is not None, "bind comes first"
         assert self._flush is not None, "bind comes first"
         bars = [await self._load_bars(each, begin_ns, until_ns) for each in instruments]
@@ -319,7 +321,7 @@ class M2mKeeper:
             instruments,
             entries,
             np.concatenate([np.zeros(0, BAR_DTYPE), *bars]),
-            closes,
+            seeds,
             (begin_ns, until_ns),
             self._find_calendar,
         )

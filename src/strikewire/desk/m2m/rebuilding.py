@@ -42,7 +42,7 @@ def rebuild_candles(
     instruments: Iterable[Instrument],
     entries: Sequence[StrategyEntry],
     bars: npt.NDArray[np.void],
-    closes: dict[InstrumentId, Pips],
+    seeds: dict[InstrumentId, Pips],
     stretch: tuple[int, int],
     find_calendar: Callable[[str], SessionCalendar],
 ) -> npt.NDArray[np.void]:
@@ -55,7 +55,7 @@ def rebuild_candles(
     Parameters
     ----------
     bars : BAR_DTYPE (n,), of the instruments in the stretch.
-    closes : what each cost before it.
+    seeds : what each cost before it.
     stretch : `[from, to)`, whole minutes.
     """
     from_ns, to_ns = stretch
@@ -65,7 +65,7 @@ def rebuild_candles(
     m2m.listen(told)
     known = list(instruments)
     m2m.learn(known)
-    m2m.seed(closes)
+    m2m.seed(seeds)
     m2m.load(entries)
     venues = Venues(find_calendar)
     venues.learn(known)
