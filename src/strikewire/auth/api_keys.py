@@ -12,6 +12,7 @@ from strikewire.auth.audit import Actor, AuditEvent
 from strikewire.auth.directory import IdentityStores
 from strikewire.auth.key_format import ApiKeyText, draw_key
 from strikewire.auth.opaque import hash_secret
+from strikewire.auth.owners import find_limit, find_owner
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import KEY_SCOPES, Scope, collect_scopes
 from strikewire.core.api_keys import ApiKey
@@ -118,7 +119,7 @@ class ApiKeys:
         ConflictError : the user has too many keys already.
         InvalidInputError : a network that is none, or an expiry that is past or too far away.
         """
-        owner_id = _find_owner(principal, user_id)
+        owner_id = find_owner(principal, user_id)
         count = await self._store.lock_owner(session, owner_id)
         if count >= self._config.max_per_user:
             msg = f"at most {self._config.max_per_user} keys of one user were wanted; revoke some"
@@ -226,38 +227,10 @@ class ApiKeys:
         return wanted_ns
 
 
-def is_keeper(principal: Principal) -> bool:
-    """Say whether somebody looks after everybody's keys."""
-    return Scope.USERS_WRITE in principal.scopes
-
-
-def _find_owner(principal: Principal | None, user_id: UserId | None) -> UserId:
-    """Return whose a new key is."""
-    if principal is not None:
-        if user_id is None:
-            user_id = principal.user_id
-        elif user_id != principal.user_id and not is_keeper(principal):
-            msg = f"the scope {Scope.USERS_WRITE} is needed for somebody else's keys"
-            raise NotPermittedError(msg, scope=Scope.USERS_WRITE.value)
-    if user_id is None:
-        msg = "the user_id of whom the key is for was wanted: whoever asks has no account"
-        raise InvalidInputError(msg)
-    return user_id
-
-
 def _limit(principal: Principal, key_id: str) -> UserId | None:
-    """Return whose keys somebody may touch; None: anybody's.
-
-    Raises
-    ------
-    NotFoundError : nobody's.
-    """
-    if is_keeper(principal):
-        return None
-    if principal.user_id is None:
-        msg = f"there is no API key {key_id}"
-        raise NotFoundError(msg, key_id=key_id)
-    return principal.user_id
+    """Return whose keys somebody may touch; None: anybody's."""
+    msg = f"there is no API key {key_id}"
+    return find_limit(principal, NotFoundError(msg, key_id=key_id))
 
 
 def _check_scopes(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from strikewire.auth.audit import Actor, AuditEvent, AuditTrail
+from strikewire.auth.owners import find_owner
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
 from strikewire.auth.secret_box import SecretBox
@@ -27,7 +28,7 @@ from strikewire.core.orders import AccountId
 from strikewire.core.sealed import SealedBytes
 from strikewire.core.users import UserId
 from strikewire.desk.limits import AccountLimits
-from strikewire.desk.owners import find_owner, find_reach
+from strikewire.desk.owners import find_reach
 from strikewire.store.database import Database, ReadSession, WriteSession
 from strikewire.store.desk_accounts import AccountFilter, AccountStore, place_credentials
 

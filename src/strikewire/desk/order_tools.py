@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from strikewire.auth.audit import AuditTrail
 from strikewire.auth.principal import Principal
-from strikewire.core.errors import NotFoundError
 from strikewire.core.orders import StrategyId
 from strikewire.core.strategies import Strategy
 from strikewire.desk.order_views import OrderReader
-from strikewire.desk.owners import find_reach
+from strikewire.desk.owners import find_strategy_limit
 from strikewire.store.database import Database
 from strikewire.store.desk_orders import OrderStore
 from strikewire.store.desk_strategies import StrategyStore
@@ -54,10 +53,6 @@ class OrderTools:
         ------
         NotFoundError : there is none, or it is not the principal's.
         """
-        reach = find_reach(principal)
-        if reach.user_id is None and not reach.is_everybody:
-            msg = f"there is no strategy {strategy_id}"
-            raise NotFoundError(msg, strategy_id=strategy_id)
-        owner = None if reach.is_everybody else reach.user_id
+        owner = find_strategy_limit(principal, strategy_id)
         async with self.database.read() as session:
             return await self.strategies.get(session, StrategyId(strategy_id), owner=owner)

@@ -1,12 +1,11 @@
-"""Whose things somebody may see and touch: one's own, and everybody's for who keeps the users."""
+"""Whose accounts and strategies somebody may see and touch."""
 
 from __future__ import annotations
 
-from strikewire.auth.api_keys import is_keeper
+from strikewire.auth.owners import find_limit, is_keeper, require_keeper
 from strikewire.auth.principal import Principal
-from strikewire.auth.scopes import Scope
 from strikewire.core.accounts import Reach
-from strikewire.core.errors import InvalidInputError, NotPermittedError
+from strikewire.core.errors import InvalidInputError, NotFoundError
 from strikewire.core.users import UserId
 
 
@@ -24,7 +23,7 @@ def find_listed_reach(principal: Principal, user_id: UserId | None) -> Reach:
     """
     if user_id is None or user_id == principal.user_id:
         return Reach(principal.user_id, principal.account_ids)
-    _require_keeper(principal)
+    require_keeper(principal)
     return Reach(user_id)
 
 
@@ -41,29 +40,16 @@ def find_halted_reach(principal: Principal, user_id: UserId | None, *, is_everyb
     if user_id is not None:
         msg = "either a user_id or everybody was wanted, found both"
         raise InvalidInputError(msg)
-    _require_keeper(principal)
+    require_keeper(principal)
     return Reach(is_everybody=True)
 
 
-def find_owner(principal: Principal, user_id: UserId | None) -> UserId:
-    """Return whose something new is: one's own, or another user's.
+def find_strategy_limit(principal: Principal, strategy_id: int) -> UserId | None:
+    """Return whose strategies somebody may touch; None: anybody's.
 
     Raises
     ------
-    NotPermittedError : it is to be another's, and whoever asks does not keep the users.
-    InvalidInputError : whoever asks is no user, and does not say whose it is to be.
+    NotFoundError : nobody's.
     """
-    if user_id is None:
-        user_id = principal.user_id
-    elif user_id != principal.user_id:
-        _require_keeper(principal)
-    if user_id is None:
-        msg = "the user_id of its owner was wanted: whoever asks is no user"
-        raise InvalidInputError(msg)
-    return user_id
-
-
-def _require_keeper(principal: Principal) -> None:
-    if not is_keeper(principal):
-        msg = f"the scope {Scope.USERS_WRITE} is needed for what is somebody else's"
-        raise NotPermittedError(msg, scope=Scope.USERS_WRITE.value)
+    msg = f"there is no strategy {strategy_id}"
+    return find_limit(principal, NotFoundError(msg, strategy_id=strategy_id))

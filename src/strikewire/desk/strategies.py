@@ -6,18 +6,18 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from strikewire.auth.api_keys import is_keeper
 from strikewire.auth.audit import Actor, AuditEvent, AuditTrail
+from strikewire.auth.owners import find_owner
 from strikewire.auth.principal import Principal
 from strikewire.core.clock import Clock
-from strikewire.core.errors import ConflictError, NotFoundError
+from strikewire.core.errors import ConflictError
 from strikewire.core.instants import to_datetime
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Paise, format_paise
 from strikewire.core.orders import AccountId, StrategyId
 from strikewire.core.strategies import Strategy, StrategyAlert, StrategyTerms
 from strikewire.core.users import UserId
-from strikewire.desk.owners import find_owner, find_reach
+from strikewire.desk.owners import find_reach, find_strategy_limit
 from strikewire.store.database import Database, ReadSession, WriteSession
 from strikewire.store.desk_accounts import AccountStore
 from strikewire.store.desk_ledgers import LedgerStore, StrategyAlertStore
@@ -62,7 +62,7 @@ class StrategyStores:
         NotFoundError : there is none, or it is not the principal's.
         ConflictError : it is archived.
         """
-        owner = find_limit(principal, strategy_id)
+        owner = find_strategy_limit(principal, strategy_id)
         strategy = await self.strategies.lock(session, StrategyId(strategy_id), owner=owner)
         require_active(strategy)
         return strategy
@@ -76,7 +76,7 @@ class StrategyStores:
         ------
         NotFoundError : there is none, or it is not the principal's to see.
         """
-        owner = find_limit(principal, strategy_id)
+        owner = find_strategy_limit(principal, strategy_id)
         return await self.strategies.get(session, StrategyId(strategy_id), owner=owner)
 
 
@@ -212,7 +212,7 @@ class StrategyDesk:
         stores = self._stores
         terms = dict(changes)
         async with stores.database.write() as session:
-            owner = find_limit(principal, strategy_id)
+            owner = find_strategy_limit(principal, strategy_id)
             before = await stores.strategies.lock(session, StrategyId(strategy_id), owner=owner)
             if "symbols" in terms:
                 terms["instrument_ids"] = await self._find_ids(session, terms.pop("symbols"))
@@ -269,7 +269,7 @@ class StrategyDesk:
         """
         stores = self._stores
         async with stores.database.write() as session:
-            owner = find_limit(principal, strategy_id)
+            owner = find_strategy_limit(principal, strategy_id)
             before = await stores.strategies.lock(session, StrategyId(strategy_id), owner=owner)
             await stores.strategies.delete(session, before.id)
             event = AuditEvent(
@@ -298,7 +298,7 @@ class StrategyDesk:
     ) -> Strategy:
         stores = self._stores
         async with stores.database.write() as session:
-            owner = find_limit(principal, strategy_id)
+            owner = find_strategy_limit(principal, strategy_id)
             before = await stores.strategies.lock(session, StrategyId(strategy_id), owner=owner)
             if (before.archived_ns is not None) == is_archived:
                 return before
@@ -328,21 +328,6 @@ class StrategyDesk:
         if account.closed_ns is not None:
             msg = f"an open account was wanted, account {account_id} is closed"
             raise ConflictError(msg, account_id=account_id)
-
-
-def find_limit(principal: Principal, strategy_id: int) -> UserId | None:
-    """Return whose strategies somebody may touch; None: anybody's.
-
-    Raises
-    ------
-    NotFoundError : nobody's.
-    """
-    if is_keeper(principal):
-        return None
-    if principal.user_id is None:
-        msg = f"there is no strategy {strategy_id}"
-        raise NotFoundError(msg, strategy_id=strategy_id)
-    return principal.user_id
 
 
 def require_active(strategy: Strategy) -> None:

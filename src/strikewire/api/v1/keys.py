@@ -12,11 +12,11 @@ from strikewire.api.deps import ActorDep, PrincipalDep, RuntimeDep
 from strikewire.api.idempotency import Created, OnceDep
 from strikewire.api.instants import Instant
 from strikewire.api.routes import Routes
-from strikewire.auth.api_keys import DEFAULT_LIFETIME_DAYS, MAX_LIFETIME_DAYS, KeyWish, is_keeper
+from strikewire.auth.api_keys import DEFAULT_LIFETIME_DAYS, MAX_LIFETIME_DAYS, KeyWish
+from strikewire.auth.owners import require_keeper
 from strikewire.auth.principal import Principal
 from strikewire.auth.scopes import Scope
 from strikewire.core.api_keys import ApiKey, KeyStatus
-from strikewire.core.errors import NotPermittedError
 from strikewire.core.users import UserId
 from strikewire.store.api_keys import KeyFilter
 from strikewire.store.database import WriteSession
@@ -240,9 +240,7 @@ def _find_listed(principal: Principal, user_id: int | None) -> UserId | None:
     """Return whose keys are listed; None: nobody's, for the caller has no account."""
     if user_id is None or user_id == principal.user_id:
         return principal.user_id
-    if not is_keeper(principal):
-        msg = f"the scope {Scope.USERS_WRITE} is needed for somebody else's keys"
-        raise NotPermittedError(msg, scope=Scope.USERS_WRITE.value)
+    require_keeper(principal)
     return UserId(user_id)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from strikewire.auth.api_keys import is_keeper
+from strikewire.auth.owners import is_keeper
 from strikewire.auth.principal import Principal
 from strikewire.core.errors import NotFoundError
 from strikewire.core.orders import StrategyId

@@ -8,9 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from strikewire.auth.api_keys import is_keeper
 from strikewire.auth.principal import Principal
-from strikewire.core.errors import NotFoundError
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.instruments import InstrumentId
 from strikewire.core.orders import StrategyId
@@ -19,6 +17,7 @@ from strikewire.desk.m2m.engine import M2mEngine
 from strikewire.desk.m2m.keeper import M2mKeeper
 from strikewire.desk.m2m.streams import StrategyStreams
 from strikewire.desk.m2m.views import describe_stored, roll_up
+from strikewire.desk.owners import find_strategy_limit
 from strikewire.store.database import Database
 from strikewire.store.desk_m2m import M2mCandleStore
 from strikewire.store.desk_strategies import StrategyFilter, StrategyState, StrategyStore
@@ -61,12 +60,9 @@ class M2mDesk:
         NotFoundError : there is none, or it is another's.
         DependencyError : the store did not answer.
         """
+        owner = find_strategy_limit(principal, strategy_id)
         async with self._database.read() as session:
-            strategy = await self._strategies.get(session, strategy_id, owner=None)
-        if strategy.user_id != principal.user_id and not is_keeper(principal):
-            msg = f"there is no strategy {strategy_id}"
-            raise NotFoundError(msg, strategy_id=strategy_id)
-        return strategy
+            return await self._strategies.get(session, strategy_id, owner=owner)
 
     async def search(self, text: str, *, principal: Principal) -> list[Strategy]:
         """Return the caller's own strategies of a number, or with a text in their names.
