@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import NewType, TypeAlias
+from typing import Final, NewType, TypeAlias
 
 from strikewire.core.instruments import InstrumentId
 from strikewire.core.money import Paise, Pips
@@ -14,6 +14,9 @@ from strikewire.core.money import Paise, Pips
 AccountId = NewType("AccountId", int)
 OrderId = NewType("OrderId", int)
 StrategyId = NewType("StrategyId", int)
+
+# As the store has it.
+_LAST_SEQ: Final = 2**63 - 1
 
 
 class Side(StrEnum):
@@ -130,6 +133,11 @@ class MarketMoment:
 
     as_of_ns: int
     seq: int = 0
+
+    @classmethod
+    def end_of(cls, as_of_ns: int) -> MarketMoment:
+        """Return an instant after every step of it."""
+        return cls(as_of_ns, _LAST_SEQ)
 
     def is_reached(self, now: MarketMoment) -> bool:
         """Whether the market has come to this moment: what holds from it holds at `now`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from strikewire.core import marks
 from strikewire.core.instruments import Instrument, InstrumentId
@@ -13,9 +13,6 @@ from strikewire.core.money import Pips, to_pips
 from strikewire.core.orders import MarketMoment
 from strikewire.reference.cutoffs import find_cutoffs
 from strikewire.reference.rule_book import RuleBook
-
-#: Of one moment of the market everything counts: who asks is not in the midst of a step.
-_LAST_SEQ: Final = 2**63 - 1
 
 
 class PriceOfDay(Protocol):
@@ -53,8 +50,8 @@ class MarketInstant:
 
     @property
     def moment(self) -> MarketMoment | None:
-        """The moment up to which things are in effect."""
-        return None if self.as_of_ns is None else MarketMoment(self.as_of_ns, _LAST_SEQ)
+        """The moment up to which things are in effect: who asks is not in the midst of a step."""
+        return None if self.as_of_ns is None else MarketMoment.end_of(self.as_of_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from strikewire.auth.principal import Principal
 from strikewire.core.clock import Clock
@@ -17,9 +16,6 @@ from strikewire.desk.ledger import Position, Profit, compute_positions, compute_
 from strikewire.desk.ledgers import FindMark, check_reached
 from strikewire.desk.strategies import StrategyStores
 from strikewire.reference.market_rules import MarketRules
-
-#: After every step of an instant.
-_ALL_STEPS: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +97,7 @@ class Profits:
         async with stores.database.read() as session:
             strategy = await stores.get(session, strategy_id, principal=principal)
             entries = await stores.ledgers.load_entries(session, [strategy.id])
-            positions = compute_positions(entries, MarketMoment(at_ns, _ALL_STEPS))
+            positions = compute_positions(entries, MarketMoment.end_of(at_ns))
             instruments = await stores.instruments.get_by_ids(
                 session, [each.instrument_id for each in positions]
             )

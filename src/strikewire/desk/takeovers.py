@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from strikewire.auth.audit import Actor
 from strikewire.auth.principal import Principal
@@ -22,9 +21,6 @@ from strikewire.desk.strategies import StrategyStores
 from strikewire.reference.market_rules import MarketRules
 from strikewire.store.database import WriteSession
 from strikewire.store.desk_trades import TradeFilter, TradeStore
-
-#: After every step of an instant.
-_ALL_STEPS: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +124,7 @@ class Takeovers:
         self, session: WriteSession, account_id: AccountId, now: MarketMoment
     ) -> dict[InstrumentId, Position]:
         """Return what an account holds of each instrument, whatever the product."""
-        wanted = TradeFilter(account_id, MarketMoment(now.as_of_ns, _ALL_STEPS))
+        wanted = TradeFilter(account_id, MarketMoment.end_of(now.as_of_ns))
         lots: dict[InstrumentId, OpenLots] = {}
         for trade in await self._trades.load(session, wanted):
             held = lots.setdefault(trade.instrument_id, OpenLots())

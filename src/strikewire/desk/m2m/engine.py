@@ -423,7 +423,7 @@ class M2mEngine:
 
     def _begin_first(self, minute_ns: int) -> None:
         """Begin the first minute: entries before it are what it opens with."""
-        self._take_due(MarketMoment(minute_ns - 1, np.iinfo(np.int64).max))
+        self._take_due(MarketMoment.end_of(minute_ns - 1))
         self.minute_ns = self.first_ns = minute_ns
         self._day = self._venues.find_day(minute_ns)
         self.book.begin_minute()
@@ -441,7 +441,7 @@ class M2mEngine:
         """End one minute with the closes of its bars."""
         self.minute_ns = minute_ns
         self._begin_day(minute_ns)
-        last = MarketMoment(minute_ns + MINUTE_NS - 1, np.iinfo(np.int64).max)
+        last = MarketMoment.end_of(minute_ns + MINUTE_NS - 1)
         entered = self._take_due(last)
         columns = self.book.find_columns(bars["instrument_id"])
         is_held = columns >= 0
