@@ -13,7 +13,7 @@ from strikewire.auth.principal import Principal
 from strikewire.core.accounts import Account, Broker
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Pips
-from strikewire.core.orders import AccountId, OrderId, OrderTerms
+from strikewire.core.orders import AccountId, Order, OrderId, OrderTerms
 from strikewire.core.trades import AccountTrade
 from strikewire.desk.accounts import TradingAccounts
 from strikewire.desk.contract_sizes import find_lot_size
@@ -138,7 +138,8 @@ class AccountBooks:
         DependencyError : the store did not answer.
         """
         book = await self.load(account_id, principal=principal)
-        return book.now_ns, await self._compute_funds(book, await self._load_ordered(book))
+        ordered = list_ordered(*await self._load_living(book.account.id))
+        return book.now_ns, await self._compute_funds(book, ordered)
 
     async def measure_funds(
         self,
@@ -168,8 +169,9 @@ class AccountBooks:
         if account is None or account.broker is not Broker.PAPER:
             return None
         book = await self._load(account)
-        before = await self._load_ordered(book)
-        others = await self._load_ordered(book, instead_of) if instead_of is not None else before
+        living, instruments = await self._load_living(account.id)
+        before = list_ordered(living, instruments)
+        others = list_ordered([each for each in living if each.id != instead_of], instruments)
         return FundsChange(
             before=(await self._compute_funds(book, before)).available,
             after=(await self._compute_funds(book, [*others, *wanted])).available,
@@ -183,14 +185,13 @@ class AccountBooks:
         )
         return compute_funds(book.account, book.positions, margin)
 
-    async def _load_ordered(
-        self, book: AccountBook, without: OrderId | None = None
-    ) -> list[OrderedUnits]:
+    async def _load_living(
+        self, account_id: AccountId
+    ) -> tuple[list[Order], dict[InstrumentId, Instrument]]:
+        """Return an account's orders that may still be filled, and what they are of."""
         async with self._stores.database.read() as session:
-            living = await self._stores.orders.load_living_of(session, book.account.id)
-            orders = [each for each in living if each.id != without]
-            found = await self._load_instruments(session, [each.terms for each in orders])
-        return list_ordered(orders, found)
+            living = await self._stores.orders.load_living_of(session, account_id)
+            return living, await self._load_instruments(session, [each.terms for each in living])
 
     async def list_trades(
         self, account_id: int, *, principal: Principal, limit: int, offset: int
