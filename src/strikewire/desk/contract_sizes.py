@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from strikewire.core.errors import NotFoundError
+from strikewire.core.errors import InvalidInputError, NotFoundError
 from strikewire.core.instruments import Instrument, InstrumentKind
 from strikewire.core.money import Pips, to_pips
 from strikewire.reference.contract_terms import PriceClass
@@ -22,6 +22,22 @@ def find_lot_size(rules: MarketRules, instrument: Instrument) -> int:
         return rules.lot_size(spec.exchange, spec.underlying, spec.expiry)
     except NotFoundError:
         return spec.lot_size
+
+
+def check_whole_lots(rules: MarketRules, instrument: Instrument, quantity: int) -> None:
+    """Return if units are a multiple of their lot.
+
+    Raises
+    ------
+    InvalidInputError : they are not.
+    """
+    lot_size = find_lot_size(rules, instrument)
+    if quantity % lot_size:
+        msg = (
+            f"a multiple of {instrument.symbol}'s lot of {lot_size} units was wanted, "
+            f"was {quantity}"
+        )
+        raise InvalidInputError(msg, symbol=instrument.symbol, lot_size=lot_size)
 
 
 def find_tick(rules: MarketRules, instrument: Instrument, day: date, *, price: float) -> Pips:

@@ -12,7 +12,6 @@ from strikewire.core.clock import Clock
 from strikewire.core.errors import (
     AheadOfMarketError,
     ConflictError,
-    InvalidInputError,
     NoPriceError,
 )
 from strikewire.core.instants import format_rfc3339
@@ -21,7 +20,7 @@ from strikewire.core.marks import Mark
 from strikewire.core.money import Paise, Pips, format_paise, format_price
 from strikewire.core.orders import MarketMoment, StrategyEntry, StrategyId
 from strikewire.core.strategies import EntryNote, EntrySource, LedgerLine, Strategy
-from strikewire.desk.contract_sizes import find_lot_size
+from strikewire.desk.contract_sizes import check_whole_lots
 from strikewire.desk.strategies import StrategyStores
 from strikewire.reference.market_rules import MarketRules
 from strikewire.store.database import WriteSession
@@ -247,13 +246,7 @@ class Ledgers:
             return strategy, await self._stores.ledgers.load(session, strategy.id)
 
     async def _price(self, wish: EntryWish, instrument: Instrument, now_ns: int) -> PricedEntry:
-        lot_size = find_lot_size(self._find_rules(), instrument)
-        if wish.quantity % lot_size:
-            msg = (
-                f"a multiple of {instrument.symbol}'s lot of {lot_size} units was wanted, "
-                f"was {wish.quantity}"
-            )
-            raise InvalidInputError(msg, symbol=instrument.symbol, lot_size=lot_size)
+        check_whole_lots(self._find_rules(), instrument, wish.quantity)
         at_ns = now_ns if wish.at_ns is None else wish.at_ns
         check_reached(at_ns, now_ns)
         price = wish.price

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from strikewire.auth.audit import Actor
 from strikewire.auth.principal import Principal
 from strikewire.core.clock import Clock
-from strikewire.core.errors import ConflictError, InvalidInputError
+from strikewire.core.errors import ConflictError
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.money import Paise, Pips, to_pips
 from strikewire.core.orders import AccountId, MarketMoment, StrategyEntry
 from strikewire.core.strategies import EntryNote, EntrySource, LedgerLine
-from strikewire.desk.contract_sizes import find_lot_size
+from strikewire.desk.contract_sizes import check_whole_lots
 from strikewire.desk.ledger import OpenLots, Position
 from strikewire.desk.ledgers import Ledgers
 from strikewire.desk.owners import find_reach
@@ -144,13 +144,7 @@ class Takeovers:
                 f"strategy has, free are {free}"
             )
             raise ConflictError(msg, symbol=instrument.symbol, free=free)
-        lot_size = find_lot_size(self._find_rules(), instrument)
-        if quantity % lot_size:
-            msg = (
-                f"a multiple of {instrument.symbol}'s lot of {lot_size} units was wanted, "
-                f"was {quantity}"
-            )
-            raise InvalidInputError(msg, symbol=instrument.symbol, lot_size=lot_size)
+        check_whole_lots(self._find_rules(), instrument, quantity)
         return quantity
 
 
