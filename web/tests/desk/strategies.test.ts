@@ -4,11 +4,11 @@ import type { Strategy } from "../../src/client/strategies.ts";
 import { decodeBoard, decodeCandle } from "../../src/client/strategy-mark.ts";
 import { type Paise, parseRupees } from "../../src/helpers/money.ts";
 import {
-  attribute,
-  findDistance,
+  makeStrategyForm,
   parseLevel,
-  parseTags,
-} from "../../src/model/desk/strategy-words.ts";
+  readStrategyForm,
+} from "../../src/model/desk/strategy-form.ts";
+import { attribute, findDistance } from "../../src/model/desk/strategy-words.ts";
 
 const ROW = {
   name: "Condor",
@@ -71,10 +71,18 @@ describe("the parts of a day", () => {
 
 describe("what is typed of a strategy", () => {
   test("is tags, each once, and levels with the sign that they have", () => {
-    expect(parseTags(" weekly, nifty,,weekly ")).toEqual(["weekly", "nifty"]);
+    const typed = { name: " Condor ", tags: " weekly, nifty,,weekly ", accountId: "" };
+    const read = { name: "Condor", tags: ["weekly", "nifty"], account_id: null };
+    expect(readStrategyForm(typed)).toEqual(read);
     expect(parseLevel("target", "+5,000")).toBe("5000");
     expect(parseLevel("stop", "2500.50")).toBe("-2500.50");
     expect(parseLevel("stop", "-2500")).toBe("-2500");
     expect(parseLevel("stop", " ")).toBeNull();
+  });
+
+  test("is what it was before, until something is typed", () => {
+    const kept = { name: "Condor", tags: ["weekly", "nifty"], account_id: 3 };
+    expect(readStrategyForm(makeStrategyForm(kept as Strategy))).toEqual(kept);
+    expect(makeStrategyForm(null)).toEqual({ name: "", tags: "", accountId: "" });
   });
 });

@@ -74,21 +74,6 @@ export function attribute(candles: readonly MarkCandle[]): Attribution | null {
   };
 }
 
-/** Tags as they are typed, with commas between; each once. */
-export function parseTags(text: string): string[] {
-  const tags = text.split(",").map((each) => each.trim());
-  return [...new Set(tags.filter((each) => each !== ""))];
-}
-
-/** A level as it is typed; empty is none. A stop is a loss, whichever sign it is typed with. */
-export function parseLevel(kind: "target" | "stop", text: string): string | null {
-  const size = text
-    .trim()
-    .replaceAll(",", "")
-    .replace(/^[-−+]/, "");
-  return size === "" ? null : kind === "target" ? size : `-${size}`;
-}
-
 /** What a strategy made through a day, by the ends of its minutes. */
 export function plotCourse(candles: readonly MarkCandle[], zone: Zone): Plot {
   return {
