@@ -46,6 +46,9 @@ async def test_axe_finds_nothing_and_a_phone_is_wide_enough(
     page = await open_tab(f"{demo}/strategies", color_scheme=theme, viewport=viewport)
     await expect(page.locator(f"tr[data-strategy='{strategy}']")).to_be_visible()
     assert await find_faults(page, axe_source) == []
+    board = page.get_by_role("region", name="Strategies by line")
+    hidden = await board.evaluate("(each) => each.scrollWidth - each.clientWidth")
+    assert hidden == 0 or viewport is PHONE
 
     await page.goto(f"{demo}/strategies/{strategy}")
     await expect(page.locator(f"[data-leg='{FUTURE}']")).to_be_visible()
