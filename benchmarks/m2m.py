@@ -30,7 +30,8 @@ from strikewire.core.m2m_rows import M2M_CANDLE_DTYPE
 from strikewire.core.money import Paise, Pips
 from strikewire.core.orders import MarketMoment, StrategyEntry, StrategyId
 from strikewire.core.ticks import TICK_DTYPE, TickBatch
-from strikewire.desk.m2m.engine import Crossing, M2mEngine
+from strikewire.desk.m2m.engine import M2mEngine
+from strikewire.desk.m2m.listener import Crossing
 from strikewire.engine.engine import Engine, EngineConfig
 from strikewire.engine.view import Update
 from strikewire.reference.sessions import SessionCalendar

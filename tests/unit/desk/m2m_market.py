@@ -15,7 +15,8 @@ from strikewire.core.instruments import Instrument, InstrumentId, InstrumentKind
 from strikewire.core.money import Paise, to_pips
 from strikewire.core.orders import MarketMoment, StrategyEntry, StrategyId
 from strikewire.core.ticks import TICK_DTYPE, TickBatch
-from strikewire.desk.m2m.engine import Crossing, M2mEngine
+from strikewire.desk.m2m.engine import M2mEngine
+from strikewire.desk.m2m.listener import Crossing
 from strikewire.engine.engine import Engine, EngineConfig
 from strikewire.engine.view import Update
 from strikewire.reference.sessions import SessionCalendar

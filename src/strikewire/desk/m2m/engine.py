@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +24,7 @@ from strikewire.desk.m2m.attribution import ContractGreeks
 from strikewire.desk.m2m.book import HEARD, STALE, UNPRICED, Booked, PositionBook
 from strikewire.desk.m2m.candles import EndedMinute, end_minute, explain_minute, make_candles
 from strikewire.desk.m2m.kernels import TARGET
+from strikewire.desk.m2m.listener import Crossing, M2mListener
 from strikewire.desk.m2m.state import (
     M2mState,
     apply_columns,
@@ -49,37 +49,6 @@ class Levels:
 
     target: Paise | None = None
     stop: Paise | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """A level that was reached, and had not been at the step before."""
-
-    strategy_id: StrategyId
-    kind: str
-    level: Paise
-    m2m: Paise
-    moment: MarketMoment
-
-
-class M2mListener(Protocol):
-    """Somebody who is told what strategies make. Never awaits, never raises."""
-
-    def on_step(self, rows: npt.NDArray[np.int64]) -> None:
-        """Take in that some rows of the book have moved."""
-        ...
-
-    def on_candles(self, candles: npt.NDArray[np.void]) -> None:
-        """Take in the candles of a minute, M2M_CANDLE_DTYPE (n,), which stay as they are."""
-        ...
-
-    def on_crossing(self, crossing: Crossing) -> None:
-        """Take in that a level was reached."""
-        ...
-
-    def on_restart(self) -> None:
-        """Forget what was said: the market went backwards."""
-        ...
 
 
 class M2mEngine:

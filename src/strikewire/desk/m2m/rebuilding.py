@@ -12,7 +12,8 @@ from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.m2m_rows import M2M_CANDLE_DTYPE, M2mFlag
 from strikewire.core.money import Pips
 from strikewire.core.orders import StrategyEntry
-from strikewire.desk.m2m.engine import Crossing, M2mEngine
+from strikewire.desk.m2m.engine import M2mEngine
+from strikewire.desk.m2m.listener import Crossing
 from strikewire.desk.m2m.venues import Venues
 from strikewire.engine.view import Update
 from strikewire.reference.sessions import SessionCalendar

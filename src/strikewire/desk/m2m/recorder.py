@@ -14,7 +14,8 @@ import numpy.typing as npt
 from strikewire.core.errors import DependencyError
 from strikewire.core.m2m_rows import M2M_CANDLE_DTYPE
 from strikewire.core.strategies import AlertKind, StrategyAlert
-from strikewire.desk.m2m.engine import Crossing, M2mEngine
+from strikewire.desk.m2m.engine import M2mEngine
+from strikewire.desk.m2m.listener import Crossing
 from strikewire.desk.m2m.state import M2mState
 from strikewire.observability.logs import get_logger
 from strikewire.store.database import Database

@@ -21,7 +21,8 @@ from strikewire.core.money import Paise, format_paise
 from strikewire.core.orders import StrategyId
 from strikewire.core.strategies import Strategy, StrategyAlert
 from strikewire.core.users import UserId
-from strikewire.desk.m2m.engine import Crossing, M2mEngine
+from strikewire.desk.m2m.engine import M2mEngine
+from strikewire.desk.m2m.listener import Crossing
 from strikewire.desk.m2m.views import (
     describe_alert,
     describe_candle,
