@@ -69,7 +69,7 @@ class Marked:
 
     async def play(self, feed) -> None:
         """Load, resume and run to the feed's end."""
-        session = await self.desk.open(feed, sinks=(self.engine,))
+        self.session = session = await self.desk.open(feed, sinks=(self.engine,))
         self.engine.bind(view=session.engine, find_closed=lambda: session.engine.closed_until_ns)
         session.listen(self.engine)
         session.recorder.settle_with(self.recorder)
@@ -77,10 +77,18 @@ class Marked:
         await session.resume([self.desk.instrument])
         await session.run()
 
-    async def load(self, strategy_id):
-        """Return the strategy's candles of the hour."""
+    async def go_on(self, feed) -> None:
+        """Go on with the recording of another day."""
+        await self.desk.roll_over(self.session, feed)
+        await self.session.resume([self.desk.instrument])
+        await self.session.run()
+
+    async def load(self, strategy_id, from_ns=OPEN):
+        """Return the strategy's candles of an hour."""
         async with self.database.read() as session:
-            return await M2mCandleStore().load(session, strategy_id, OPEN, OPEN + 60 * MINUTE_NS)
+            return await M2mCandleStore().load(
+                session, strategy_id, from_ns, from_ns + 60 * MINUTE_NS
+            )
 
 
 @pytest.fixture
@@ -198,6 +206,47 @@ async def test_a_contract_that_is_over_is_marked_at_what_it_was_settled_at(
     assert list_closes(candles) == [(k, 50 * (35 - 20)) for k in range(15)]
     is_rebuilt = (candles["flags"] & M2mFlag.REBUILT) != 0
     assert is_rebuilt.tolist() == [False] * 5 + [True] * 5 + [False] * 5
+
+
+@pytest.mark.promise("O8")
+async def test_a_contract_that_ends_while_the_program_runs_is_settled_by_the_next_session(
+    desk, database, owner, instrument
+):
+    spec = InstrumentSpec(
+        "NFO", "NIFTY22D2918100CE", InstrumentKind.CALL,
+        underlying="NIFTY", expiry=date(2022, 12, 29), strike=18_100.0,
+    )  # fmt: skip
+    async with database.write() as session:
+        (ending,) = await InstrumentStore().upsert(session, [spec])
+    strategy = await add_strategy(database, owner)
+    day_before = OPEN - DAY_NS
+    await add_entry(database, strategy, ending, 50, 20, day_before)
+    await add_entry(database, strategy, instrument, 1, 0, day_before)
+    settled = {ending.id: Mark(Pips(350_000), day_before + 5 * MINUTE_NS, MarkSource.SETTLEMENT)}
+    marked = Marked(desk, database, settled=settled)
+
+    await marked.play(make_feed(instrument, start_ns=day_before))
+    await marked.keeper.refresh()
+    await marked.go_on(make_feed(instrument))
+
+    candles = await marked.load(strategy.id)
+    # The future goes up by a rupee a second; the option's 15 rupees are of the first minute.
+    assert list_closes(candles) == [(k, 50 * (35 - 20) + 60 * k + 59) for k in range(5)]
+    before = await marked.load(strategy.id, day_before)
+    assert before["close_paise"].tolist() == [100 * (60 * k + 59) for k in range(5)]
+    assert candles["open_paise"][0] == before["close_paise"][-1]
+
+    # Both days are made anew by a program that was not there.
+    async with database.write() as session:
+        await session.execute(text("DELETE FROM strategy_m2m_candles"))
+    again = Marked(desk, database, session_key="later", settled=settled)
+    await again.play(make_feed(instrument, start_ns=OPEN + 10 * MINUTE_NS))
+    await again.keeper.refresh()
+
+    for known, from_ns in ((before, day_before), (candles, OPEN)):
+        made = (await again.load(strategy.id, from_ns))[: len(known)]
+        for name in ("ts_ns", "open_paise", "close_paise", "peak_paise"):
+            assert made[name].tolist() == known[name].tolist()
 
 
 async def test_an_entry_of_the_past_changes_the_candles_since_then(

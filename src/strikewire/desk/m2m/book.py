@@ -34,6 +34,8 @@ UNPRICED: Final = 0
 STALE: Final = 1
 #: Heard in this session.
 HEARD: Final = 2
+#: The contract is over, and this is what it was settled at.
+SETTLED: Final = 3
 
 _NOBODY: Final = -1
 _NOTHING: Final = Pips(0)
@@ -92,7 +94,7 @@ class PositionBook:
         #: int32 (rows,) and (columns,): who they are.
         self.strategy_ids = np.zeros(0, np.int32)
         self.instrument_ids = np.zeros(0, np.int32)
-        #: int64 pips (columns,), and UNPRICED, STALE or HEARD of each.
+        #: int64 pips (columns,), and UNPRICED, STALE, HEARD or SETTLED of each.
         self.marks = np.zeros(0, np.int64)
         self.mark_states = np.zeros(0, np.int8)
         #: int64 pips (columns,), at the end of the minute before.
@@ -319,6 +321,22 @@ class PositionBook:
             self._touched,
         )
         return self._touched[:found]
+
+    def settle(self, column: int, price: Pips, *, is_past: bool) -> npt.NDArray[np.int64]:
+        """Have a contract at what it was settled at; return the rows that were touched.
+
+        Parameters
+        ----------
+        is_past : it was settled before the minute under way, which begins with that.
+        """
+        strategies = self._strategies
+        before = strategies.pnl.copy()
+        rows = self.mark([column], [int(price)], state=SETTLED).copy()
+        if is_past:
+            self.marks_before[column] = price
+            for each in (*_list_extremes(strategies), strategies.peaks):
+                each[rows] += strategies.pnl[rows] - before[rows]
+        return rows
 
     def note_extremes(self, rows: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
         """Take in where some strategies stand; return the levels crossed, as (row, TARGET | STOP).

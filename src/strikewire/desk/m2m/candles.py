@@ -11,7 +11,7 @@ import numpy.typing as npt
 from strikewire.core.m2m_rows import GREEK_COLUMNS, M2M_CANDLE_DTYPE, M2mFlag
 from strikewire.core.money import PIPS_PER_PAISA
 from strikewire.desk.m2m.attribution import GREEK_SCALES, GREEKS, PART_SCALE, ContractGreeks
-from strikewire.desk.m2m.book import HEARD, Booked, PositionBook
+from strikewire.desk.m2m.book import SETTLED, STALE, UNPRICED, Booked, PositionBook
 from strikewire.desk.m2m.kernels import flag_holders_nb, multiply_nb
 from strikewire.engine.chains.table import ChainTable
 
@@ -25,6 +25,7 @@ class EndedMinute:
     rows : int64 (n,), the strategies that have a candle of it.
     candles : M2M_CANDLE_DTYPE (n,), without what the change came from.
     moves : int64 (columns,), the change of each instrument's price, pips.
+    mark_states : int8 (columns,), as the book has them.
     booked : the entries that took effect in it.
     gains : int64 (rows of the book,), what those made up to its end, before charges; pips.
     """
@@ -33,6 +34,7 @@ class EndedMinute:
     rows: npt.NDArray[np.int64]
     candles: npt.NDArray[np.void]
     moves: npt.NDArray[np.int64]
+    mark_states: npt.NDArray[np.int8]
     booked: Sequence[Booked]
     gains: npt.NDArray[np.int64]
 
@@ -86,6 +88,7 @@ def end_minute(
         rows=rows,
         candles=candles,
         moves=moves,
+        mark_states=book.mark_states[: book.column_count].copy(),
         booked=tuple(booked),
         gains=gains,
     )
@@ -111,6 +114,9 @@ def explain_minute(
         places = book.find_columns(np.concatenate([layout.call_ids, layout.put_ids]))
         places[places >= len(ended.moves)] = -1
     values, is_partial = greeks.explain(ended.moves, table, places)
+    # Nothing moves the price of a contract that is over.
+    is_over = ended.mark_states == SETTLED
+    values[is_over, GREEKS:], is_partial[is_over] = 0, False
     count = book.column_count
     full = np.zeros((count, values.shape[1]), np.int64)
     full[: len(values)] = values
@@ -131,10 +137,12 @@ def explain_minute(
     told = sum(candles[f"{name}_paise"] for name in (*GREEK_COLUMNS, "trades"))
     change = candles["close_paise"] - candles["open_paise"]
     candles["residual_paise"] = change - told + candles["paid_paise"]
-    column_flags = np.where(book.mark_states[:count] == HEARD, 0, M2mFlag.STALE_MARK)
-    column_flags[: len(is_partial)] |= np.where(is_partial, M2mFlag.PARTIAL_GREEKS, 0)
+    is_stale = np.isin(ended.mark_states, (UNPRICED, STALE))
+    column_flags = np.zeros(count, np.int16)
+    column_flags[: len(values)] = np.where(is_stale, M2mFlag.STALE_MARK, 0)
+    column_flags[: len(values)] |= np.where(is_partial, M2mFlag.PARTIAL_GREEKS, 0)
     row_flags = np.zeros(book.row_count, np.int16)
-    flag_holders_nb(book.by_strategy.arrays, column_flags.astype(np.int16), row_flags)
+    flag_holders_nb(book.by_strategy.arrays, column_flags, row_flags)
     candles["flags"] = row_flags[rows]
     return candles
 

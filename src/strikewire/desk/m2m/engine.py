@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from strikewire.core.bars import BarFlag
 from strikewire.core.instants import MINUTE_NS
 from strikewire.core.instruments import Instrument, InstrumentId
+from strikewire.core.marks import Mark
 from strikewire.core.money import (
     PIPS_PER_PAISA,
     Paise,
@@ -21,8 +22,9 @@ from strikewire.core.money import (
 )
 from strikewire.core.orders import MarketMoment, StrategyEntry, StrategyId
 from strikewire.desk.m2m.attribution import ContractGreeks
-from strikewire.desk.m2m.book import HEARD, STALE, UNPRICED, Booked, PositionBook
+from strikewire.desk.m2m.book import HEARD, SETTLED, STALE, UNPRICED, Booked, PositionBook
 from strikewire.desk.m2m.candles import EndedMinute, end_minute, explain_minute, make_candles
+from strikewire.desk.m2m.expired import ExpiredContracts
 from strikewire.desk.m2m.kernels import TARGET
 from strikewire.desk.m2m.listener import Crossing, M2mListener
 from strikewire.desk.m2m.state import (
@@ -68,6 +70,7 @@ class M2mEngine:
         self._find_closed: Callable[[], int] = _close_nothing
         self._listeners: list[M2mListener] = []
         self._timetable = Timetable()
+        self._expired = ExpiredContracts(self._venues)
         self._levels: dict[StrategyId, Levels] = {}
         self._retired: set[StrategyId] = set()
         self._seeds: dict[InstrumentId, Pips] = {}
@@ -117,9 +120,19 @@ class M2mEngine:
             if column is not None:
                 self.greeks.is_option[column] |= each.spec.kind.is_option
 
-    def seed(self, closes: dict[InstrumentId, Pips]) -> None:
+    def seed(self, closes: Mapping[InstrumentId, Pips]) -> None:
         """Say what instruments cost before anything of them is heard."""
         self._seeds.update(closes)
+
+    def settle(self, settlements: Mapping[InstrumentId, Mark]) -> dict[StrategyId, int]:
+        """Say what contracts that are over were settled at; `learn` comes first.
+
+        Returns
+        -------
+        As `take`: of strategies whose minutes that have ended were marked otherwise.
+        """
+        self._expired.add(settlements)
+        return self._settle_late() if self.minute_ns else {}
 
     def set_levels(self, strategy_id: StrategyId, levels: Levels) -> None:
         """Have a strategy in the book, and say at what P&L it is told of."""
@@ -210,12 +223,23 @@ class M2mEngine:
         self.book.recount(entry.strategy_id, entry.instrument_id, counting)
         return booked
 
+    def _settle_late(self) -> dict[StrategyId, int]:
+        """Mark contracts whose settlement counts and was not known; return as `settle`."""
+        rows, changed = self._expired.settle_due(self.book, self.now.as_of_ns, self.minute_ns)
+        self._note(rows)
+        return changed
+
     def _take_due(self, now: MarketMoment) -> npt.NDArray[np.int64]:
-        """Book the entries whose moment has come; return their rows."""
+        """Book the entries, and settle the contracts, whose moment has come; return the rows."""
+        entered = self._book_due(now)
+        settled, _ = self._expired.settle_due(self.book, now.as_of_ns, self.minute_ns)
+        return np.union1d(entered, settled)
+
+    def _book_due(self, now: MarketMoment) -> npt.NDArray[np.int64]:
         booked = [self._book(entry) for entry in self._timetable.pop_due(now)]
         if self.minute_ns:
             self._booked += booked
-        return np.unique(np.array([each.row for each in booked], np.int64))
+        return np.array([each.row for each in booked], np.int64)
 
     def _book(self, entry: StrategyEntry) -> Booked:
         self._open_row(entry.strategy_id)
@@ -246,9 +270,12 @@ class M2mEngine:
         if self.book.find_column(instrument_id) is not None:
             return
         mark, state = Pips(0), UNPRICED
+        settled = self._expired.find(instrument_id)
         quote = None if self._view is None else self._view.find_quote(instrument_id)
         # What the first minute opens with is how the session before ended.
-        if instrument_id in self._seeds and (quote is None or not self.minute_ns):
+        if settled is not None:
+            mark, state = settled.price, SETTLED
+        elif instrument_id in self._seeds and (quote is None or not self.minute_ns):
             mark, state = self._seeds[instrument_id], STALE
         elif quote is not None and np.isfinite(quote.ltp):
             mark, state = to_pips(quote.ltp), HEARD
@@ -289,14 +316,17 @@ class M2mEngine:
         apply_columns(self.book, self.greeks, state.columns)
         self.now = MarketMoment(state.as_of_ns, state.last_seq)
         # The minute is not known yet: nothing that is taken here is of the one under way.
-        self._take_due(self.now)
+        self._book_due(self.now)
         changed = apply_rows(self.book, state.rows)
         self._booked = unpack_booked(self.book, state.booked)
         self.minute_ns = self.first_ns = state.minute_ns
         self._day = state.day
         self._until_seq = state.last_seq
         late = self._timetable.find_late(state.entry_id, state.minute_ns)
-        return {each: first_ns for each, first_ns in late.items() if each in changed}
+        found = self._settle_late()
+        for each in changed & late.keys():
+            found[each] = min(late[each], found.get(each, late[each]))
+        return found
 
     # -- the steps ------------------------------------------------------------------------------
 
@@ -336,6 +366,7 @@ class M2mEngine:
         for strategy_id, levels in self._levels.items():
             self._apply_levels(self._open_row(strategy_id), levels)
         self._timetable.rewind()
+        self._expired.rewind()
         for listener in self._listeners:
             listener.on_restart()
 
@@ -391,7 +422,7 @@ class M2mEngine:
         self._begin_day(self.now.as_of_ns)
 
     def _begin_first(self, minute_ns: int) -> None:
-        """Begin the first minute: entries before it are what it opens with."""
+        """Begin the first minute: what was before it is what it opens with."""
         self._take_due(MarketMoment.end_of(minute_ns - 1))
         self.minute_ns = self.first_ns = minute_ns
         self._day = self._venues.find_day(minute_ns)

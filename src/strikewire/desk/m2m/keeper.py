@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeAlias
@@ -16,16 +16,14 @@ from strikewire.core.clock import Clock
 from strikewire.core.errors import DependencyError, EngineStateError
 from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS, to_datetime
 from strikewire.core.instruments import Instrument, InstrumentId
-from strikewire.core.marks import Mark
-from strikewire.core.money import Pips, to_pips
 from strikewire.core.orders import StrategyEntry, StrategyId
 from strikewire.core.strategies import Strategy
 from strikewire.desk.m2m.engine import Levels, M2mEngine
+from strikewire.desk.m2m.prices import FindSettlement, UnheardPrices
 from strikewire.desk.m2m.rebuilding import rebuild_candles
 from strikewire.desk.m2m.state import unpack_state
 from strikewire.observability.logs import get_logger
 from strikewire.reference.sessions import SessionCalendar
-from strikewire.store.bars import BarStore
 from strikewire.store.database import Database, ReadSession
 from strikewire.store.desk_ledgers import LedgerStore
 from strikewire.store.desk_m2m import M2mCandleStore, M2mStateStore, find_held
@@ -35,10 +33,6 @@ from strikewire.store.instruments import InstrumentStore
 _log: Final = get_logger("m2m")
 #: Returns minute bars: of what, from and until when.
 LoadBars: TypeAlias = Callable[[Instrument, int, int], Awaitable[npt.NDArray[np.void]]]
-#: Returns what a contract was worth when it was over by an instant; None where nobody knows.
-FindSettlement: TypeAlias = Callable[[Instrument, int], Awaitable[Mark | None]]
-#: How far back the last price of an instrument is looked for, and a candle at which holes begin.
-_REACH_NS: Final = 14 * DAY_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +73,8 @@ class M2mKeeper:
     ) -> None:
         self._config = config
         self._engine = engine
+        self._prices = UnheardPrices(engine=engine)
         self._load_bars: LoadBars | None = None
-        self._find_settlement: FindSettlement | None = None
         self._flush: Callable[[], Awaitable[None]] | None = None
         self._database = database
         self._find_calendar = find_calendar
@@ -88,10 +82,8 @@ class M2mKeeper:
         self._strategy_store = StrategyStore()
         self._ledgers = LedgerStore()
         self._instruments = InstrumentStore()
-        self._bars = BarStore()
         self._candles = M2mCandleStore()
         self._states = M2mStateStore()
-        self._known: set[InstrumentId] = set()
         self._last_id = 0
         self._since_ns = 0
         self._woken = asyncio.Event()
@@ -117,10 +109,11 @@ class M2mKeeper:
         ----------
         load_bars : returns the minute bars of an instrument in `[from, to)`, BAR_DTYPE, those that
             are on their way to the store too.
-        find_settlement : says what contracts are marked at that were over before.
+        find_settlement : says what contracts are marked at that are over.
         flush : stores the candles that are on their way.
         """
-        self._load_bars, self._find_settlement, self._flush = load_bars, find_settlement, flush
+        self._load_bars, self._flush = load_bars, flush
+        self._prices.bind(find_settlement)
 
     async def load(self, session_key: str, first_ns: int) -> None:
         """Load what there is, before the recording that is heard is resumed.
@@ -139,7 +132,8 @@ class M2mKeeper:
                 self._take_strategy(strategy)
             self._last_id = await self._ledgers.find_last_id(session)
             entries = await self._ledgers.load_active(session)
-            await self._learn(session, {each.instrument_id for each in entries}, first_ns)
+            ids = {each.instrument_id for each in entries}
+            await self._prices.learn(session, ids, first_ns)
             packed = await self._states.load(session, session_key)
         self._engine.load(entries)
         if packed is None:
@@ -175,6 +169,7 @@ class M2mKeeper:
         DependencyError : the store is away; the next time takes up where this one was.
         """
         await self._follow()
+        self._note_stale(await self._prices.settle())
         await self._rebuild()
 
     # -- following ------------------------------------------------------------------------------
@@ -226,41 +221,9 @@ class M2mKeeper:
     ) -> dict[StrategyId, int]:
         """Have entries marked; return as `M2mEngine.take`."""
         ids = {each.instrument_id for each in entries}
-        await self._learn(session, ids, self._engine.minute_ns or self._clock.now_ns())
+        before_ns = self._engine.minute_ns or self._clock.now_ns()
+        await self._prices.learn(session, ids, before_ns)
         return self._engine.take(entries)
-
-    async def _learn(
-        self, session: ReadSession, ids: Collection[InstrumentId], before_ns: int
-    ) -> None:
-        new = sorted(set(ids) - self._known)
-        if not new:
-            return
-        instruments = await self._instruments.get_by_ids(session, new)
-        self._engine.learn(instruments)
-        self._engine.seed(await self._load_seeds(session, instruments, before_ns))
-        self._known.update(new)
-
-    async def _load_seeds(
-        self, session: ReadSession, instruments: Iterable[Instrument], before_ns: int
-    ) -> dict[InstrumentId, Pips]:
-        """Return what instruments cost before an instant: what they closed at, or were settled at.
-
-        Those of which nothing is known are left out.
-        """
-        assert self._find_settlement is not None, "bind comes first"
-        by_id = {each.id: each for each in instruments}
-        found = await self._bars.load_endings(
-            session, sorted(by_id), before_ns - _REACH_NS, before_ns
-        )
-        seeds = {
-            InstrumentId(int(each["instrument_id"])): to_pips(float(each["close"]))
-            for each in found
-        }
-        for key, instrument in by_id.items():
-            settled = await self._find_settlement(instrument, before_ns)
-            if settled is not None:
-                seeds[key] = settled.price
-        return seeds
 
     # -- rebuilding -----------------------------------------------------------------------------
 
@@ -310,7 +273,7 @@ class M2mKeeper:
             instruments: list[Instrument] = await self._instruments.get_by_ids(session, ids)
             # From before the day's first session: its peak belongs to every candle of it.
             begin_ns = from_ns // DAY_NS * DAY_NS
-            seeds = await self._load_seeds(session, instruments, begin_ns)
+            seeds = await self._prices.load_seeds(session, instruments, begin_ns, until_ns)
         assert self._load_bars is not None, "bind comes first"
         assert self._flush is not None, "bind comes first"
         bars = [await self._load_bars(each, begin_ns, until_ns) for each in instruments]

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from strikewire.core.instants import MINUTE_NS
-from strikewire.core.instruments import Instrument, InstrumentId
+from strikewire.core.instruments import Instrument
 from strikewire.core.m2m_rows import M2M_CANDLE_DTYPE, M2mFlag
-from strikewire.core.money import Pips
 from strikewire.core.orders import StrategyEntry
 from strikewire.desk.m2m.engine import M2mEngine
+from strikewire.desk.m2m.expired import Seeds
 from strikewire.desk.m2m.listener import Crossing
 from strikewire.desk.m2m.venues import Venues
 from strikewire.engine.view import Update
@@ -43,7 +43,7 @@ def rebuild_candles(
     instruments: Iterable[Instrument],
     entries: Sequence[StrategyEntry],
     bars: npt.NDArray[np.void],
-    seeds: dict[InstrumentId, Pips],
+    seeds: Seeds,
     stretch: tuple[int, int],
     find_calendar: Callable[[str], SessionCalendar],
 ) -> npt.NDArray[np.void]:
@@ -56,7 +56,7 @@ def rebuild_candles(
     Parameters
     ----------
     bars : BAR_DTYPE (n,), of the instruments in the stretch.
-    seeds : what each cost before it.
+    seeds : what each cost before it, and what those were settled at that are over by its end.
     stretch : `[from, to)`, whole minutes.
     """
     from_ns, to_ns = stretch
@@ -66,7 +66,8 @@ def rebuild_candles(
     m2m.listen(told)
     known = list(instruments)
     m2m.learn(known)
-    m2m.seed(seeds)
+    m2m.seed(seeds.closes)
+    m2m.settle(seeds.settlements)
     m2m.load(entries)
     venues = Venues(find_calendar)
     venues.learn(known)

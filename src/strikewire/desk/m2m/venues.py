@@ -73,6 +73,19 @@ class Venues:
                 mask |= 1 << number
         return mask
 
+    def find_next_open(self, instrument_id: InstrumentId, after_ns: int) -> int:
+        """Return when an instrument's venue opens next, at an instant or after it.
+
+        Of a venue that has no market rules the instant itself; the end of time where the calendar
+        knows of no later session.
+        """
+        bit = self.find_bit(instrument_id)
+        if bit == ANYWHERE:
+            return after_ns
+        opens_ns = self._find_calendar(self._names[bit.bit_length() - 1]).opens_ns
+        place = int(np.searchsorted(opens_ns, after_ns))
+        return int(opens_ns[place]) if place < len(opens_ns) else int(np.iinfo(np.int64).max)
+
     def list_minutes(self, from_ns: int, until_ns: int) -> npt.NDArray[np.int64]:
         """Return the minutes of `[from, until)` in which some venue is open, int64 (n,)."""
         found = [_NO_MINUTES]
