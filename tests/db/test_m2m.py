@@ -53,13 +53,13 @@ class Marked:
         )
         self.settled = settled or {}
         self.keeper.bind(
-            load_bars=self._load_bars,
+            load_bars=self.load_bars,
             find_settlement=self._find_settlement,
             flush=self.recorder.flush,
         )
         self.engine.listen(self.recorder)
 
-    async def _load_bars(self, instrument, from_ns, to_ns):
+    async def load_bars(self, instrument, from_ns, to_ns):
         async with self.database.read() as session:
             return await BarStore().load(session, instrument.id, from_ns, to_ns)
 
@@ -222,10 +222,15 @@ async def test_a_contract_that_ends_while_the_program_runs_is_settled_by_the_nex
     day_before = OPEN - DAY_NS
     await add_entry(database, strategy, ending, 50, 20, day_before)
     await add_entry(database, strategy, instrument, 1, 0, day_before)
-    settled = {ending.id: Mark(Pips(350_000), day_before + 5 * MINUTE_NS, MarkSource.SETTLEMENT)}
+    ended_ns = day_before + 5 * MINUTE_NS
+    settled = {ending.id: Mark(Pips(340_000), ended_ns, MarkSource.SETTLEMENT)}
     marked = Marked(desk, database, settled=settled)
 
     await marked.play(make_feed(instrument, start_ns=day_before))
+    await marked.keeper.refresh()
+    # The bars of that day that it was made of are corrected in the evening.
+    settled[ending.id] = Mark(Pips(350_000), ended_ns, MarkSource.SETTLEMENT)
+    marked.keeper.on_corrected(instrument, await marked.load_bars(instrument, day_before, ended_ns))
     await marked.keeper.refresh()
     await marked.go_on(make_feed(instrument))
 

@@ -94,7 +94,6 @@ async def start_m2m(
     DependencyError : the store is away.
     """
     session, engine = hearing.session, parts.engine
-    await asyncio.to_thread(compile_kernels)
     engine.bind(view=session.engine, find_closed=lambda: session.engine.closed_until_ns)
     recorder = M2mRecorder(
         config=M2mRecorderConfig(),
@@ -112,6 +111,7 @@ async def start_m2m(
     engine.listen(parts.streams)
     session.listen(engine)
     session.recorder.settle_with(recorder)
+    await asyncio.to_thread(compile_kernels)
     await parts.keeper.load(session.feed.session_key, session.feed.first_ns)
     metrics = runtime.metrics
     metrics.sample_value(catalogue.M2M_STRATEGIES, lambda: len(parts.keeper.strategies))

@@ -223,7 +223,7 @@ async def build_runtime(
             rest=None if broker is None else broker.rest,
             find_calendar=rules.calendar,
             clock=market_clock,
-            readers=Readers(pages, bar_streams),
+            readers=Readers(pages, bar_streams, m2m.keeper.on_corrected),
             readiness=Readiness(
                 is_ready=lambda: watch.is_connected and watch.is_schema_ready,
                 is_busy=lambda: recorder is not None and is_behind(recorder.pending_bars),

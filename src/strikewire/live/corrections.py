@@ -26,10 +26,12 @@ class Readers:
     ----------
     pages : forget the days that changed.
     streams : tell whoever listens.
+    tell : called behind these with an instrument and its bars that changed, for what rests on them.
     """
 
     pages: PageCache
     streams: BarStreams
+    tell: Callable[[Instrument, npt.NDArray[np.void]], None]
 
 
 class Corrections:
@@ -84,3 +86,4 @@ class Corrections:
         for session in np.unique(sessions[sessions >= 0]).tolist():
             self._readers.pages.invalidate(instrument.id, int(calendar.days_ns[session]))
         self._readers.streams.revise(bars)
+        self._readers.tell(instrument, bars)

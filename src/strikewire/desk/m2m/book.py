@@ -159,6 +159,16 @@ class PositionBook:
             ].any()
         }
 
+    def list_holders(self, instrument_id: InstrumentId) -> set[StrategyId]:
+        """Return the strategies that hold something of an instrument, or did."""
+        column = self.find_column(instrument_id)
+        if column is None:
+            return set()
+        arrays = self._by_instrument.arrays
+        start = arrays.starts[column]
+        rows = arrays.others[start : start + arrays.counts[column]]
+        return set(map(StrategyId, self.strategy_ids[rows].tolist()))
+
     def open_row(self, strategy_id: StrategyId) -> int:
         """Return a strategy's row, a new one where it has none."""
         row = self._row_of.get(strategy_id)

@@ -6,33 +6,29 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.clock import Clock
 from strikewire.core.errors import DependencyError, EngineStateError
-from strikewire.core.instants import DAY_NS, MINUTE_NS, SECOND_NS, to_datetime
+from strikewire.core.instants import MINUTE_NS, SECOND_NS, to_datetime
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.orders import StrategyEntry, StrategyId
 from strikewire.core.strategies import Strategy
 from strikewire.desk.m2m.engine import Levels, M2mEngine
 from strikewire.desk.m2m.prices import FindSettlement, UnheardPrices
-from strikewire.desk.m2m.rebuilding import rebuild_candles
+from strikewire.desk.m2m.remaking import CandleMaker, LoadBars
 from strikewire.desk.m2m.state import unpack_state
 from strikewire.observability.logs import get_logger
 from strikewire.reference.sessions import SessionCalendar
 from strikewire.store.database import Database, ReadSession
 from strikewire.store.desk_ledgers import LedgerStore
-from strikewire.store.desk_m2m import M2mCandleStore, M2mStateStore, find_held
+from strikewire.store.desk_m2m import M2mStateStore, find_held
 from strikewire.store.desk_strategies import StrategyStore
-from strikewire.store.instruments import InstrumentStore
 
 _log: Final = get_logger("m2m")
-#: Returns minute bars: of what, from and until when.
-LoadBars: TypeAlias = Callable[[Instrument, int, int], Awaitable[npt.NDArray[np.void]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +70,13 @@ class M2mKeeper:
         self._config = config
         self._engine = engine
         self._prices = UnheardPrices(engine=engine)
-        self._load_bars: LoadBars | None = None
-        self._flush: Callable[[], Awaitable[None]] | None = None
+        self._maker = CandleMaker(
+            database=database, prices=self._prices, find_calendar=find_calendar
+        )
         self._database = database
-        self._find_calendar = find_calendar
         self._clock = clock
         self._strategy_store = StrategyStore()
         self._ledgers = LedgerStore()
-        self._instruments = InstrumentStore()
-        self._candles = M2mCandleStore()
         self._states = M2mStateStore()
         self._last_id = 0
         self._since_ns = 0
@@ -90,6 +84,8 @@ class M2mKeeper:
         # From when on whose candles are to be made anew; True: of minutes that have one as well.
         self._stale: dict[StrategyId, tuple[int, bool]] = {}
         self._has_looked_for_holes = False
+        # Bars that are others than they were; None where there are no candles to rest on them.
+        self._corrected: dict[InstrumentId, list[npt.NDArray[np.void]]] | None = None
         #: What accounts hold, and until when that is young enough.
         self.held: frozenset[InstrumentId] = frozenset()
         self._held_until_ns = 0
@@ -112,8 +108,9 @@ class M2mKeeper:
         find_settlement : says what contracts are marked at that are over.
         flush : stores the candles that are on their way.
         """
-        self._load_bars, self._flush = load_bars, flush
         self._prices.bind(find_settlement)
+        self._maker.bind(load_bars=load_bars, flush=flush)
+        self._corrected = {}
 
     async def load(self, session_key: str, first_ns: int) -> None:
         """Load what there is, before the recording that is heard is resumed.
@@ -142,6 +139,17 @@ class M2mKeeper:
             self._note_stale(self._engine.restore(unpack_state(packed)))
         except EngineStateError as error:
             _log.warning("the marking is taken up from the ledgers", reason=str(error))
+
+    def on_corrected(self, instrument: Instrument, bars: npt.NDArray[np.void]) -> None:
+        """Note minutes that are others in the store than they were, until the next `refresh`.
+
+        Parameters
+        ----------
+        bars : BAR_DTYPE (n,), as they are now.
+        """
+        if self._corrected is not None:
+            self._corrected.setdefault(instrument.id, []).append(bars)
+            self._prices.note_corrected(instrument, bars)
 
     def wake(self) -> None:
         """Ask the store now: somebody has changed a strategy, or written an entry."""
@@ -238,61 +246,32 @@ class M2mKeeper:
         if not until_ns:
             return
         if not self._has_looked_for_holes:
-            await self._find_holes(self._engine.first_ns)
+            holes = await self._maker.find_holes(list(self.strategies), self._engine.first_ns)
+            for strategy_id, from_ns in holes.items():
+                self._stale.setdefault(strategy_id, (from_ns, False))
             self._has_looked_for_holes = True
         while self._stale:
             strategy_id, (from_ns, is_changed) = self._stale.popitem()
             try:
                 stretch = from_ns // MINUTE_NS * MINUTE_NS, until_ns
-                await self._rebuild_one(strategy_id, stretch, is_changed=is_changed)
+                await self._maker.make(strategy_id, stretch, is_changed=is_changed)
             except DependencyError:
                 self._stale.setdefault(strategy_id, (from_ns, is_changed))
                 raise
+        await self._correct(until_ns)
 
-    async def _find_holes(self, until_ns: int) -> None:
-        """Note since when each strategy has had no candle: nobody listened then."""
-        async with self._database.read() as session:
-            last = await self._candles.find_last(session, list(self.strategies), until_ns)
-            entries = await self._ledgers.load_entries(session, list(self.strategies))
-        first: dict[StrategyId, int] = {}
-        for each in entries:
-            at_ns = each.moment.as_of_ns
-            first[each.strategy_id] = min(first.get(each.strategy_id, at_ns), at_ns)
-        for strategy_id, first_ns in first.items():
-            from_ns = last[strategy_id] + MINUTE_NS if strategy_id in last else first_ns
-            if from_ns < until_ns:
-                self._stale.setdefault(strategy_id, (from_ns, False))
-
-    async def _rebuild_one(
-        self, strategy_id: StrategyId, stretch: tuple[int, int], *, is_changed: bool
-    ) -> None:
-        from_ns, until_ns = stretch
-        async with self._database.read() as session:
-            entries = await self._ledgers.load_entries(session, [strategy_id])
-            ids = sorted({each.instrument_id for each in entries})
-            instruments: list[Instrument] = await self._instruments.get_by_ids(session, ids)
-            # From before the day's first session: its peak belongs to every candle of it.
-            begin_ns = from_ns // DAY_NS * DAY_NS
-            seeds = await self._prices.load_seeds(session, instruments, begin_ns, until_ns)
-        assert self._load_bars is not None, "bind comes first"
-        assert self._flush is not None, "bind comes first"
-        bars = [await self._load_bars(each, begin_ns, until_ns) for each in instruments]
-        # What was marked before the ledger changed is not to be written behind what is made here.
-        await self._flush()
-        candles = await asyncio.to_thread(
-            rebuild_candles,
-            instruments,
-            entries,
-            np.concatenate([np.zeros(0, BAR_DTYPE), *bars]),
-            seeds,
-            (begin_ns, until_ns),
-            self._find_calendar,
-        )
-        candles = candles[candles["ts_ns"] >= from_ns]
-        async with self._database.write() as session:
-            if is_changed:
-                await self._candles.delete(session, strategy_id, from_ns, until_ns)
-            await self._candles.fill(session, candles)
-        _log.info(
-            "candles of M2M were made anew", strategy_id=int(strategy_id), candles=len(candles)
-        )
+    async def _correct(self, until_ns: int) -> None:
+        """Make candles anew that rest on bars which are others now."""
+        if not self._corrected:
+            return
+        corrected, self._corrected = self._corrected, {}
+        holders = {each: self._engine.book.list_holders(each) for each in corrected}
+        try:
+            for strategy_id in sorted(set().union(*holders.values()) & self.strategies.keys()):
+                held = [each for each in corrected if strategy_id in holders[each]]
+                bars = np.concatenate([bars for each in held for bars in corrected[each]])
+                await self._maker.correct(strategy_id, bars, until_ns)
+        except DependencyError:
+            for each, found in corrected.items():
+                self._corrected.setdefault(each, []).extend(found)
+            raise

@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import date
 from typing import Final, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
 from strikewire.core.instants import DAY_NS, to_datetime
 from strikewire.core.instruments import Instrument, InstrumentId
 from strikewire.core.marks import Mark
@@ -97,6 +100,17 @@ class UnheardPrices:
         assert self._find_settlement is not None, "bind comes first"
         found = {each.id: await self._find_settlement(each, until_ns) for each in instruments}
         return {key: mark for key, mark in found.items() if mark is not None}
+
+    def note_corrected(self, instrument: Instrument, bars: npt.NDArray[np.void]) -> None:
+        """Have settlements asked for again that may have been made of bars which are others now."""
+        if instrument.spec.expiry is None:
+            days = {
+                to_datetime(each).date()
+                for each in np.unique(bars["ts_ns"] // DAY_NS * DAY_NS).tolist()
+            }
+            ended = [key for key, each in self._known.items() if each.spec.expiry in days]
+            self._unsettled.update(dict.fromkeys(ended))
+            self._asked_ns = 0
 
     async def settle(self) -> dict[StrategyId, int]:
         """Tell what contracts were settled at that are over by now; return as `M2mEngine.settle`.
