@@ -29,6 +29,7 @@ from strikewire.core.instants import MINUTE_NS, SECOND_NS, to_datetime
 from strikewire.core.instruments import InstrumentKind, InstrumentSpec
 from strikewire.runtime import Runtime
 from strikewire.settings import Settings, load_settings
+from strikewire.store import migrate
 from strikewire.store.bars import BarStore
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
 from strikewire.store.instruments import InstrumentStore
@@ -42,6 +43,9 @@ MINUTES = 375
 SYMBOL = "NFO:BANKNIFTY-I"
 MORNING_MINUTES = 120
 MORNING_GAP = 7
+
+# The database of which each test's is a copy.
+_MIGRATED = "migrated"
 
 SPECS = (
     InstrumentSpec("NSE", "NIFTY BANK", InstrumentKind.INDEX, name="BANKNIFTY"),
@@ -93,9 +97,13 @@ class Service:
 
 @pytest.fixture(scope="session")
 async def postgres_url(data_dirs):
-    """Start one embedded server for all tests of this folder."""
+    """Start one embedded server for all tests of this folder, with a database to copy."""
     server = EmbeddedPostgres(EmbeddedConfig(data_dir=data_dirs()))
     url = await server.start()
+    admin = await asyncpg.connect(url)
+    await admin.execute(f"CREATE DATABASE {_MIGRATED}")
+    await admin.close()
+    await migrate.upgrade(_name_database(url, _MIGRATED))
     yield url
     await server.stop()
 
@@ -161,14 +169,19 @@ async def market(postgres_url, data_dirs):
             yield service
 
 
+def _name_database(postgres_url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
+    return postgres_url.replace("/strikewire?", f"/{name}?")
+
+
 @contextlib.asynccontextmanager
 async def make_database(postgres_url: str):
-    """Make a database that nobody else uses, and drop it afterwards."""
+    """Make a database that nobody else uses, migrated and empty, and drop it afterwards."""
     name = f"api_{uuid.uuid4().hex[:12]}"
     admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"CREATE DATABASE {name}")
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}")
     try:
-        yield postgres_url.replace("/strikewire?", f"/{name}?")
+        yield _name_database(postgres_url, name)
     finally:
         await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
         await admin.close()
