@@ -79,6 +79,14 @@ UNAUDITED: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
     }
 )
 
+# The one error body, as the document has it. By its name: of a model FastAPI would make another one
+# for each status of each route, which is most of what starting took.
+_FAILURE: Final = {
+    "content": {
+        "application/json": {"schema": {"$ref": f"#/components/schemas/{ErrorBody.__name__}"}}
+    },
+}
+
 QueryT = TypeVar("QueryT", bound=BaseModel)
 _MAX_PARAMETERS: Final = 32
 
@@ -203,9 +211,7 @@ class Routes:
         statuses = list_failures(
             method, path, is_public=access == PUBLIC, declared=options.pop("fails", ())
         )
-        responses: dict[int | str, dict[str, Any]] = {
-            status: {"model": ErrorBody} for status in statuses
-        }
+        responses: dict[int | str, dict[str, Any]] = dict.fromkeys(statuses, _FAILURE)
         options.setdefault("route_class_override", StrictRoute)
         if options["route_class_override"] is TaggedRoute:
             responses[304] = {}
