@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -155,11 +156,12 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
 
 
 def _serve_streams(version: str) -> Callable[[], Awaitable[JSONResponse]]:
-    document = build_asyncapi(version=version)
+    # When it is asked for: few do, and every start would wait for it.
+    make_document = cache(partial(build_asyncapi, version=version))
 
     async def get_asyncapi_document() -> JSONResponse:
         """Serve the description of the sockets."""
-        return JSONResponse(document)
+        return JSONResponse(make_document())
 
     return get_asyncapi_document
 
