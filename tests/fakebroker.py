@@ -19,6 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from tests.clients import open_sync_client
+
 API_KEY = "fakekey"
 API_SECRET = "fakesecret"
 
@@ -35,7 +37,7 @@ class BrokerControls:
         self.rest_url = rest_url
         self.socket_url = socket_url
         self.login_url = f"{rest_url}/connect/login"
-        self._http = httpx.Client(base_url=rest_url, timeout=60)
+        self._http = open_sync_client(rest_url, timeout=60)
 
     def reset(
         self,

@@ -34,6 +34,7 @@ from strikewire.store.bars import BarStore
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
 from strikewire.store.instruments import InstrumentStore
 from tests.canaries import CANARY_KEYS
+from tests.clients import open_client
 from tests.eventually import eventually
 
 #: 2022-12-30T09:15 in Bombay: a Friday with a full session.
@@ -222,7 +223,7 @@ async def serve_runtime(
     port = server.servers[0].sockets[0].getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     limits = httpx.Limits(max_connections=200)
-    async with httpx.AsyncClient(base_url=url, timeout=20.0, limits=limits) as client:
+    async with open_client(url, timeout=20.0, limits=limits) as client:
         try:
             yield Service(url, runtime, client, server)
         finally:

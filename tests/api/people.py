@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
-import httpx
-
 from strikewire.auth.accounts import NewUser
 from strikewire.auth.audit import Actor
 from strikewire.auth.scopes import Role
 from tests.api.conftest import make_database, make_settings, serve
+from tests.clients import open_client
 
 #: In whose name tests change accounts past the API.
 OPERATOR = Actor("operator")
@@ -38,7 +37,7 @@ async def add_user(service, login, *roles, password=PASSWORD, **given):
 
 async def log_in(service, login, password=PASSWORD, **headers):
     """Sign a browser in and return the answer."""
-    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+    async with open_client(service.url, timeout=30) as client:
         return await client.post(
             "/api/v1/auth/login", json={"login": login, "password": password}, headers=headers
         )
@@ -46,7 +45,7 @@ async def log_in(service, login, password=PASSWORD, **headers):
 
 async def issue_tokens(service, login, password=PASSWORD):
     """Sign a program in and return its tokens."""
-    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+    async with open_client(service.url, timeout=30) as client:
         answer = await client.post(
             "/api/v1/auth/tokens", json={"login": login, "password": password}
         )
@@ -57,7 +56,7 @@ async def issue_tokens(service, login, password=PASSWORD):
 @asynccontextmanager
 async def browse(service, login, password=PASSWORD):
     """Give a client that is signed in as a browser is, and sends the session's token."""
-    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+    async with open_client(service.url, timeout=30) as client:
         answer = await client.post(
             "/api/v1/auth/login", json={"login": login, "password": password}
         )
@@ -72,5 +71,5 @@ def bearer(token):
 
 async def get_me(service, **headers):
     """Ask who one is, with these headers and nothing else."""
-    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+    async with open_client(service.url, timeout=30) as client:
         return await client.get("/api/v1/auth/me", headers=headers)

@@ -24,6 +24,7 @@ from tests.api.conftest import Service, make_database, make_settings, serve
 from tests.api.fills import fill_order
 from tests.api.people import PASSWORD, add_user, browse, make_people_settings
 from tests.api.test_serving import run
+from tests.clients import open_client
 from tests.fakebroker import BrokerControls, make_broker_settings
 
 MUTATING = ("post", "put", "patch", "delete")
@@ -93,7 +94,7 @@ async def redeem_setup_link(stage):
 async def log_in_by(stage, route, login):
     await stage.add(login)
     body = {"login": login, "password": PASSWORD}
-    async with httpx.AsyncClient(base_url=stage.service.url, timeout=30) as client:
+    async with open_client(stage.service.url, timeout=30) as client:
         return await client.post(f"/api/v1/auth/{route}", json=body)
 
 

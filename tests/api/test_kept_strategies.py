@@ -23,6 +23,7 @@ from strikewire.store.instruments import InstrumentStore
 from tests.api.conftest import OPEN_NS, make_bars, store_session
 from tests.api.desks import MASTER, Desk, open_desk, show
 from tests.api.fills import fill_order
+from tests.clients import open_client
 
 PATH = "/api/v1/strategies"
 FUTURE = "NFO:BANKNIFTY-I"
@@ -69,12 +70,12 @@ async def floor(postgres_url):
             await InstrumentStore().upsert(session, [CALL, THING])
             await BarStore().merge(session, make_bars(1, day_offset=EXPIRY_OFFSET))
         clients = {
-            login: httpx.AsyncClient(
-                base_url=desk.service.url, timeout=20, headers=show(await desk.make_key(login))
+            login: open_client(
+                desk.service.url, timeout=20, headers=show(await desk.make_key(login))
             )
             for login in ("asha", "bela", "vijay")
         }
-        clients["root"] = httpx.AsyncClient(base_url=desk.service.url, timeout=20, headers=MASTER)
+        clients["root"] = open_client(desk.service.url, timeout=20, headers=MASTER)
         yield Floor(desk, clients)
         for client in clients.values():
             await client.aclose()
@@ -157,7 +158,7 @@ async def test_strategies_are_found_by_text_tag_and_state(floor):
 )
 async def test_only_who_may_write_writes(floor, method, path, body):
     path = f"{PATH}{path}".format(id=await floor.make())
-    async with httpx.AsyncClient(base_url=floor.desk.service.url) as nobody:
+    async with open_client(floor.desk.service.url) as nobody:
         anonymous = await nobody.request(method, path, json=body)
     forbidden = await floor.clients["vijay"].request(method, path, json=body)
 

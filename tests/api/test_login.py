@@ -6,7 +6,6 @@ import asyncio
 import time
 
 import asyncpg
-import httpx
 import pytest
 
 from strikewire.auth.scopes import ROLE_SCOPES, Role
@@ -25,6 +24,7 @@ from tests.api.people import (
     make_people_settings,
     serve_people,
 )
+from tests.clients import open_client
 from tests.eventually import eventually
 
 AUTH = "/api/v1/auth"
@@ -316,7 +316,7 @@ async def test_ended_login_takes_its_tokens_along(desk):
     assert listed["total"] == len(listed["items"])
     assert ended.status_code == 204
     assert (await get_me(desk, **bearer(tokens["access_token"]))).status_code == 401
-    async with httpx.AsyncClient(base_url=desk.url) as client:
+    async with open_client(desk.url) as client:
         again = await client.post(
             f"{AUTH}/refresh", json={"refresh_token": tokens["refresh_token"]}
         )

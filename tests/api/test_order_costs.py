@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-import httpx
 import pytest
 
 from strikewire.auth.scopes import Scope
 from strikewire.core.charges import ChargeItem
 from tests.api.test_strategies import analyse, build, take
+from tests.clients import open_client
 
 CHARGES, MARGINS = "/api/v1/orders/charges", "/api/v1/orders/margins"
 ITEMS = [item.value for item in ChargeItem]
@@ -107,7 +107,7 @@ async def test_costs_are_told_to_whoever_may_see_orders(market, path):
     async def ask_as(scopes):
         body = {"name": f"costs {path} {scopes}", "scopes": scopes}
         key = (await market.client.post("/api/v1/keys", json=body)).json()["key"]
-        async with httpx.AsyncClient(base_url=market.url, headers={"X-API-Key": key}) as client:
+        async with open_client(market.url, headers={"X-API-Key": key}) as client:
             return (await client.post(path, json={"orders": orders})).status_code
 
     assert await ask_as([Scope.BARS_READ]) == 403

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import httpx
 import pytest
 from starlette.requests import Request
 from websockets.asyncio.client import connect
@@ -14,6 +13,7 @@ from strikewire.api.deps import LimitsDep
 from strikewire.api.routes import Routes
 from strikewire.auth.scopes import Scope
 from tests.api.conftest import make_settings, serve
+from tests.clients import open_client
 
 #: So slow that nothing comes back while a test runs.
 NEVER = "0.001"
@@ -127,7 +127,7 @@ async def test_bad_credentials_are_limited_by_address_and_good_ones_are_not(data
         headers = {"X_Forwarded_For": "192.0.2.9", "Authorization": "Bearer nonsense"}
         count, refused = await count_until_refused(service.client, **headers)
         good = await ask(service.client)
-        async with httpx.AsyncClient(base_url=service.url) as other:
+        async with open_client(service.url) as other:
             elsewhere = await ask(other, **headers | {"X_Forwarded_For": "192.0.2.10"})
 
     assert count == 5

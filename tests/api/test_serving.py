@@ -20,6 +20,7 @@ import pytest
 
 from tests.api.conftest import OPEN_NS
 from tests.canaries import CANARY_KEYS, check_silence
+from tests.clients import open_client
 from tests.eventually import eventually
 
 STRIKEWIRE = Path(sys.executable).parent / "strikewire"
@@ -69,7 +70,7 @@ async def start(*arguments: str | Path, **variables: str):
             return found and found[1]
 
         url = await eventually(find_url, timeout_s=60.0, wanted="listening")
-        async with httpx.AsyncClient(base_url=url, timeout=20.0) as client:
+        async with open_client(url, timeout=20.0) as client:
             yield Program(process, client, lines)
     finally:
         if process.returncode is None:

@@ -8,7 +8,6 @@ import io
 import json
 from decimal import Decimal
 
-import httpx
 import pytest
 from websockets.asyncio.client import connect
 
@@ -25,6 +24,7 @@ from tests.api.conftest import (
     serve,
 )
 from tests.api.desks import MASTER, MASTER_KEY, Desk, show
+from tests.clients import open_client
 from tests.eventually import eventually
 
 PATH = "/api/v1/strategies"
@@ -48,8 +48,8 @@ async def floor(postgres_url, recording, data_dirs):
                 }
             desk = Desk(service, url, users, None)
             clients = {
-                login: httpx.AsyncClient(
-                    base_url=service.url, timeout=20, headers=show(await desk.make_key(login))
+                login: open_client(
+                    service.url, timeout=20, headers=show(await desk.make_key(login))
                 )
                 for login in users
             }
@@ -162,7 +162,7 @@ async def test_chart_has_the_owner_s_strategies_and_nobody_else_s(floor, strateg
         assert refused["s"] == "error"
     assert (await bela.get("/udf/search", params={"query": "STRATEGY:long"})).json() == []
     assert (await bela.get(f"{PATH}/{strategy_id}/m2m")).status_code == 404
-    operator = httpx.AsyncClient(base_url=str(asha.base_url), headers=MASTER)
+    operator = open_client(str(asha.base_url), headers=MASTER)
     async with operator:
         assert (await operator.get("/udf/history", params=asked)).json()["s"] == "ok"
 

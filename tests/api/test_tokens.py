@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 
-import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -21,6 +20,7 @@ from tests.api.people import (
     log_in,
     serve_people,
 )
+from tests.clients import open_client
 
 REFRESH = "/api/v1/auth/refresh"
 
@@ -34,7 +34,7 @@ async def desk(postgres_url):
 
 
 async def refresh(service, token):
-    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+    async with open_client(service.url, timeout=30) as client:
         return await client.post(REFRESH, json={"refresh_token": token})
 
 
@@ -208,7 +208,7 @@ async def test_access_token_expires(postgres_url):
     ],
 )
 async def test_rubbish_is_refused(desk, body):
-    async with httpx.AsyncClient(base_url=desk.url, timeout=30) as client:
+    async with open_client(desk.url, timeout=30) as client:
         answer = await client.post(REFRESH, json=body)
 
     assert answer.status_code == 422

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import httpx
 import pytest
 
 from strikewire.auth.scopes import Role
@@ -19,6 +18,7 @@ from tests.api.people import (
     log_in,
     serve_people,
 )
+from tests.clients import open_client
 from tests.eventually import eventually
 
 USERS = "/api/v1/users"
@@ -39,7 +39,7 @@ async def root(desk):
 
 
 async def redeem(service, url, **body):
-    async with httpx.AsyncClient(base_url=service.url, timeout=30) as client:
+    async with open_client(service.url, timeout=30) as client:
         token = url.partition("#")[2]
         return await client.post(SETUP, json={"token": token, "password": PASSWORD, **body})
 

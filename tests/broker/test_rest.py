@@ -14,6 +14,7 @@ from strikewire.core.instants import MINUTE_NS, SECOND_NS, from_datetime
 from strikewire_fakebroker.config import BrokerConfig
 from strikewire_fakebroker.contracts import Contracts
 from strikewire_fakebroker.tape import open_tape
+from tests.clients import open_client, open_sync_client
 from tests.eventually import eventually
 from tests.fakebroker import API_KEY, API_SECRET
 
@@ -23,7 +24,7 @@ FREE = {"quote": 1_000, "historical": 1_000, "other": 1_000}
 
 @pytest.fixture
 def http(fake_broker):
-    with httpx.Client(base_url=fake_broker.rest_url, timeout=30) as client:
+    with open_sync_client(fake_broker.rest_url, timeout=30) as client:
         yield client
 
 
@@ -244,7 +245,7 @@ async def test_call_is_carried_out_and_never_answered(fake_broker):
     token = fake_broker.log_in()
     headers = fake_broker.headers(token)
     fake_broker.switch_on("silence", kinds=["session"], times=1)
-    async with httpx.AsyncClient(base_url=fake_broker.rest_url, timeout=0.2) as http:
+    async with open_client(fake_broker.rest_url, timeout=0.2) as http:
         params = {"api_key": API_KEY, "access_token": token}
         with pytest.raises(httpx.ReadTimeout):
             await http.request("DELETE", "/session/token", params=params, headers=headers)

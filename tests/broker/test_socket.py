@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidMessage, InvalidStatus
 
+from tests.clients import open_client
 from tests.eventually import eventually
 from tests.fakebroker import API_KEY
 
@@ -228,7 +229,7 @@ async def test_frames_come_corrupted_and_are_not_counted_as_told(fake_broker, ho
 
 
 async def test_control_that_makes_no_sense_is_refused(fake_broker):
-    async with httpx.AsyncClient(base_url=fake_broker.rest_url) as http:
+    async with open_client(fake_broker.rest_url) as http:
         for path, body in (
             ("faults", {"name": "nosuch"}),
             ("faults", {"name": "corrupt", "share": 2}),

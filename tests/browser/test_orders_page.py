@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import PHONE, WIDE, find_faults
+from tests.clients import open_client
 
 FUTURE = "NIFTY26NOVFUT"
 #: The route that places orders, and no other of theirs.
@@ -17,7 +17,7 @@ PAPER = "PAPER · SIMULATED"
 
 @pytest.fixture
 async def client(demo):
-    async with httpx.AsyncClient(base_url=demo, timeout=20.0) as client:
+    async with open_client(demo, timeout=20.0) as client:
         yield client
 
 

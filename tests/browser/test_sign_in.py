@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
 from tests.api.test_serving import start
 from tests.browser.conftest import PHONE, find_faults
+from tests.clients import open_client
 
 NAME = "asha"
 PASSWORD = "correct horse battery staple"
@@ -91,7 +91,7 @@ async def test_key_is_seen_once_works_and_is_in_the_log(desk, open_tab):
     await expect(shown).to_be_focused()
     key = await shown.input_value()
     assert key.startswith("swk_")
-    async with httpx.AsyncClient(base_url=desk, headers={"X-API-Key": key}) as client:
+    async with open_client(desk, headers={"X-API-Key": key}) as client:
         me = (await client.get("/api/v1/auth/me")).json()
         assert (me["subject"], me["scopes"]) == (NAME, ["bars:read", "self:read"])
         await page.reload()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import PHONE, WIDE, find_faults
+from tests.clients import open_client
 
 FUTURE = "NFO:NIFTY26NOVFUT"
 
@@ -14,7 +14,7 @@ FUTURE = "NFO:NIFTY26NOVFUT"
 @pytest.fixture
 async def strategy(demo):
     """Make a strategy that holds a lot, and give its number."""
-    async with httpx.AsyncClient(base_url=demo, timeout=20.0) as client:
+    async with open_client(demo, timeout=20.0) as client:
         body = {"name": "One lot", "tags": ["weekly"], "target": "500000.00"}
         made = (await client.post("/api/v1/strategies", json=body)).json()["id"]
         entry = {"entries": [{"symbol": FUTURE, "quantity": 65}]}

@@ -20,6 +20,7 @@ import httpx
 
 from strikewire.store.embedded import EmbeddedConfig, EmbeddedPostgres
 from tests.canaries import CANARY_KEYS, check_silence
+from tests.clients import open_sync_client
 
 STRIKEWIRE: Final = Path(sys.executable).parent / "strikewire"
 KILLED: Final = -9
@@ -119,7 +120,7 @@ def serve(
         text=True,
     )
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with open_sync_client(f"http://127.0.0.1:{port}", timeout=30) as client:
             _wait_until_live(client, server)
             yield client, server
         if server.poll() is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import threading
 
-import httpx
 import jwt
 
+from tests.clients import open_sync_client
 from tests.e2e.program import run_program, serve
 
 PASSWORD = "correct horse battery staple"
@@ -51,7 +51,7 @@ def test_first_start_prints_a_link_and_commands_work_beside_the_server(data_dir)
 
         added = users("add", "asha", "--role", "trader", "--password-stdin", stdin=PASSWORD + "\n")
         listed = users("list")
-        with httpx.Client(base_url=client.base_url, timeout=30) as other:
+        with open_sync_client(client.base_url, timeout=30) as other:
             tokens = other.post(
                 "/api/v1/auth/tokens", json={"login": "asha", "password": PASSWORD}
             ).json()
