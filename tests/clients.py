@@ -12,10 +12,10 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def open_client(url: str, **options: Any) -> httpx.AsyncClient:
-    """Return a client of one program; `options` are httpx's."""
-    return httpx.AsyncClient(base_url=url, verify=_NO_TLS, **options)
+    """Return a client of one program, patient as a busy machine needs it; `options` are httpx's."""
+    return httpx.AsyncClient(base_url=url, verify=_NO_TLS, **{"timeout": 20.0, **options})
 
 
 def open_sync_client(url: str, **options: Any) -> httpx.Client:
     """Return a client of one program for a test that is no coroutine."""
-    return httpx.Client(base_url=url, verify=_NO_TLS, **options)
+    return httpx.Client(base_url=url, verify=_NO_TLS, **{"timeout": 20.0, **options})

@@ -70,12 +70,10 @@ async def floor(postgres_url):
             await InstrumentStore().upsert(session, [CALL, THING])
             await BarStore().merge(session, make_bars(1, day_offset=EXPIRY_OFFSET))
         clients = {
-            login: open_client(
-                desk.service.url, timeout=20, headers=show(await desk.make_key(login))
-            )
+            login: open_client(desk.service.url, headers=show(await desk.make_key(login)))
             for login in ("asha", "bela", "vijay")
         }
-        clients["root"] = open_client(desk.service.url, timeout=20, headers=MASTER)
+        clients["root"] = open_client(desk.service.url, headers=MASTER)
         yield Floor(desk, clients)
         for client in clients.values():
             await client.aclose()
