@@ -18,6 +18,7 @@ from strikewire.bootstrap import SimulationRequest
 from strikewire.store.jobs import JobStore
 from tests.api.conftest import Service, make_database, serve
 from tests.api.people import PASSWORD, add_user, bearer, issue_tokens, make_people_settings
+from tests.unmeasured import UNMEASURED
 
 CONFIG = Path(__file__).with_name("contract.toml")
 HOOKS = Path(__file__).with_name("contract_hooks.py")
@@ -195,12 +196,7 @@ async def run_schemathesis(service: Service, folder: Path, *options: str) -> tup
     config.write_text(f'hooks = "{HOOKS}"\n\n{CONFIG.read_text()}')
     await add_user(service, "root", Role.ADMIN)
     admin = bearer((await issue_tokens(service, "root"))["access_token"])
-    variables = {
-        name: each
-        for name, each in os.environ.items()
-        # Not ours to be measured, and following it takes half as long again.
-        if name != "PYTHONPATH" and not name.startswith("COVERAGE_")
-    }
+    variables = {name: each for name, each in os.environ.items() if name != "PYTHONPATH"}
     process = await asyncio.create_subprocess_exec(
         *(Path(sys.executable).parent / "schemathesis", "--config-file", config),
         *("run", f"{service.url}/api/v1/openapi.json", "--continue-on-failure", "--no-color"),
@@ -210,6 +206,7 @@ async def run_schemathesis(service: Service, folder: Path, *options: str) -> tup
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
         env=variables
+        | UNMEASURED
         | {
             "STRIKEWIRE_ADMIN": admin["Authorization"],
             "STRIKEWIRE_KNOWN": json.dumps(await make_known(service, admin)),

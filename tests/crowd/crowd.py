@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 
 from tests.conftest import ROOT
+from tests.unmeasured import UNMEASURED
 
 
 class Crowd:
@@ -40,7 +42,7 @@ async def gather():
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.crowd",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT,
-        limit=16 * 1024 * 1024,
+        env=os.environ | UNMEASURED, limit=16 * 1024 * 1024,
     )  # fmt: skip
     try:
         yield Crowd(process)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import random
 import signal
 
@@ -21,6 +20,7 @@ from strikewire.store.bars import BarStore
 from strikewire.store.instruments import InstrumentStore
 from tests.arrays import assert_same_bars
 from tests.db.kite_program import DAY, RULES, Order, run
+from tests.unmeasured import make_forks
 
 FRAME_POINTS = ("session.journaled", "session.applied")
 COMMIT_POINTS = ("recorder.begun", "recorder.written", "recorder.committed")
@@ -71,8 +71,7 @@ async def load_bars(database, instruments, bars):
 
 async def kill_again_and_again(broker, database_url, folder, *, kills, seed):
     """Kill the program at random places, each going on where the last one ended; then end it."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.db.kite_program"])
+    context = make_forks("tests.db.kite_program")
     generator = random.Random(seed)
     token = broker.log_in()
     broker.run(rate=30.0)

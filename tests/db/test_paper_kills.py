@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import random
 import signal
 from dataclasses import replace
@@ -16,6 +15,7 @@ from strikewire.store.desk_orders import OrderStore
 from strikewire.store.desk_schema import StrategyEntryRow
 from tests.db.paper_program import Run, place_taken, run
 from tests.db.test_desk_orders import make_owner, make_strategy
+from tests.unmeasured import make_forks
 
 ORDERS = 120
 #: Of a program that is to be killed: slow enough for the store, which has some tenths of a second
@@ -36,8 +36,7 @@ POINTS = {
 
 async def play(program: Run) -> int:
     """Run a program to its end; return its exit status."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.db.paper_program"])
+    context = make_forks("tests.db.paper_program")
     process = context.Process(target=run, args=(program,))
     process.start()
     try:

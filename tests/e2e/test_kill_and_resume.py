@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.program import KILLED, hash_bars, replay
+from tests.unmeasured import UNMEASURED
 
 SESSION = "banknifty_1min_20221230/bnf_20221230.parquet"
 BAR_COUNT = 38_758
@@ -53,6 +54,7 @@ def _kill_again_and_again(
             speed="max" if point in FRAME_POINTS else "600",
             STRIKEWIRE_FAILPOINT=f"{point}:{count}",
             STRIKEWIRE_RECORDER_FLUSH_S="0.05",
+            **UNMEASURED,
         )
         assert killed.status == KILLED, f"{point}:{count} after {deaths} deaths: {killed.stderr}"
     finished: dict[str, Any] = replay(session_file, data_dir).json()
