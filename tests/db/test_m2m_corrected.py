@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from strikewire.core.bars import BAR_DTYPE, BarFlag, Source
 from strikewire.core.clock import SystemClock
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.m2m_rows import M2mFlag
+from strikewire.core.ticks import Deafness, DeafReason
 from strikewire.feeds.replay import MAX_SPEED, ReplayFeed
 from strikewire.live.bar_streams import BarStreams, BarStreamsConfig
 from strikewire.live.corrections import Corrections, Readers
@@ -16,7 +19,7 @@ from strikewire.store.bar_reader import BarReader
 from strikewire.store.bars import BarStore
 from strikewire.store.pages import PageCache, PageCacheConfig
 from strikewire.stream.figures import StreamFigures
-from tests.db.desk import OPEN, RULES, make_feed
+from tests.db.desk import OPEN, RULES, make_feed, make_source
 from tests.db.test_deaf_sessions import make_interrupted_source
 from tests.db.test_m2m import Marked, add_entry, add_strategy, list_closes, owner
 
@@ -66,6 +69,19 @@ async def correct(marked, instrument, closes, *, flags=0):
     await pages.aclose()
 
 
+def make_broken_source(instrument):
+    """Return a tick a second for five minutes, the last ten of which nobody hears."""
+    whole = make_source(instrument, seconds=290)
+    ids = np.array([instrument.id], np.int32)
+    deafness = Deafness(ids, OPEN + 290 * SECOND_NS, OPEN + 300 * SECOND_NS, DeafReason.MUTE)
+
+    def read(after_seq):
+        yield from whole.read(after_seq)
+        yield deafness
+
+    return replace(whole, read=read)
+
+
 def list_rebuilt(candles):
     """Return minute after OPEN of each candle that is made of bars."""
     is_rebuilt = (candles["flags"] & M2mFlag.REBUILT) != 0
@@ -90,6 +106,25 @@ async def test_candles_of_which_there_were_no_bars_are_made_again_once_there_are
     assert list_rebuilt(candles) == list(range(11))
     assert (candles["open_paise"][1:] == candles["close_paise"][:-1]).all()
     assert candles[11:].tobytes() == before[11:].tobytes()
+
+
+async def test_a_candle_that_was_under_way_begins_with_what_is_the_close_before_it_now(
+    desk, database, strategy, instrument
+):
+    marked = Marked(desk, database)
+    await marked.play(ReplayFeed(make_broken_source(instrument), speed=MAX_SPEED))
+    await marked.keeper.refresh()
+
+    # The last minute was marked at its 49th second: what comes next begins with that.
+    await correct(marked, instrument, {4: 299.0})
+    await marked.go_on(make_feed(instrument, start_ns=OPEN + 5 * MINUTE_NS))
+    before = await marked.load(strategy.id)
+    assert (before["close_paise"][4], before["open_paise"][5]) == (294_000, 284_000)
+    await marked.keeper.refresh()
+
+    candles = await marked.load(strategy.id)
+    assert (candles["open_paise"][1:] == candles["close_paise"][:-1]).all()
+    assert list_rebuilt(candles) == [4, 5]
 
 
 async def test_candles_of_minutes_that_were_not_all_heard_are_made_again_and_no_others(

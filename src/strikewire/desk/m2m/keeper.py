@@ -86,6 +86,8 @@ class M2mKeeper:
         self._has_looked_for_holes = False
         # Bars that are others than they were; None where there are no candles to rest on them.
         self._corrected: dict[InstrumentId, list[npt.NDArray[np.void]]] | None = None
+        # Whose last candle is another one now, its stamp, and the minute that was under way then.
+        self._seams: dict[StrategyId, tuple[int, int]] = {}
         #: What accounts hold, and until when that is young enough.
         self.held: frozenset[InstrumentId] = frozenset()
         self._held_until_ns = 0
@@ -262,6 +264,12 @@ class M2mKeeper:
 
     async def _correct(self, until_ns: int) -> None:
         """Make candles anew that rest on bars which are others now."""
+        for strategy_id, (from_ns, seen_ns) in tuple(self._seams.items()):
+            if seen_ns < until_ns:
+                seam_ns = await self._maker.close_seam(strategy_id, from_ns, until_ns)
+                del self._seams[strategy_id]
+                if seam_ns is not None:
+                    self._seams[strategy_id] = seam_ns, until_ns
         if not self._corrected:
             return
         corrected, self._corrected = self._corrected, {}
@@ -270,7 +278,9 @@ class M2mKeeper:
             for strategy_id in sorted(set().union(*holders.values()) & self.strategies.keys()):
                 held = [each for each in corrected if strategy_id in holders[each]]
                 bars = np.concatenate([bars for each in held for bars in corrected[each]])
-                await self._maker.correct(strategy_id, bars, until_ns)
+                seam_ns = await self._maker.correct(strategy_id, bars, until_ns)
+                if seam_ns is not None:
+                    self._seams[strategy_id] = seam_ns, until_ns
         except DependencyError:
             for each, found in corrected.items():
                 self._corrected.setdefault(each, []).extend(found)

@@ -103,13 +103,17 @@ class CandleMaker:
 
     async def correct(
         self, strategy_id: StrategyId, bars: npt.NDArray[np.void], until_ns: int
-    ) -> None:
+    ) -> int | None:
         """Make candles that rest on bars which were others, or were not there: `find_others`.
 
         Parameters
         ----------
         bars : BAR_DTYPE (n,), of whatever instruments, as they are now.
         until_ns : the minute under way.
+
+        Returns
+        -------
+        The stamp of the last candle, if it is another one now: see `close_seam`.
 
         Raises
         ------
@@ -118,18 +122,48 @@ class CandleMaker:
         entries = await self._load_entries(strategy_id)
         bars = bars[(bars["ts_ns"] < until_ns) & find_held(entries, bars)]
         if not len(bars):
-            return
-        stretch = int(bars["ts_ns"].min()), until_ns
-        candles = await self._make(entries, stretch)
+            return None
         is_filled = (bars["flags"] & BarFlag.RECONCILED) == 0
-        filled = np.unique(bars["ts_ns"][is_filled])
+        stretch = int(bars["ts_ns"].min()), until_ns
+        return await self._replace(entries, stretch, np.unique(bars["ts_ns"][is_filled]))
+
+    async def close_seam(self, strategy_id: StrategyId, from_ns: int, until_ns: int) -> int | None:
+        """Make candles that begin with another close than the one before them has now.
+
+        They were under way when that was made, or nobody knew yet what would come behind it.
+
+        Parameters
+        ----------
+        from_ns, until_ns : the stamp that `correct` returned, and the minute under way.
+
+        Returns
+        -------
+        As `correct`.
+
+        Raises
+        ------
+        DependencyError : the store is away.
+        """
+        entries = await self._load_entries(strategy_id)
+        return await self._replace(entries, (from_ns, until_ns), np.zeros(0, np.int64))
+
+    async def _replace(
+        self,
+        entries: Sequence[StrategyEntry],
+        stretch: tuple[int, int],
+        filled: npt.NDArray[np.int64],
+    ) -> int | None:
+        made = await self._make(entries, stretch)
+        strategy_id = entries[0].strategy_id
         async with self._database.write() as session:
             stored = await self._candles.load(session, strategy_id, *stretch)
-            candles = find_others(stored, candles, filled)
-            await self._candles.put(session, candles)
+            others = find_others(stored, made, filled)
+            await self._candles.put(session, others)
         _log.info(
-            "candles of M2M rest on other bars", strategy_id=int(strategy_id), candles=len(candles)
+            "candles of M2M rest on other bars", strategy_id=int(strategy_id), candles=len(others)
         )
+        is_open = len(others) and others["ts_ns"][-1] == made["ts_ns"][-1]
+        return int(others["ts_ns"][-1]) if is_open else None
 
     async def _load_entries(self, strategy_id: StrategyId) -> list[StrategyEntry]:
         async with self._database.read() as session:
