@@ -267,6 +267,12 @@ def client(service):
     return service.client
 
 
+@pytest.fixture(scope="session")
+def document(service):
+    """Return the OpenAPI document, which is the same of every program."""
+    return create_app(service.runtime, make_settings(None).to_api()).openapi()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_of_the_machine():
     """Keep variables of whoever runs the tests out of them."""

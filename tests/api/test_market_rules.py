@@ -48,6 +48,15 @@ async def own_url(postgres_url):
         yield url
 
 
+@pytest.fixture(scope="module")
+async def still(postgres_url):
+    """Serve the packaged rules, for tests that do not change any."""
+    async with make_database(postgres_url) as url, serve(make_settings(url)) as service:
+        async with service.runtime.database.write() as session:
+            await InstrumentStore().upsert(session, SPECS, ALIASES)
+        yield service
+
+
 @pytest.fixture
 async def own(own_url):
     """Serve it, looking for others' changes all the time."""
@@ -206,12 +215,12 @@ async def test_row_that_makes_no_sense_leaves_in_force_what_was(own_url):
         ("NFO/holiday/tomorrow", {}, "valid_from"),
     ],
 )
-async def test_row_that_makes_no_sense_is_refused(own, path, value, reason):
-    answer = await put(own, path, value)
+async def test_row_that_makes_no_sense_is_refused(still, path, value, reason):
+    answer = await put(still, path, value)
 
     assert answer.status_code == 422
     assert reason in answer.text
-    listed = await own.client.get(RULES, params={"origin": "override"})
+    listed = await still.client.get(RULES, params={"origin": "override"})
     assert listed.json()["total"] == 0
 
 
@@ -239,16 +248,16 @@ async def test_rows_are_listed_with_their_sources(own):
     assert (await own.client.get(RULES, params={"kind": "weather"})).status_code == 422
 
 
-async def test_packaged_rows_cannot_be_deleted(own):
-    answer = await own.client.delete(f"{RULES}/NFO/session/2026-08-03")
+async def test_packaged_rows_cannot_be_deleted(still):
+    answer = await still.client.delete(f"{RULES}/NFO/session/2026-08-03")
 
     assert answer.status_code == 404
-    assert (await get_symbol(own))["session"] == "0915-1540"
+    assert (await get_symbol(still))["session"] == "0915-1540"
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-async def test_nobody_changes_rules_without_an_identity(own, method):
-    answer = await own.client.request(
+async def test_nobody_changes_rules_without_an_identity(still, method):
+    answer = await still.client.request(
         method,
         f"{RULES}/NFO/holiday/2028-03-09",
         json={"value": {}, "source": "a test"} if method == "PUT" else None,

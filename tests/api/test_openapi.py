@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("anyio_backend")
 UNDESCRIBED = {"/api/v1/openapi.json", "/api/v1/asyncapi.json", PageRoute.PATH}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(service):
     return create_app(service.runtime, load_settings().to_api())
 

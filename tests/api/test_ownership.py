@@ -16,12 +16,11 @@ from typing import Final
 import httpx
 import pytest
 
-from strikewire.api.app import create_app
 from strikewire.auth.scopes import Role
 from strikewire.bootstrap import ReplayRequest
 from strikewire.store.instruments import InstrumentStore
 from strikewire.stream import topics
-from tests.api.conftest import SPECS, Service, make_database, make_settings, serve
+from tests.api.conftest import SPECS, Service, make_database, serve
 from tests.api.people import add_user, browse, make_people_settings
 
 VERBS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -216,11 +215,11 @@ async def pair(postgres_url, recording, data_dirs):
         yield Pair(service, *clients, bela.id)
 
 
-def list_operations(app):
+def list_operations(document):
     """Return the verbs that each path with parameters answers."""
     return {
         path: {verb.upper() for verb in operations}
-        for path, operations in app.openapi()["paths"].items()
+        for path, operations in document["paths"].items()
         if "{" in path
     }
 
@@ -244,11 +243,10 @@ def tell(answer, value):
 
 
 @pytest.mark.promise("S2")
-async def test_every_path_parameter_says_whose_object_it_names(pair):
-    app = create_app(pair.service.runtime, make_settings(None).to_api())
+async def test_every_path_parameter_says_whose_object_it_names(document):
     found = {
         (path, parameter)
-        for path in list_operations(app)
+        for path in list_operations(document)
         for parameter in re.findall(r"\{(\w+)\}", path)
     }
 
@@ -257,9 +255,8 @@ async def test_every_path_parameter_says_whose_object_it_names(pair):
 
 @pytest.mark.promise("S2")
 @pytest.mark.parametrize("path", OWNED_PATHS)
-async def test_object_of_another_user_is_missing_for_every_verb(pair, path):
-    app = create_app(pair.service.runtime, make_settings(None).to_api())
-    declared = list_operations(app)[path]
+async def test_object_of_another_user_is_missing_for_every_verb(pair, document, path):
+    declared = list_operations(document)[path]
     kind = next(each for (owned, _), each in OWNERSHIP.items() if owned == path)
     theirs = await kind.make(pair.bela)
 
@@ -280,11 +277,10 @@ async def test_object_of_another_user_is_missing_for_every_verb(pair, path):
 
 @pytest.mark.promise("S2")
 @pytest.mark.parametrize("path", RESERVED_PATHS)
-async def test_what_is_reserved_is_refused_alike_whether_it_is_there_or_not(pair, path):
-    app = create_app(pair.service.runtime, make_settings(None).to_api())
+async def test_what_is_reserved_is_refused_alike_whether_it_is_there_or_not(pair, document, path):
     there, missing = str(pair.bela_id), USER.missing
 
-    for verb in list_operations(app)[path]:
+    for verb in list_operations(document)[path]:
         body = {verb: {"display_name": "x"}}
         found = await ask(pair.asha, verb, fill(path, there), body)
         nothing = await ask(pair.asha, verb, fill(path, missing), body)

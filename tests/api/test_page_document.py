@@ -3,18 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from strikewire.api.app import create_app
-from strikewire.settings import load_settings
-
 #: What the page's types are made from: the routes that it uses, of the whole document.
 PART = Path(__file__).resolve().parents[2] / "web/openapi.json"
-
-
-@pytest.fixture
-def document(service):
-    return create_app(service.runtime, load_settings().to_api()).openapi()
 
 
 async def test_page_is_typed_by_the_routes_as_they_are(document):

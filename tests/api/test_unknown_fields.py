@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from strikewire.api.app import create_app
-from strikewire.settings import load_settings
-
 #: Who asks these adds parameters of its own: the charting library, probes, scrapers.
 OPEN = ("/udf/", "/health", "/metrics", "/api/v1/ready")
 VALUES = {"venue": "NFO", "kind": "lot_size", "valid_from": "2030-01-01", "symbol": "BANKNIFTY"}
-
-
-@pytest.fixture
-def document(service):
-    return create_app(service.runtime, load_settings().to_api()).openapi()
 
 
 def iterate_operations(document):
