@@ -7,7 +7,7 @@ import numpy as np
 from strikewire.core.bars import BAR_DTYPE
 from strikewire.core.instants import MINUTE_NS, SECOND_NS
 from strikewire.core.m2m_rows import M2M_CANDLE_DTYPE, M2mFlag
-from strikewire.desk.m2m.remaking import find_held, find_others
+from strikewire.desk.m2m.remaking import find_held_minutes, find_others
 from tests.unit.desk.m2m_market import OPEN, make_entry
 
 LIVE, REBUILT = 0, int(M2mFlag.REBUILT)
@@ -73,4 +73,4 @@ def test_bars_matter_in_the_minutes_in_which_something_was_held() -> None:
     bars["instrument_id"] = [1, 1, 1, 1, 1, 3]
     bars["ts_ns"] = OPEN + np.array([0, 1, 2, 3, 4, 2]) * MINUTE_NS
 
-    assert find_held(entries, bars).tolist() == [False, True, True, True, False, False]
+    assert find_held_minutes(entries, bars).tolist() == [False, True, True, True, False, False]

@@ -120,7 +120,7 @@ class CandleMaker:
         DependencyError : the store is away.
         """
         entries = await self._load_entries(strategy_id)
-        bars = bars[(bars["ts_ns"] < until_ns) & find_held(entries, bars)]
+        bars = bars[(bars["ts_ns"] < until_ns) & find_held_minutes(entries, bars)]
         if not len(bars):
             return None
         is_filled = (bars["flags"] & BarFlag.RECONCILED) == 0
@@ -196,7 +196,7 @@ class CandleMaker:
         return candles[candles["ts_ns"] >= from_ns]
 
 
-def find_held(
+def find_held_minutes(
     entries: Sequence[StrategyEntry], bars: npt.NDArray[np.void]
 ) -> npt.NDArray[np.bool_]:
     """Say of which bars' instruments something was held in their minutes, or came or went.
