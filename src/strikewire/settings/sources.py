@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 from dotenv import dotenv_values
 from pydantic import Field, JsonValue
 from pydantic.fields import FieldInfo
-from pydantic_settings import PydanticBaseSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from strikewire.core.errors import SettingsError
 
@@ -44,10 +44,14 @@ def list_field_variables(name: str, field: FieldInfo) -> tuple[str, ...]:
 class VariableSource(PydanticBaseSettingsSource):
     """Reads variables by all their names: the environment first, then `.env` where we stand."""
 
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls)
+        self._dotenv = _read_dotenv()
+
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         """Find one setting's text."""
         variables = list_field_variables(field_name, field)
-        for layer in (os.environ, _read_dotenv()):
+        for layer in (os.environ, self._dotenv):
             value = _find(layer, variables)
             if value is not None:
                 return value, field_name, False
