@@ -19,6 +19,15 @@ def faulted(minute, **values):
     return ",".join((row | values).values())
 
 
+def make_many(count):
+    """Return bars of a thousand symbols, minute after minute: more than a block of megabytes."""
+    times = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(count // 1_000)]
+    return [
+        f"S{at % 1_000},2025-09-01T{times[at // 1_000]}:00,100.5,102.25,99.75,101.5,{at},1500"
+        for at in range(count)
+    ]
+
+
 def test_planted_faults_of_bars_are_each_reported_with_their_line(reader, make_csv):
     planted = {
         3: (faulted(16, high="abc"), "high: a number was wanted, found 'abc'"),
@@ -69,9 +78,9 @@ def test_line_of_other_bytes_is_reported_and_the_rest_read(reader, make_csv):
 
 
 def test_lines_are_right_far_into_a_large_file(reader, make_csv):
-    # More than one block of megabytes, so that the numbers run on from block to block.
+    # More than one block, so that the numbers run on from block to block.
     count = 200_000
-    rows = [f"S{at},2025-09-01T09:15:00,100.5,102.25,99.75,101.5,{at},1500" for at in range(count)]
+    rows = make_many(count)
     broken = {0: "1.5.2", 77_777: "x", count - 1: "--"}
     for at, text in broken.items():
         rows[at] = rows[at].replace("100.5", text)
@@ -86,7 +95,7 @@ def test_lines_are_right_far_into_a_large_file(reader, make_csv):
 
 def test_bar_that_comes_twice_is_noticed_across_blocks(reader, make_csv):
     count = 150_000
-    rows = [f"S{at},2025-09-01T09:15:00,100.5,102.25,99.75,101.5,{at},1500" for at in range(count)]
+    rows = make_many(count)
     rows += [rows[5], rows[149_999]]
 
     whole = reader.read_all(make_csv("\n".join([HEADER, *rows])))
