@@ -1,4 +1,4 @@
-"""Processes of which no coverage is taken: they are killed, or have nothing of ours to run."""
+"""Processes of which no coverage is taken: killed ones, crowds, and the longest of ours."""
 
 from __future__ import annotations
 

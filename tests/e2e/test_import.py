@@ -1,11 +1,14 @@
 """`strikewire import`, the real program: exit status, summary, and what is in the store then."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.unmeasured import UNMEASURED
 
 FILES = {
     "nse_fo_bhavcopy_old/fo_old_format_sample_201908.csv": 1_000,
@@ -35,7 +38,7 @@ def data_dir(tmp_path_factory):
 def run(data_dir):
     """Return a function that runs the program on the module's data directory."""
 
-    def run(*arguments):
+    def run(*arguments, **environment):
         program = Path(sys.executable).with_name("strikewire")
         command = [program, "import", "--data-dir", data_dir, *arguments]
         return subprocess.run(
@@ -43,6 +46,7 @@ def run(data_dir):
             capture_output=True,
             text=True,
             check=False,
+            env=os.environ | environment,
             timeout=300,
         )
 
@@ -52,8 +56,8 @@ def run(data_dir):
 def test_every_layout_goes_in_and_a_second_time_changes_nothing(run, shared_data):
     paths = [shared_data(name) for name in FILES]
 
-    first = run("--json", *paths)
-    again = run("--json", *paths)
+    first = run("--json", *paths, **UNMEASURED)
+    again = run("--json", *paths, **UNMEASURED)
 
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     summary, repeated = json.loads(first.stdout), json.loads(again.stdout)

@@ -32,7 +32,7 @@ def session_file(shared_data: Callable[[str], Path]) -> Path:
 async def undisturbed(session_file: Path, make_data_dir: Callable[[], Path]) -> str:
     """Return the digest of the bars of a run that nobody killed."""
     data_dir = make_data_dir()
-    summary = replay(session_file, data_dir).json()
+    summary = replay(session_file, data_dir, **UNMEASURED).json()
     assert summary["engine"]["bars"] == BAR_COUNT
     assert summary["stored"] == {"inserted": BAR_COUNT, "updated": 0, "unchanged": 0}
     assert summary["chain_rows"] == CHAIN_ROW_COUNT
@@ -57,7 +57,7 @@ def _kill_again_and_again(
             **UNMEASURED,
         )
         assert killed.status == KILLED, f"{point}:{count} after {deaths} deaths: {killed.stderr}"
-    finished: dict[str, Any] = replay(session_file, data_dir).json()
+    finished: dict[str, Any] = replay(session_file, data_dir, **UNMEASURED).json()
     return finished
 
 
