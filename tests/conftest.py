@@ -55,6 +55,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"seed: {config.option.seed}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The browser's last: the program and the browser that they share run until the session ends.
+    items.sort(key=lambda item: item.path.is_relative_to(ROOT / "tests" / "browser"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail a test in whose captured output a secret of the settings is to be seen (S17)."""
