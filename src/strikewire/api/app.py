@@ -148,7 +148,7 @@ def create_app(runtime: Runtime, config: ApiConfig) -> Application:
         tag="about", include_in_schema=False,
     )  # fmt: skip
     routes.add(
-        "GET", "/api/v1/openapi.json", _serve_document(app), access=PUBLIC, tag="about",
+        "GET", "/api/v1/openapi.json", get_openapi_document, access=PUBLIC, tag="about",
         include_in_schema=False, route_class_override=TaggedRoute,
     )  # fmt: skip
     routes.add_page(Page(load_files(config.page_folder)))
@@ -166,12 +166,9 @@ def _serve_streams(version: str) -> Callable[[], Awaitable[JSONResponse]]:
     return get_asyncapi_document
 
 
-def _serve_document(app: Application) -> Callable[[], Awaitable[JSONResponse]]:
-    async def get_openapi_document() -> JSONResponse:
-        """Serve this interface's own description."""
-        return JSONResponse(app.openapi())
-
-    return get_openapi_document
+async def get_openapi_document(request: Request) -> JSONResponse:
+    """Serve this interface's own description."""
+    return JSONResponse(request.app.openapi())
 
 
 async def _answer_with_error_body(request: Request, error: Exception) -> Response:
