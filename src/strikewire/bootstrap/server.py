@@ -144,6 +144,7 @@ async def build_runtime(
             rng=rng,
         )
         await watch.connect()
+        redis = Redis.connect(settings.to_relay(), stack)
         supervisor = await stack.enter_async_context(Supervisor(rng=rng))
         supervisor.start(_WATCH, watch.run)
         overrides = await _start_overrides(settings, rules, database, watch, supervisor)
@@ -161,7 +162,6 @@ async def build_runtime(
         directory = InstrumentDirectory(
             config=settings.to_directory(), database=database, store=InstrumentStore(), clock=clock
         )
-        redis = Redis.connect(settings.to_relay(), stack)
         run_id, figures, heard = uuid.uuid4().hex, StreamFigures(), LastHeard()
         bar_streams = BarStreams(
             config=BarStreamsConfig(),
