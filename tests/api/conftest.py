@@ -176,11 +176,11 @@ def _name_database(postgres_url: str, name: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def make_database(postgres_url: str):
-    """Make a database that nobody else uses, migrated and empty, and drop it afterwards."""
+async def make_database(postgres_url: str, *, template: str = _MIGRATED):
+    """Make a database that nobody else uses, with tables and no rows; drop it afterwards."""
     name = f"api_{uuid.uuid4().hex[:12]}"
     admin = await asyncpg.connect(postgres_url)
-    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}")
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield _name_database(postgres_url, name)
     finally:

@@ -126,7 +126,7 @@ async def test_rest_says_dependency_in_the_one_error_body(cold, database_url):
 @pytest.fixture
 async def way(postgres_url, data_dirs):
     """Make an empty database, and a way to it that is cut."""
-    async with make_database(postgres_url) as url:
+    async with make_database(postgres_url, template="template1") as url:
         way = CuttableWay(data_dirs(), url)
         yield way
         await way.cut()
