@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 import zlib
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -58,6 +59,21 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The browser's last: the program and the browser that they share run until the session ends.
     items.sort(key=lambda item: item.path.is_relative_to(ROOT / "tests" / "browser"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Follow no lines of a test that says so: coverage doubles what every line takes.
+
+    But not with the compiler off, where a few examples are run to see the lines of kernels.
+    """
+    follow = sys.gettrace()
+    if "NUMBA_DISABLE_JIT" not in os.environ and item.get_closest_marker("unmeasured"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(follow)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -71,6 +71,7 @@ def make_wanted(runtime, settings, symbols):
     return wanted
 
 
+@pytest.mark.unmeasured
 async def test_every_bar_of_a_simulated_market_arrives_once_in_order(postgres_url, data_dirs):
     async with make_database(postgres_url) as url:
         settings = make_settings(url, data_dir=data_dirs(), **SIMULATED)
@@ -196,6 +197,7 @@ async def find_demo_topics(program):
     return [(symbol, timeframe) for symbol in symbols for timeframe in RESOLUTIONS]
 
 
+@pytest.mark.unmeasured
 async def test_demo_says_the_same_on_the_socket_and_in_history_at_five_moments(data_dirs):
     async with start("demo", "--data-dir", data_dirs()) as program:
         await eventually(lambda: is_live(program))

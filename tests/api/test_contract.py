@@ -20,6 +20,8 @@ from tests.api.conftest import Service, make_database, serve
 from tests.api.people import PASSWORD, add_user, bearer, issue_tokens, make_people_settings
 from tests.unmeasured import UNMEASURED
 
+pytestmark = pytest.mark.unmeasured
+
 CONFIG = Path(__file__).with_name("contract.toml")
 HOOKS = Path(__file__).with_name("contract_hooks.py")
 #: Of all operations; what is left needs a state that a stranger cannot bring about.

@@ -20,6 +20,8 @@ from tests.api.test_bar_socket import make_update
 from tests.crowd.crowd import gather
 from tests.eventually import eventually
 
+pytestmark = pytest.mark.unmeasured
+
 CLIENTS = 1_000
 CROWDED = {"sockets_per_user": 2 * CLIENTS, "sockets_per_address": 2 * CLIENTS, "rate_limit": False}
 TOPIC = f"bars:{SYMBOL}:1m"

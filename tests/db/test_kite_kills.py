@@ -22,6 +22,8 @@ from tests.arrays import assert_same_bars
 from tests.db.kite_program import DAY, RULES, Order, run
 from tests.unmeasured import make_forks
 
+pytestmark = pytest.mark.unmeasured
+
 FRAME_POINTS = ("session.journaled", "session.applied")
 COMMIT_POINTS = ("recorder.begun", "recorder.written", "recorder.committed")
 

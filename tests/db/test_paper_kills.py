@@ -17,6 +17,8 @@ from tests.db.paper_program import Run, place_taken, run
 from tests.db.test_desk_orders import make_owner, make_strategy
 from tests.unmeasured import make_forks
 
+pytestmark = pytest.mark.unmeasured
+
 ORDERS = 120
 #: Of a program that is to be killed: slow enough for the store, which has some tenths of a second
 #: to commit before the market has run to its end.

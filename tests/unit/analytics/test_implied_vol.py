@@ -18,6 +18,8 @@ from strikewire.analytics.options.rows import OptionRows, Reason
 from strikewire.analytics.options.valuation import compute_implied, compute_values
 from tests.oracles import implied_vol as oracle
 
+pytestmark = pytest.mark.unmeasured
+
 EPS = 2.0**-52
 GREEKS = ("deltas", "gammas", "thetas", "vegas", "rhos")
 

@@ -29,6 +29,8 @@ from tests.unit.desk.m2m_market import (
     start_m2m,
 )
 
+pytestmark = pytest.mark.unmeasured
+
 _PRICES = st.integers(1, 40_000_000).map(lambda paise: paise / 100)
 #: Seconds since the step before, and the ticks of the step: instrument and price.
 _STEPS = st.lists(

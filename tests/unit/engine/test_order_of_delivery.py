@@ -28,6 +28,8 @@ from tests.unit.engine.conftest import (
     to_oracle,
 )
 
+pytestmark = pytest.mark.unmeasured
+
 
 def _make_engine(lateness_ns: int = WHOLE_SESSION_NS) -> Engine:
     engine = Engine(

@@ -20,6 +20,8 @@ from strikewire.reference.sessions import SessionCalendar
 from tests.oracles.minute_bars import Tick, make_bars
 from tests.unit.engine.conftest import assert_same_bars, collect_bars, make_instrument, to_oracle
 
+pytestmark = pytest.mark.unmeasured
+
 _MUMBAI: Final = ZoneInfo("Asia/Kolkata")
 _DAY_NS: Final = 18_859 * DAY_NS  # 2021-08-20
 _OPEN_NS: Final = _DAY_NS + 225 * MINUTE_NS

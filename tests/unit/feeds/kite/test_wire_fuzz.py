@@ -18,6 +18,8 @@ from strikewire.feeds.kite.wire import DecodedFrame, StampWindow, decode, parse_
 from tests.kite_packets import make_frame, make_full, make_index, make_ltp, make_quote
 from tests.oracles import kite_frames as oracle
 
+pytestmark = pytest.mark.unmeasured
+
 STAMP = 1_625_461_887
 NOW_NS = STAMP * SECOND_NS
 WINDOW = StampWindow()
