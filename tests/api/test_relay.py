@@ -8,12 +8,14 @@ import json
 import signal
 
 import pytest
+from redis.asyncio import Redis
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from strikewire.bootstrap import ReplayRequest
 from strikewire.stream.relay import RelayConfig
 from strikewire.stream.relay_store import RelayStore
-from tests.api.conftest import SYMBOL, make_database
+from tests.api.conftest import SYMBOL, make_database, make_settings, serve
 from tests.api.redis_server import RedisServer
 from tests.api.test_serving import start
 from tests.eventually import eventually
@@ -211,3 +213,17 @@ async def test_topic_nobody_hears_is_an_error_and_so_is_one_there_is_not(
             await feed.process.wait()
             found = await ask(f"bars:{SYMBOL}:15m")
             assert found["code"] == "dependency_unavailable"
+
+
+async def test_program_that_ends_lets_its_lease_go_and_leaves_no_connection(
+    postgres_url, data_dirs, redis, recording
+):
+    lease = RelayConfig(redis.url).lease_key
+    async with make_database(postgres_url) as url, Redis.from_url(redis.url) as client:
+        settings = make_settings(url, data_dir=data_dirs(), redis_url=redis.url)
+        async with serve(settings, replay=ReplayRequest(path=recording, speed=60.0)):
+            await eventually(lambda: client.exists(lease), timeout_s=20.0)
+
+        # It is let go by having it expire within a millisecond.
+        assert await client.pttl(lease) <= 1
+        assert len(await client.client_list()) == 1
