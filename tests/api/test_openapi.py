@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 from fastapi.routing import APIRoute
 
@@ -122,3 +125,12 @@ async def test_hot_routes_document_what_they_parse(app):
 
 async def test_document_is_served(client, app):
     assert (await client.get("/api/v1/openapi.json")).json()["paths"] == app.openapi()["paths"]
+
+
+async def test_nothing_keeps_an_application_that_is_done_with(service):
+    # FastAPI remembers the functions of routes: one of them that holds the application keeps it.
+    app = weakref.ref(create_app(service.runtime, load_settings().to_api()))
+
+    gc.collect()
+
+    assert app() is None
