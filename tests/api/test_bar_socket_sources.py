@@ -176,8 +176,9 @@ async def reach_moment(client, state, moment_ns):
 
 async def get_last_bar(program, symbol, timeframe):
     """Return the last bar of `/udf/history`, as a chart that polls is told it."""
-    now_s = (await program.client.get("/udf/time")).text
-    query = {"symbol": symbol, "resolution": RESOLUTIONS[timeframe], "countback": 2, "to": now_s}
+    # `to` is where history ends: a bar that begins in this very second is asked for by the next.
+    to_s = int((await program.client.get("/udf/time")).text) + 1
+    query = {"symbol": symbol, "resolution": RESOLUTIONS[timeframe], "countback": 2, "to": to_s}
     body = (await program.client.get("/udf/history", params=query)).json()
     return tuple(body[name][-1] for name in "tohlcv")
 
