@@ -178,18 +178,24 @@ async def test_minutes_in_which_nobody_listened_are_made_of_ledger_and_bars(
     assert (candles["open_paise"][1:] == candles["close_paise"][:-1]).all()
 
 
-async def test_a_contract_that_is_over_is_marked_at_what_it_was_settled_at(
-    desk, database, owner, instrument
-):
+@pytest.fixture
+async def ending(database):
+    """Give a call that ends on the day before `OPEN`'s."""
     spec = InstrumentSpec(
         "NFO", "NIFTY22D2918100CE", InstrumentKind.CALL,
         underlying="NIFTY", expiry=date(2022, 12, 29), strike=18_100.0,
     )  # fmt: skip
     async with database.write() as session:
-        (ended,) = await InstrumentStore().upsert(session, [spec])
+        (call,) = await InstrumentStore().upsert(session, [spec])
+    return call
+
+
+async def test_a_contract_that_is_over_is_marked_at_what_it_was_settled_at(
+    desk, database, owner, instrument, ending
+):
     strategy = await add_strategy(database, owner)
-    await add_entry(database, strategy, ended, 50, 20, OPEN - DAY_NS)
-    settled = {ended.id: Mark(Pips(350_000), OPEN - 18 * HOUR_NS, MarkSource.SETTLEMENT)}
+    await add_entry(database, strategy, ending, 50, 20, OPEN - DAY_NS)
+    settled = {ending.id: Mark(Pips(350_000), OPEN - 18 * HOUR_NS, MarkSource.SETTLEMENT)}
     marked = Marked(desk, database, settled=settled)
 
     await marked.play(make_feed(instrument))
@@ -210,14 +216,8 @@ async def test_a_contract_that_is_over_is_marked_at_what_it_was_settled_at(
 
 @pytest.mark.promise("O8")
 async def test_a_contract_that_ends_while_the_program_runs_is_settled_by_the_next_session(
-    desk, database, owner, instrument
+    desk, database, owner, instrument, ending
 ):
-    spec = InstrumentSpec(
-        "NFO", "NIFTY22D2918100CE", InstrumentKind.CALL,
-        underlying="NIFTY", expiry=date(2022, 12, 29), strike=18_100.0,
-    )  # fmt: skip
-    async with database.write() as session:
-        (ending,) = await InstrumentStore().upsert(session, [spec])
     strategy = await add_strategy(database, owner)
     day_before = OPEN - DAY_NS
     await add_entry(database, strategy, ending, 50, 20, day_before)
