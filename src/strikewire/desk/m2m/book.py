@@ -37,6 +37,9 @@ HEARD: Final = 2
 #: The contract is over, and this is what it was settled at.
 SETTLED: Final = 3
 
+#: Of the marks, those that are told as stale.
+UNHEARD: Final = (UNPRICED, STALE)
+
 _NOBODY: Final = -1
 _NOTHING: Final = Pips(0)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from strikewire.core.m2m_rows import GREEK_COLUMNS, M2M_CANDLE_DTYPE, M2mFlag
 from strikewire.core.money import PIPS_PER_PAISA
 from strikewire.desk.m2m.attribution import GREEK_SCALES, GREEKS, PART_SCALE, ContractGreeks
-from strikewire.desk.m2m.book import SETTLED, STALE, UNPRICED, Booked, PositionBook
+from strikewire.desk.m2m.book import SETTLED, UNHEARD, Booked, PositionBook
 from strikewire.desk.m2m.kernels import flag_holders_nb, multiply_nb
 from strikewire.engine.chains.table import ChainTable
 
@@ -137,7 +137,7 @@ def explain_minute(
     told = sum(candles[f"{name}_paise"] for name in (*GREEK_COLUMNS, "trades"))
     change = candles["close_paise"] - candles["open_paise"]
     candles["residual_paise"] = change - told + candles["paid_paise"]
-    is_stale = np.isin(ended.mark_states, (UNPRICED, STALE))
+    is_stale = np.isin(ended.mark_states, UNHEARD)
     column_flags = np.zeros(count, np.int16)
     column_flags[: len(values)] = np.where(is_stale, M2mFlag.STALE_MARK, 0)
     column_flags[: len(values)] |= np.where(is_partial, M2mFlag.PARTIAL_GREEKS, 0)

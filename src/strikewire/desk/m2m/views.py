@@ -12,7 +12,7 @@ from strikewire.core.m2m_rows import GREEK_COLUMNS, M2M_CANDLE_DTYPE, PART_COLUM
 from strikewire.core.money import Paise, Pips, format_paise, round_to_paise, to_rupees
 from strikewire.core.orders import StrategyId
 from strikewire.core.strategies import StrategyAlert
-from strikewire.desk.m2m.book import STALE, UNPRICED
+from strikewire.desk.m2m.book import UNHEARD
 from strikewire.desk.m2m.engine import M2mEngine
 
 #: The money of a candle, by the names of its columns.
@@ -70,7 +70,7 @@ def describe_mark(
                 "symbol": engine.find_symbol(instrument_id),
                 "units": leg.units,
                 "mark": str(to_rupees(Pips(int(book.marks[leg.column])))),
-                "is_stale": bool(book.mark_states[leg.column] in (UNPRICED, STALE)),
+                "is_stale": bool(book.mark_states[leg.column] in UNHEARD),
                 "realised": _to_rupees(leg.lots.realised),
                 "charges": _to_rupees(leg.charges),
                 "m2m": _to_rupees(leg.cash + leg.units * int(book.marks[leg.column]) - leg.charges),
